@@ -1,0 +1,118 @@
+// Generated from crds/mcs.clusterlink.net_importbindings.yaml by "npm run models". Do not edit.
+import { createTypeMetaGuard, Model, setValidateFunc, type ModelData } from '@kubernetes-models/base';
+import type { Condition, ObjectMeta } from '../object.ts';
+import { validateModel } from '../schema.ts';
+
+export interface ImportBindingSpecImport {
+  namespace: string;
+  name: string;
+}
+
+export interface ImportBindingSpecOwner {
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
+export interface ImportBindingSpecPort {
+  name: string;
+  protocol: 'TCP' | 'UDP' | 'SCTP';
+  port: number;
+  appProtocol?: string;
+  /** Where gateways listen in Kubernetes. */
+  targetPort?: number;
+}
+
+export interface ImportBindingSpecSourcePort {
+  /** The name of the port in the import. */
+  name: string;
+  protocol: 'TCP' | 'UDP' | 'SCTP';
+  /** The port of the Service at the source. */
+  port: number;
+}
+
+export interface ImportBindingSpecSource {
+  peer: string;
+  namespace: string;
+  name: string;
+  /** Lower is tried first. */
+  priority?: number;
+  weight?: number;
+  /** As the peer last said. */
+  readyEndpoints: number;
+  /** The ports of the import that this source really has. */
+  ports: ImportBindingSpecSourcePort[];
+  labels?: Record<string, string>;
+}
+
+export interface ImportBindingSpecLoadBalancing {
+  scheme?: 'RoundRobin';
+  localFirst?: boolean;
+  affinityTimeoutSeconds?: number;
+}
+
+export interface ImportBindingSpec {
+  import: ImportBindingSpecImport;
+  /** The rule that names this import. */
+  owner: ImportBindingSpecOwner;
+  type: 'ClusterSetIP' | 'Headless';
+  ips: string[];
+  ipFamilies?: string[];
+  ports: ImportBindingSpecPort[];
+  sources: ImportBindingSpecSource[];
+  loadBalancing?: ImportBindingSpecLoadBalancing;
+  /** Labels of the import, which policies may select. */
+  labels?: Record<string, string>;
+}
+
+export interface ImportBindingStatusListener {
+  /** The port of the import. */
+  port: number;
+  address?: string;
+  listenPort?: number;
+  state: 'Listening' | 'Closed' | 'Failed';
+  reason?: string;
+  message?: string;
+}
+
+export interface ImportBindingStatusSource {
+  peer: string;
+  namespace: string;
+  name: string;
+  usable: boolean;
+  reason?: string;
+}
+
+export interface ImportBindingStatus {
+  conditions?: Condition[];
+  /** Where this peer listens for the import. */
+  listeners?: ImportBindingStatusListener[];
+  /** Whether each source can be used now. */
+  sources?: ImportBindingStatusSource[];
+}
+
+/** An import compiled for use. Written by the controller; read by gateways and DNS. */
+export interface IImportBinding {
+  apiVersion: 'mcs.clusterlink.net/v1alpha1';
+  kind: 'ImportBinding';
+  metadata?: ObjectMeta;
+  spec: ImportBindingSpec;
+  status?: ImportBindingStatus;
+}
+
+export interface ImportBinding extends IImportBinding {}
+export class ImportBinding extends Model<IImportBinding> {
+  static readonly apiVersion = 'mcs.clusterlink.net/v1alpha1' as const;
+  static readonly kind = 'ImportBinding' as const;
+  static readonly is = createTypeMetaGuard<IImportBinding>(ImportBinding);
+
+  constructor(data?: ModelData<IImportBinding>) {
+    super();
+    this.setDefinedProps({
+      apiVersion: ImportBinding.apiVersion,
+      kind: ImportBinding.kind,
+      ...data,
+    } as ModelData<IImportBinding>);
+  }
+}
+setValidateFunc(ImportBinding, validateModel(ImportBinding));

@@ -1,0 +1,80 @@
+/** Every kind this product reads or writes: where the API server keeps it and which TypeScript type it has. */
+import type { IAccessPolicy } from './generated/AccessPolicy.ts';
+import type { IBaselineAccessPolicy } from './generated/BaselineAccessPolicy.ts';
+import type { IClusterImportRule } from './generated/ClusterImportRule.ts';
+import type { IEndpointSlice } from './generated/EndpointSlice.ts';
+import type { IImportBinding } from './generated/ImportBinding.ts';
+import type { IImportRule } from './generated/ImportRule.ts';
+import type { IPeer } from './generated/Peer.ts';
+import type { IPeerRecords } from './generated/PeerRecords.ts';
+import type { IPrivilegedAccessPolicy } from './generated/PrivilegedAccessPolicy.ts';
+import type { IService } from './generated/Service.ts';
+import type { IServiceExport } from './generated/ServiceExport.ts';
+import type { IServiceImport } from './generated/ServiceImport.ts';
+
+export interface KindMap {
+  Service: IService;
+  EndpointSlice: IEndpointSlice;
+  ServiceExport: IServiceExport;
+  ServiceImport: IServiceImport;
+  Peer: IPeer;
+  AccessPolicy: IAccessPolicy;
+  PrivilegedAccessPolicy: IPrivilegedAccessPolicy;
+  BaselineAccessPolicy: IBaselineAccessPolicy;
+  ImportRule: IImportRule;
+  ClusterImportRule: IClusterImportRule;
+  PeerRecords: IPeerRecords;
+  ImportBinding: IImportBinding;
+}
+export type KindName = keyof KindMap;
+
+export interface KindInfo {
+  /** Empty for core/v1. */
+  readonly group: string;
+  /** The version that is stored, and that all code here sees. */
+  readonly version: string;
+  /** Versions accepted from a manifest; they share one schema, so only `apiVersion` is rewritten. */
+  readonly served: readonly string[];
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Written by this product alone: a manifest of a user must not carry it. */
+  readonly internal: boolean;
+}
+
+const kind = (
+  group: string,
+  version: string,
+  plural: string,
+  { namespaced = true, internal = false, served = [version] }: Partial<KindInfo> = {},
+): KindInfo => ({ group, version, served, plural, namespaced, internal });
+
+const MCS = 'multicluster.x-k8s.io';
+const CLUSTERLINK = 'clusterlink.net';
+const OURS = 'mcs.clusterlink.net';
+
+export const KINDS: Readonly<Record<KindName, KindInfo>> = {
+  Service: kind('', 'v1', 'services'),
+  EndpointSlice: kind('discovery.k8s.io', 'v1', 'endpointslices'),
+  ServiceExport: kind(MCS, 'v1beta1', 'serviceexports', { served: ['v1beta1', 'v1alpha1'] }),
+  ServiceImport: kind(MCS, 'v1beta1', 'serviceimports', { served: ['v1beta1', 'v1alpha1'] }),
+  Peer: kind(CLUSTERLINK, 'v1alpha1', 'peers'),
+  AccessPolicy: kind(CLUSTERLINK, 'v1alpha1', 'accesspolicies'),
+  PrivilegedAccessPolicy: kind(CLUSTERLINK, 'v1alpha1', 'privilegedaccesspolicies', { namespaced: false }),
+  BaselineAccessPolicy: kind(OURS, 'v1alpha1', 'baselineaccesspolicies', { namespaced: false }),
+  ImportRule: kind(OURS, 'v1alpha1', 'importrules'),
+  ClusterImportRule: kind(OURS, 'v1alpha1', 'clusterimportrules', { namespaced: false }),
+  PeerRecords: kind(OURS, 'v1alpha1', 'peerrecords', { internal: true }),
+  ImportBinding: kind(OURS, 'v1alpha1', 'importbindings', { internal: true }),
+};
+
+export const KIND_NAMES = Object.keys(KINDS) as readonly KindName[];
+
+export function isKindName(text: string): text is KindName {
+  return Object.hasOwn(KINDS, text);
+}
+
+/** `v1`, or `group/version`: the `apiVersion` that all code here writes. */
+export function apiVersionOf(name: KindName): string {
+  const { group, version } = KINDS[name];
+  return group === '' ? version : `${group}/${version}`;
+}

@@ -1,0 +1,53 @@
+/** Names and keys that this product gives meaning to. */
+
+/** Prefix of all annotations and labels of ours; an unknown annotation below it makes an object invalid (fail closed). */
+export const OUR_PREFIX = 'mcs.clusterlink.net/';
+
+export const ANNOTATIONS = {
+  /** On a Service, standalone: where it listens, `[port=]host:port[,host:port...][;port=...]`. */
+  endpoints: `${OUR_PREFIX}endpoints`,
+  /** On a ServiceExport: comma-separated peers that alone may use it. */
+  exportTo: `${OUR_PREFIX}export-to`,
+  /** On a Peer: comma-separated attributes it may assert about its workloads: namespace, service-account, labels. */
+  mayAssert: `${OUR_PREFIX}may-assert`,
+} as const;
+
+export const LABELS = {
+  /** On everything this product writes. */
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const;
+export const MANAGED_BY = 'clusterlink-mcs';
+
+/** Attribute keys that access policies select on (ClusterLink's vocabulary). */
+export const ATTRIBUTES = {
+  clientNamespace: 'client.clusterlink.net/namespace',
+  clientServiceAccount: 'client.clusterlink.net/service-account',
+  /** Followed by the label's key. */
+  clientLabelPrefix: 'client.clusterlink.net/labels.',
+  peerName: 'peer.clusterlink.net/name',
+  peerLabelPrefix: 'peer.clusterlink.net/labels.',
+  exportName: 'export.clusterlink.net/name',
+  exportNamespace: 'export.clusterlink.net/namespace',
+  exportLabelPrefix: 'export.clusterlink.net/labels.',
+} as const;
+
+/** Where Peer, PeerRecords and ImportBinding objects live (the name ClusterLink uses). */
+export const SYSTEM_NAMESPACE = 'clusterlink-system';
+
+/** Namespaces that wildcards never reach unless an administrator lists them (DESIGN §5). */
+export function isRestrictedNamespace(namespace: string): boolean {
+  return /^(kube-.*|openshift.*|default|clusterlink-system)$/.test(namespace);
+}
+
+const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+/** An RFC 1123 label: at most 63 of a-z, 0-9 and '-', with a letter or digit at both ends. */
+export function isLabel(text: string): boolean {
+  return LABEL.test(text);
+}
+
+/** A DNS subdomain name as Kubernetes bounds object names: dot-separated labels, at most 253 characters. */
+export function isSubdomain(text: string): boolean {
+  return text.length <= 253 && SUBDOMAIN.test(text);
+}

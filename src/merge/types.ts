@@ -1,0 +1,81 @@
+/** What goes into the merge of rules and records, and what comes out. */
+import type { ConditionDraft } from '../api/conditions.ts';
+import type { ClusterImportRuleSpecLoadBalancing, IClusterImportRule } from '../api/generated/ClusterImportRule.ts';
+import type {
+  IImportBinding,
+  ImportBindingSpecOwner,
+  ImportBindingSpecPort,
+  ImportBindingSpecSource,
+} from '../api/generated/ImportBinding.ts';
+import type { IImportRule } from '../api/generated/ImportRule.ts';
+import type { ObjectKey } from '../api/object.ts';
+import type { ExportRecord, SourceKey } from '../api/record.ts';
+
+export type AnyImportRule = IImportRule | IClusterImportRule;
+
+/** A peer as the local Peer object describes it; self is one of them. */
+export interface MergePeer {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** RFC 3339, of the local Peer object: no export of this peer counts as older. For self: the epoch of time. */
+  readonly createdAt: string;
+}
+
+/** One export as its peer last said; self's own exports are among them. */
+export interface MergeRecord {
+  readonly peer: string;
+  readonly record: ExportRecord;
+}
+
+export interface MergeInput {
+  readonly self: string;
+  readonly peers: readonly MergePeer[];
+  readonly rules: readonly AnyImportRule[];
+  readonly records: readonly MergeRecord[];
+  /** The bindings in force: what is in use (type, meaning of a port, name) stays while its source exists. */
+  readonly previous: readonly IImportBinding[];
+}
+
+/** One import: everything of its binding and its ServiceImport but addresses. */
+export interface MergedImport {
+  readonly key: ObjectKey;
+  readonly owner: ImportBindingSpecOwner;
+  readonly type: 'ClusterSetIP' | 'Headless';
+  readonly ports: readonly ImportBindingSpecPort[];
+  readonly ipFamilies: readonly ('IPv4' | 'IPv6')[];
+  /** In order of precedence, oldest first. */
+  readonly sources: readonly ImportBindingSpecSource[];
+  readonly sessionAffinity: 'None' | 'ClientIP';
+  readonly sessionAffinityTimeoutSeconds?: number;
+  readonly internalTrafficPolicy: 'Cluster' | 'Local';
+  readonly trafficDistribution?: string;
+  readonly loadBalancing: Required<ClusterImportRuleSpecLoadBalancing>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** What an import made of one of its sources. */
+export interface ConstituentVerdict {
+  readonly source: SourceKey;
+  readonly import: ObjectKey;
+  /** Conflict reasons of KEP-1645 in the order of CFL-12; empty when all agree. */
+  readonly reasons: readonly string[];
+  /** True when a property of this source was overruled. */
+  readonly loses: boolean;
+  readonly message: string;
+}
+
+export interface RuleStatus {
+  readonly kind: AnyImportRule['kind'];
+  readonly key: ObjectKey;
+  readonly matched: number;
+  readonly imported: readonly { readonly source: string; readonly as: string }[];
+  readonly skipped: readonly { readonly source: string; readonly reason: string; readonly message: string }[];
+  readonly conditions: readonly ConditionDraft[];
+}
+
+export interface MergeResult {
+  readonly imports: readonly MergedImport[];
+  readonly verdicts: readonly ConstituentVerdict[];
+  readonly ruleStatuses: readonly RuleStatus[];
+}
