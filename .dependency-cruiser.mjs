@@ -35,7 +35,17 @@ export default {
     feature('exchange', ['controllers', 'gateway', 'dns', 'merge']),
     feature('fabric', ['controllers', 'gateway', 'dns', 'exchange', 'merge', 'policy', 'catalogue', 'store']),
     feature('store', ['controllers', 'gateway', 'dns', 'exchange', 'merge', 'policy', 'catalogue', 'fabric']),
-    feature('runtime', ['controllers', 'gateway', 'dns', 'exchange', 'merge', 'policy', 'catalogue', 'fabric', 'store']),
+    feature('runtime', [
+      'controllers',
+      'gateway',
+      'dns',
+      'exchange',
+      'merge',
+      'policy',
+      'catalogue',
+      'fabric',
+      'store',
+    ]),
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -1,5 +1,16 @@
 /** What this peer offers: one entry for each ServiceExport. All values survive structured clone. */
+import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IService } from '../api/generated/Service.ts';
+import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import type { ExportRecord } from '../api/record.ts';
+
+export interface CatalogueInput {
+  readonly serviceExports: readonly IServiceExport[];
+  readonly services: readonly IService[];
+  readonly endpointSlices: readonly IEndpointSlice[];
+  /** Restricted namespaces (`isRestrictedNamespace`) that the administrator lists: exports of these are offered all the same. */
+  readonly allowedNamespaces: readonly string[];
+}
 
 export interface Endpoint {
   /** An IP address, or standalone also a DNS name (resolved and filtered when dialled). */
@@ -12,7 +23,7 @@ export interface CataloguePort {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   /** The port of the Service. */
   readonly port: number;
-  /** Ready endpoints of this port. */
+  /** Ready endpoints of this port, in order of (host, port). */
   readonly endpoints: readonly Endpoint[];
 }
 
@@ -23,7 +34,7 @@ export interface CatalogueEntry {
   readonly uid: string;
   readonly record: ExportRecord;
   readonly ports: readonly CataloguePort[];
-  /** Labels of the export, which policies may select. */
+  /** Labels of the export object, which policies may select; not those that it exports. */
   readonly labels: Readonly<Record<string, string>>;
   /** Peers that alone may use it; absent means: whoever the policies allow. */
   readonly exportTo?: readonly string[];
@@ -40,6 +51,7 @@ export interface ExportVerdict {
   readonly message: string;
 }
 
+/** Both lists in order of (namespace, name). A withdrawn export (EXP-21) is in neither. */
 export interface Catalogue {
   readonly entries: readonly CatalogueEntry[];
   readonly verdicts: readonly ExportVerdict[];

@@ -31,6 +31,7 @@ export interface MergeInput {
   readonly self: string;
   readonly peers: readonly MergePeer[];
   readonly rules: readonly AnyImportRule[];
+  /** Those of peers that are not among `peers` count for nothing. */
   readonly records: readonly MergeRecord[];
   /** The bindings in force: what is in use (type, meaning of a port, name) stays while its source exists. */
   readonly previous: readonly IImportBinding[];
@@ -43,7 +44,10 @@ export interface MergedImport {
   readonly type: 'ClusterSetIP' | 'Headless';
   readonly ports: readonly ImportBindingSpecPort[];
   readonly ipFamilies: readonly ('IPv4' | 'IPv6')[];
-  /** In order of precedence, oldest first. */
+  /**
+   * In order of precedence: those in use, then oldest first. One of which no port made it into the import has no ports: it
+   * counts as an exporting cluster, and no connection can use it.
+   */
   readonly sources: readonly ImportBindingSpecSource[];
   readonly sessionAffinity: 'None' | 'ClientIP';
   readonly sessionAffinityTimeoutSeconds?: number;
@@ -58,22 +62,38 @@ export interface MergedImport {
 export interface ConstituentVerdict {
   readonly source: SourceKey;
   readonly import: ObjectKey;
-  /** Conflict reasons of KEP-1645 in the order of CFL-12; empty when all agree. */
+  /** What the exports of the import disagree on, the same for each of them (CFL-01), in the order of CFL-12. */
   readonly reasons: readonly string[];
   /** True when a property of this source was overruled. */
   readonly loses: boolean;
+  /** For the owner of this export: names the import, and no other export. Empty when all agree. */
   readonly message: string;
 }
+
+/** Why an export that a rule selects is not, or not wholly, imported. */
+export type SkipReason =
+  | 'InvalidName'
+  | 'LimitReached'
+  | 'NameTaken'
+  | 'NameTooLong'
+  | 'RestrictedNamespace'
+  | 'SourceNotMerged'
+  | 'TypeConflict'
+  | 'UnknownFeature';
 
 export interface RuleStatus {
   readonly kind: AnyImportRule['kind'];
   readonly key: ObjectKey;
   readonly matched: number;
+  /** In order of (source, as). */
   readonly imported: readonly { readonly source: string; readonly as: string }[];
+  /** In order of (source, reason); `reason` is a {@link SkipReason}. */
   readonly skipped: readonly { readonly source: string; readonly reason: string; readonly message: string }[];
+  /** `Valid` and `Collision`. */
   readonly conditions: readonly ConditionDraft[];
 }
 
+/** Imports in order of key, verdicts of (import, source), statuses of rule precedence. */
 export interface MergeResult {
   readonly imports: readonly MergedImport[];
   readonly verdicts: readonly ConstituentVerdict[];

@@ -7,11 +7,14 @@ import type { KindMap, KindName } from '../api/kinds.ts';
 import type { ObjectKey, ObjectMeta } from '../api/object.ts';
 
 /** What a writer wants of one object: only the fields it owns. `metadata` needs name and, if the kind has one, namespace. */
-export type Applied<K extends KindName> = Omit<KindMap[K], 'metadata' | 'spec' | 'status'> & {
+export type Applied<K extends KindName> = Omit<KindMap[K], 'apiVersion' | 'kind' | 'metadata' | 'spec' | 'status'> & {
+  apiVersion: KindMap[K]['apiVersion'];
+  kind: K;
   metadata: ObjectMeta;
-  spec?: 'spec' extends keyof KindMap[K] ? KindMap[K]['spec'] : never;
-  status?: 'status' extends keyof KindMap[K] ? KindMap[K]['status'] : never;
+  spec?: PartOf<KindMap[K], 'spec'>;
+  status?: PartOf<KindMap[K], 'status'>;
 };
+type PartOf<T, P extends 'spec' | 'status'> = T extends { [key in P]?: infer Part } ? Part : never;
 
 export interface ApplyOptions {
   /** Who writes; a frozen name of this product, for example `clusterlink-mcs-controller`. */

@@ -51,6 +51,15 @@ export interface ImportBindingSpecLoadBalancing {
   affinityTimeoutSeconds?: number;
 }
 
+export interface ImportBindingSpecVerdict {
+  peer: string;
+  namespace: string;
+  name: string;
+  reasons: string[];
+  loses: boolean;
+  message: string;
+}
+
 export interface ImportBindingSpec {
   import: ImportBindingSpecImport;
   /** The rule that names this import. */
@@ -61,6 +70,8 @@ export interface ImportBindingSpec {
   ports: ImportBindingSpecPort[];
   sources: ImportBindingSpecSource[];
   loadBalancing?: ImportBindingSpecLoadBalancing;
+  /** What became of each export that this import could use; told to its owner, and to no other peer. */
+  verdicts?: ImportBindingSpecVerdict[];
   /** Labels of the import, which policies may select. */
   labels?: Record<string, string>;
 }

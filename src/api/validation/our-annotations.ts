@@ -1,0 +1,83 @@
+/** The annotations of ours. An unknown one makes its object invalid: it could have been meant to narrow something. */
+import type { KindName } from '../kinds.ts';
+import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
+import { askWhether, didYouMean } from './did-you-mean.ts';
+import { below, type Finding } from './finding.ts';
+import { mapAt, textAt, type JsonObject } from './json.ts';
+import { EXPORT_TO_PEERS_MAX } from './limits.ts';
+import { quote } from './quote.ts';
+
+type Sentence = Omit<Finding, 'path'>;
+
+const ASSERTABLE = ['namespace', 'service-account', 'labels'];
+
+interface OurAnnotation {
+  readonly key: string;
+  readonly kind: KindName;
+  readonly problem: (text: string) => Sentence | undefined;
+}
+
+/** `endpoints` depends on the ports beside it: service.ts reads it. */
+const OURS: readonly OurAnnotation[] = [
+  { key: ANNOTATIONS.endpoints, kind: 'Service', problem: () => undefined },
+  { key: ANNOTATIONS.exportTo, kind: 'ServiceExport', problem: exportToProblem },
+  { key: ANNOTATIONS.mayAssert, kind: 'Peer', problem: mayAssertProblem },
+];
+
+export function ourAnnotationProblems(kind: KindName, object: JsonObject): Finding[] {
+  const annotations = mapAt(object, 'metadata', 'annotations');
+  const findings = Object.keys(annotations)
+    .filter((key) => key.startsWith(OUR_PREFIX))
+    .flatMap((key) => {
+      const known = OURS.find((ours) => ours.key === key && ours.kind === kind);
+      const problem = known === undefined ? unknownProblem(kind, key) : readProblem(known, textAt(annotations, key));
+      return problem === undefined ? [] : [{ path: [key], ...problem }];
+    });
+  return below(['metadata', 'annotations'], findings);
+}
+
+function unknownProblem(kind: KindName, key: string): Sentence {
+  const elsewhere = OURS.find((ours) => ours.key === key);
+  if (elsewhere !== undefined) {
+    const message = `annotation ${quote(key)} means nothing on a ${kind}`;
+    return { message, fix: `Put it on a ${elsewhere.kind}, or delete it.` };
+  }
+  const meant = didYouMean(
+    key,
+    OURS.map((ours) => ours.key),
+  );
+  return {
+    message: `unknown annotation ${quote(key)}${askWhether(meant)}`,
+    fix: meant === undefined ? `Delete it: what is below ${OUR_PREFIX} must be known.` : `Rename it to "${meant}".`,
+  };
+}
+
+/** A value that is no text is the schema's. */
+function readProblem({ problem }: OurAnnotation, text: string | undefined): Sentence | undefined {
+  return text === undefined ? undefined : problem(text);
+}
+
+/** An empty list is refused too: it could mean nobody or everybody. */
+function exportToProblem(text: string): Sentence | undefined {
+  const peers = text.split(',').map((word) => word.trim());
+  const wrong = peers.find((peer) => !isLabel(peer));
+  if (wrong !== undefined) {
+    const message = `must be a comma-separated list of peer names, has ${quote(wrong)}`;
+    return { message, fix: 'Write it like "west, north"; delete it to let the policies alone decide.' };
+  }
+  if (peers.length <= EXPORT_TO_PEERS_MAX) return undefined;
+  const message = `names ${peers.length} peers, at most ${EXPORT_TO_PEERS_MAX} are possible`;
+  return { message, fix: 'Say it by an AccessPolicy that selects on labels of peers.' };
+}
+
+function mayAssertProblem(text: string): Sentence | undefined {
+  const wrong = text
+    .split(',')
+    .map((word) => word.trim())
+    .find((word) => !ASSERTABLE.includes(word));
+  if (wrong === undefined) return undefined;
+  return {
+    message: `must be a comma-separated list of ${ASSERTABLE.join(', ')}, has ${quote(wrong)}${askWhether(didYouMean(wrong, ASSERTABLE))}`,
+    fix: `Use some of ${ASSERTABLE.join(', ')}; delete it to believe nothing.`,
+  };
+}

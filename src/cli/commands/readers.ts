@@ -1,0 +1,91 @@
+/** `status`, `explain`, `get` and `check`: commands that change nothing. */
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { AppError } from '../../api/errors.ts';
+import { describeObject, type KubeObject } from '../../api/object.ts';
+import type { Explanation } from '../../gateway/explain.ts';
+import { callAdmin } from '../../runtime/admin.ts';
+import { checkManifests, formatProblems } from '../check.ts';
+import { formatExplanation } from '../explain.ts';
+import { EXIT, formatData, formatTable, OUTPUTS, parseOutput } from '../output.ts';
+import { stateOption, type Register } from '../register.ts';
+import type { StatusReport } from '../run/status.ts';
+import { formatStatus } from '../status.ts';
+
+const ADMIN_TIMEOUT_MS = 30_000;
+
+export function addReaderCommands({ program, streams, done }: Register): void {
+  const outputOption = (): Option => new Option('-o, --output <FORMAT>', OUTPUTS.join(', ')).default('text');
+  const ask = (state: string, route: `${'GET' | 'POST'} ${string}`, body?: unknown): Promise<unknown> => {
+    const [method = 'GET', path = '/'] = route.split(' ');
+    return callAdmin({ path: join(state, 'admin.sock'), method, route: path, body, timeoutMs: ADMIN_TIMEOUT_MS });
+  };
+
+  program
+    .command('status')
+    .description('Show peers, exports, imports, what rules skipped, and the last refusals of a running peer.')
+    .addOption(stateOption())
+    .addOption(outputOption())
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs status --state ./state -o wide')
+    .action(async ({ state, output }: { state: string; output: string }) => {
+      const format = parseOutput(output);
+      streams.out(formatStatus((await ask(state, 'GET /status')) as StatusReport, format));
+    });
+
+  program
+    .command('explain')
+    .argument('<CLIENT>', 'who connects: "host", since all clients of a host are one identity')
+    .argument('<NAME:PORT>', 'the name of an import and its port')
+    .description('Walk the way of a connection hop by hop, and name the first failure and what mends it.')
+    .addOption(stateOption())
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  npx clusterlink-mcs explain host db.store.svc.clusterset.local:5432 --state ./state',
+    )
+    .action(async (client: string, target: string, { state, output }: { state: string; output: string }) => {
+      if (client !== 'host')
+        throw new AppError('ERR_USAGE', `${JSON.stringify(client)}: is not a client here`, { fix: 'say host' });
+      const format = parseOutput(output);
+      const explanation = (await ask(state, 'POST /explain', { target })) as Explanation;
+      streams.out(formatExplanation(explanation, format));
+      done(explanation.ok ? EXIT.ok : EXIT.failed);
+    });
+
+  program
+    .command('get')
+    .argument('<KIND>', 'for example ServiceImport, ImportBinding, PeerRecords')
+    .argument('[NAMESPACE/NAME]', 'one object; without it all of the kind')
+    .description('Print objects of a running peer, with what it has written into them.')
+    .addOption(stateOption())
+    .addOption(outputOption())
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs get ServiceImport store/db -o yaml --state ./state')
+    .action(async (kind: string, key: string | undefined, { state, output }: { state: string; output: string }) => {
+      const format = parseOutput(output);
+      const answer = await ask(state, 'POST /objects', { kind, ...(key === undefined ? {} : { key }) });
+      if (format === 'json' || format === 'yaml') return streams.out(formatData(answer, format));
+      const objects = (Array.isArray(answer) ? answer : [answer]) as KubeObject[];
+      streams.out(
+        formatTable(
+          ['object', 'created'],
+          objects.map((object) => [describeObject(object), object.metadata?.creationTimestamp ?? '']),
+        ),
+      );
+    });
+
+  program
+    .command('check')
+    .argument('<DIR>', 'folder of manifests')
+    .description('Look at manifests without running: file, line, field, and what to do.')
+    .addOption(outputOption())
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs check ./manifests')
+    .action(async (dir: string, { output }: { output: string }) => {
+      const format = parseOutput(output);
+      const { problems, files, objects } = await checkManifests(dir);
+      const text = formatProblems(problems, { output: format === 'json' ? 'json' : 'text' });
+      if (text !== '') streams.out(text);
+      const errors = problems.filter(({ severity }) => severity === 'error').length;
+      streams.error(`${files} files, ${objects} objects, ${errors} errors, ${problems.length - errors} warnings`);
+      done(errors === 0 ? EXIT.ok : EXIT.failed);
+    });
+}

@@ -1,0 +1,24 @@
+/** What every command is given, and the options that several of them share. */
+import { Option, type Command } from 'commander';
+
+/** What commands print on, so that tests can read it. */
+export interface Streams {
+  out(text: string): void;
+  error(text: string): void;
+}
+
+export interface Register {
+  readonly program: Command;
+  readonly streams: Streams;
+  done(exitCode: number): void;
+}
+
+/** `--store dir:PATH`: where the user's manifests are. */
+export function storeOption(): Option {
+  return new Option('--store <dir:PATH>', 'folder of manifests').env('CLUSTERLINK_MCS_STORE').makeOptionMandatory();
+}
+
+/** `--state PATH`: where a running peer keeps its own files, its admin socket among them. */
+export function stateOption(): Option {
+  return new Option('--state <PATH>', 'state folder of the peer').env('CLUSTERLINK_MCS_STATE').default('./state');
+}

@@ -1,0 +1,56 @@
+/** Feeds the DNS responder: bindings in, zone snapshots out, whenever they differ. */
+import { isDeepStrictEqual } from 'node:util';
+import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
+import { compareText, formatKey } from '../../api/object.ts';
+import type { ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
+import type { Caches } from '../../store/caches.ts';
+
+/** Changes that come together make one snapshot. */
+const FEED_DELAY_MS = 10;
+
+export interface DnsFeedOptions {
+  readonly caches: Pick<Caches, 'ImportBinding'>;
+  readonly zones: readonly string[];
+  send(snapshot: ZoneSnapshot): void;
+}
+
+/** The first snapshot is sent at once; the result stops the feed. */
+export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): () => void {
+  let last: ZoneSnapshot | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function publish(): void {
+    timer = undefined;
+    const services = caches.ImportBinding.list()
+      .map(toZoneService)
+      .sort((a, b) => compareText(formatKey(a), formatKey(b)));
+    if (last !== undefined && isDeepStrictEqual(services, last.services)) return;
+    last = { version: (last?.version ?? 0) + 1, zones: [...zones], services };
+    send(last);
+  }
+
+  publish();
+  const stop = caches.ImportBinding.onChange(() => {
+    timer ??= setTimeout(publish, FEED_DELAY_MS);
+  });
+  return () => {
+    stop();
+    clearTimeout(timer);
+  };
+}
+
+/** SRV tells the truth: the port that is listened on, where it is not the import's own. */
+export function toZoneService({ spec, status }: IImportBinding): ZoneService {
+  const listenPorts = new Map(status?.listeners?.map(({ port, listenPort }) => [port, listenPort]));
+  return {
+    ...spec.import,
+    type: spec.type,
+    ips: spec.type === 'Headless' ? [] : spec.ips,
+    ports: spec.ports.map(({ name, protocol, port }) => ({
+      name,
+      protocol,
+      port: protocol === 'TCP' ? (listenPorts.get(port) ?? port) : port,
+    })),
+    endpoints: [],
+  };
+}

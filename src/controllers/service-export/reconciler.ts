@@ -1,0 +1,79 @@
+/** Keeps the status of each ServiceExport: whether it can be offered, and what imports find wrong with it. */
+import { dateConditions } from '../../api/conditions.ts';
+import { formatKey, keyOf, parseKey, type ObjectKey } from '../../api/object.ts';
+import { buildCatalogue } from '../../catalogue/build.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Caches } from '../../store/caches.ts';
+import type { Store } from '../../store/store.ts';
+import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
+import { desiredExportConditions, type ConflictSeen } from './desired.ts';
+
+export interface ServiceExportControllerOptions {
+  readonly self: string;
+  readonly store: Store;
+  readonly caches: Caches;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Namespaces that wildcards do not reach, but that the administrator lists (DESIGN §5). */
+  readonly allowedNamespaces: readonly string[];
+}
+
+export function makeServiceExportController(options: ServiceExportControllerOptions): Controller {
+  const { self, store, caches, clock, allowedNamespaces } = options;
+
+  async function reconcile(text: string): Promise<void> {
+    const key = parseKey(text);
+    const serviceExport = caches.ServiceExport.get(key);
+    if (serviceExport === undefined) return;
+    const service = caches.Service.get(key);
+    const { verdicts } = buildCatalogue({
+      serviceExports: [serviceExport],
+      services: service === undefined ? [] : [service],
+      endpointSlices: [],
+      allowedNamespaces,
+    });
+    const [verdict] = verdicts;
+    if (verdict === undefined) return;
+    const drafts = desiredExportConditions({
+      generation: serviceExport.metadata?.generation ?? 1,
+      verdict,
+      conflicts: conflictsOf(key),
+    });
+    const conditions = dateConditions(drafts, serviceExport.status?.conditions, timestamp(clock));
+    await store.applyStatus(
+      { apiVersion: serviceExport.apiVersion, kind: 'ServiceExport', metadata: { ...key }, status: { conditions } },
+      { fieldManager: CONTROLLER_MANAGER, force: true },
+    );
+  }
+
+  /** The verdicts of the local imports that this export backs, and what peers report; theirs name no import of theirs. */
+  function conflictsOf(key: ObjectKey): ConflictSeen[] {
+    const isThis = (other: ObjectKey): boolean => other.namespace === key.namespace && other.name === key.name;
+    const local = caches.ImportBinding.list().flatMap(({ spec }) =>
+      (spec.verdicts ?? []).filter((verdict) => verdict.peer === self && isThis(verdict)),
+    );
+    const reported = caches.PeerRecords.list().flatMap(({ spec }) =>
+      (spec.report?.conflicts ?? []).filter(isThis).map(({ reasons, loses }) => ({
+        reasons,
+        loses,
+        message: `Peer ${spec.peer} imports this export together with others that differ from it${loses ? ', and uses their values' : ''}.`,
+      })),
+    );
+    return [...local, ...reported];
+  }
+
+  return {
+    name: 'service-export',
+    reconcile,
+    watches: (enqueue) => {
+      const enqueueKey = (key: ObjectKey): void => enqueue(formatKey(key));
+      const enqueueAll = (): void => caches.ServiceExport.list().forEach((object) => enqueueKey(keyOf(object)));
+      return [
+        caches.ServiceExport.onChange(enqueueKey),
+        caches.Service.onChange(enqueueKey),
+        caches.ImportBinding.onChange(enqueueAll),
+        caches.PeerRecords.onChange(enqueueAll),
+      ];
+    },
+    resync: (enqueue) => caches.ServiceExport.list().forEach((object) => enqueue(formatKey(keyOf(object)))),
+  };
+}

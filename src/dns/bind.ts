@@ -1,0 +1,77 @@
+/** One address and one port for UDP and TCP. */
+import type { Socket as UdpSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import type { Server } from 'node:net';
+import { AppError } from '../api/errors.ts';
+import { BIND_ATTEMPTS_MAX, TCP_BACKLOG } from './limits.ts';
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Bindable {
+  readonly udp: UdpSocket;
+  readonly tcp: Server;
+}
+
+/** A name means its first address, once and for both transports. @throws {AppError} `ERR_LISTEN` */
+export async function resolveListenHost(host: string): Promise<{ address: string; family: 4 | 6 }> {
+  try {
+    const { address, family } = await lookup(host);
+    return { address, family: family === 6 ? 6 : 4 };
+  } catch (cause) {
+    const fix = 'set dns.listen to an address of this machine';
+    throw new AppError('ERR_LISTEN', `dns.listen: ${host} has no address`, { cause, fix });
+  }
+}
+
+/**
+ * Calls `make` for fresh sockets until both could be bound. With port 0 the kernel chooses for UDP, and TCP may find that port
+ * taken by somebody else: then both begin anew.
+ *
+ * @param at - an address, not a name.
+ * @throws {AppError} `ERR_LISTEN`; nothing stays open.
+ */
+export async function bindBoth<B extends Bindable>(
+  make: () => B,
+  at: HostAndPort,
+): Promise<{ bound: B; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const bound = make();
+    try {
+      const port = await bindUdp(bound.udp, at);
+      await listenTcp(bound.tcp, { ...at, port });
+      return { bound, port };
+    } catch (cause) {
+      // A socket that could not be bound is not open, but has to be closed all the same, else its handle stays.
+      bound.udp.close();
+      if (at.port === 0 && attempt < BIND_ATTEMPTS_MAX && isAddressInUse(cause)) continue;
+      throw toListenError(cause, at);
+    }
+  }
+}
+
+async function bindUdp(socket: UdpSocket, { host: address, port }: HostAndPort): Promise<number> {
+  const listening = once(socket, 'listening');
+  socket.bind({ address, port, exclusive: true });
+  await listening;
+  return socket.address().port;
+}
+
+async function listenTcp(server: Server, { host, port }: HostAndPort): Promise<void> {
+  const listening = once(server, 'listening');
+  server.listen({ host, port, backlog: TCP_BACKLOG, exclusive: true });
+  await listening;
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}
+
+function toListenError(cause: unknown, { host, port }: HostAndPort): AppError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const fix = isAddressInUse(cause) ? 'stop what uses the port, or set dns.listen to another' : 'check dns.listen';
+  return new AppError('ERR_LISTEN', `dns.listen: cannot listen at ${host} port ${port} (${code})`, { cause, fix });
+}

@@ -1,0 +1,23 @@
+/** One number for a set of records, the same on both sides of an exchange. */
+import { createHash } from 'node:crypto';
+import { compareText } from '../api/object.ts';
+import type { ExportRecord } from '../api/record.ts';
+
+/** JSON with sorted keys and no spaces: equal values give equal text, whatever the order of their members. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+  return `{${members.join(',')}}`;
+}
+
+/** SHA-256, hex, over the records sorted by namespace and name (shapes §2). */
+export function digestOf(records: Iterable<ExportRecord>): string {
+  const sorted = [...records].sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+  const hash = createHash('sha256');
+  for (const record of sorted) hash.update(canonicalJson(record)).update('\n');
+  return hash.digest('hex');
+}

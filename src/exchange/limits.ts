@@ -1,0 +1,27 @@
+/** Bounds of the record exchange; docs/LIMITS.md lists them for users. */
+
+/** One record as JSON. */
+export const RECORD_BYTES_MAX = 16 * 1024;
+/** Records of one peer. */
+export const RECORDS_PER_PEER_MAX = 10_000;
+/** Ports of one record. */
+export const PORTS_PER_RECORD_MAX = 64;
+/** Host names of one headless record. */
+export const HOSTNAMES_PER_RECORD_MAX = 1_000;
+/** Entries of one report, of each sort; what is beyond is not reported. */
+export const REPORT_ENTRIES_MAX = 4_000;
+/** How often an exporter repeats its digest: a heart beat, and the healing of a change that was lost. */
+export const DIGEST_INTERVAL_MS = 10_000;
+/** An export that a complete snapshot does not name is withdrawn when it is still absent after this time (DESIGN §6). */
+export const ABSENCE_GRACE_MS = 5_000;
+/** First and greatest wait before an exchange with a reachable peer is opened again. */
+export const REOPEN_MIN_MS = 200;
+export const REOPEN_MAX_MS = 5_000;
+/** From opening the stream to the first complete snapshot. */
+export const SNAPSHOT_TIMEOUT_MS = 60_000;
+/** Size of one PeerRecords object, below the 1.5 MiB that an API server takes (DESIGN §4). */
+export const PEER_RECORDS_CHUNK_BYTES = 256 * 1024;
+/** Changes of objects that come together are published together. */
+export const PUBLISH_DELAY_MS = 20;
+/** One write of a peer's records to the store. */
+export const WRITE_TIMEOUT_MS = 10_000;

@@ -1,0 +1,78 @@
+/** Keys: made on P-256, read from every PEM form that fabrics use. */
+import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto';
+import { AppError } from '../api/errors.ts';
+import { RSA_BITS_MIN, SERIAL_BYTES } from './limits.ts';
+
+/** What WebCrypto must be told to sign with a key. */
+export interface SigningAlgorithm {
+  readonly name: 'ECDSA' | 'RSASSA-PKCS1-v1_5';
+  readonly hash: 'SHA-256' | 'SHA-384';
+}
+
+export interface SigningKey {
+  readonly key: webcrypto.CryptoKey;
+  readonly algorithm: SigningAlgorithm;
+}
+
+export const P256_SIGNING: SigningAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
+
+/** A new key pair on P-256: cheap handshakes, and accepted by Go, Envoy and OpenSSL alike (not so Ed25519). */
+export async function makeKeyPair(): Promise<webcrypto.CryptoKeyPair> {
+  return await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+}
+
+/** PKCS#8 PEM of an extractable private key. */
+export function toKeyPem(key: webcrypto.CryptoKey): string {
+  return KeyObject.from(key).export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/**
+ * Reads a private key: PKCS#8, SEC 1 (`EC PRIVATE KEY`), or PKCS#1 (`RSA PRIVATE KEY`), which is what ClusterLink writes.
+ *
+ * @param what - names the key in the error, for example its file.
+ * @throws {AppError} `ERR_CERTIFICATE` when it is none of these, or encrypted.
+ */
+export function parsePrivateKey(pem: string, what: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw new AppError('ERR_CERTIFICATE', `${what}: not an unencrypted private key in PEM`, {
+      cause,
+      fix: 'give a PKCS#8, EC or RSA private key in PEM form, without a passphrase',
+    });
+  }
+}
+
+/**
+ * The key as one that signs certificates.
+ *
+ * @throws {AppError} `ERR_CERTIFICATE` for a key that is neither P-256, P-384 nor RSA of at least {@link RSA_BITS_MIN} bits.
+ */
+export function toSigningKey(key: KeyObject, what: string): SigningKey {
+  assertAcceptableKey(key, what);
+  const isRsa = key.asymmetricKeyType === 'rsa';
+  const curve = key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'P-384' : 'P-256';
+  const algorithm: SigningAlgorithm = isRsa
+    ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+    : { name: 'ECDSA', hash: curve === 'P-384' ? 'SHA-384' : 'SHA-256' };
+  const imported = isRsa ? algorithm : { name: algorithm.name, namedCurve: curve };
+  return { key: key.toCryptoKey(imported, false, ['sign']), algorithm };
+}
+
+/** Keys of peers and authorities alike: what every TLS stack in a fabric can use. @throws {AppError} `ERR_CERTIFICATE`. */
+export function assertAcceptableKey(key: KeyObject, what: string): void {
+  const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const isEc = key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1'].includes(namedCurve);
+  const isRsa = key.asymmetricKeyType === 'rsa' && modulusLength >= RSA_BITS_MIN;
+  if (isEc || isRsa) return;
+  throw new AppError('ERR_CERTIFICATE', `${what}: neither P-256, P-384 nor RSA of at least ${RSA_BITS_MIN} bits`, {
+    fix: 'use an EC key on P-256, as "clusterlink-mcs create" makes it',
+  });
+}
+
+/** A serial number nobody can guess (RFC 5280 §4.1.2.2): positive, and never with a leading zero octet that DER would drop. */
+export function makeSerialNumber(): string {
+  const bytes = randomBytes(SERIAL_BYTES);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}

@@ -1,0 +1,131 @@
+/** Who this peer is: its certificate, its key and the roots it trusts, checked as a whole before anything is served. */
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { AppError } from '../api/errors.ts';
+import { peerNameOf } from './identity.ts';
+import { parsePrivateKey } from './keys.ts';
+import { ROOTS_MAX } from './limits.ts';
+import { readKeyFile, readPemFile } from './pem-files.ts';
+
+export interface PeerIdentity {
+  readonly peer: string;
+  /** The leaf, and the chain that came with it. */
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** The roots whose peers are believed. */
+  readonly caPem: string;
+  /** When the leaf expires, or the root that signed it if that is sooner. */
+  readonly notAfter: Date;
+}
+
+export interface IdentityFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** The configured name, which the certificate must carry. */
+  readonly peer?: string;
+  /** When it is read; tests set it. */
+  readonly now?: Date;
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+/** RFC 5280 §4.2.1.12. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const RENEW = 'make a new one with "npx clusterlink-mcs create peer-cert", or have a request signed by the fabric CA';
+
+/**
+ * Reads and checks the three files: whatever would make other peers refuse us is told here, with the file's name.
+ *
+ * @throws {AppError} `ERR_CERTIFICATE`, `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND` or `ERR_BOUND_EXCEEDED`.
+ */
+export async function loadIdentity({ ca, cert, key, peer, now = new Date() }: IdentityFiles): Promise<PeerIdentity> {
+  const keyPem = await readKeyFile(key);
+  const privateKey = parsePrivateKey(keyPem, key);
+  const certPem = await readPemFile(cert);
+  const caPem = await readPemFile(ca);
+  const [leaf] = parseCertificates(certPem, cert);
+  const roots = parseCertificates(caPem, ca);
+  if (leaf === undefined) throw certificateError(cert, 'has no certificate in it', RENEW);
+
+  assertKeyMatches({ leaf, privateKey, cert, key });
+  assertValidity(leaf, cert, now);
+  assertUsages(leaf, cert);
+  const root = roots.find((candidate) => leaf.checkIssued(candidate) && leaf.verify(candidate.publicKey));
+  if (root === undefined) {
+    throw certificateError(
+      cert,
+      `is not signed by the CA in ${ca}`,
+      'give the certificate of the CA that signed it in fabric.ca',
+    );
+  }
+  if (!root.ca) throw certificateError(ca, 'is not a CA certificate', 'give the cert.pem of the fabric in fabric.ca');
+  assertValidity(root, ca, now);
+  const name = nameIn(leaf, cert);
+  if (peer !== undefined && peer !== name) {
+    throw certificateError(
+      cert,
+      `is the certificate of peer ${name}, not of ${peer}`,
+      `set peer: ${name}, or give the certificate of ${peer}`,
+    );
+  }
+  const notAfter = leaf.validToDate < root.validToDate ? leaf.validToDate : root.validToDate;
+  return { peer: name, certPem, keyPem, caPem, notAfter };
+}
+
+function parseCertificates(pem: string, file: string): X509Certificate[] {
+  const blocks = pem.match(PEM_CERTIFICATE) ?? [];
+  if (blocks.length === 0)
+    throw certificateError(file, 'has no certificate in PEM', 'give a file with "BEGIN CERTIFICATE"');
+  if (blocks.length > ROOTS_MAX) {
+    throw new AppError('ERR_BOUND_EXCEEDED', `${file}: ${blocks.length} certificates, more than ${ROOTS_MAX}`);
+  }
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (cause) {
+    throw certificateError(file, 'has a certificate that cannot be read', RENEW, cause);
+  }
+}
+
+function assertKeyMatches(options: {
+  readonly leaf: X509Certificate;
+  readonly privateKey: KeyObject;
+  readonly cert: string;
+  readonly key: string;
+}): void {
+  if (options.leaf.checkPrivateKey(options.privateKey)) return;
+  throw certificateError(
+    options.cert,
+    `does not belong to the key in ${options.key}`,
+    'give the cert.pem and key.pem of one folder',
+  );
+}
+
+function assertValidity(certificate: X509Certificate, file: string, now: Date): void {
+  if (certificate.validToDate <= now) {
+    throw certificateError(file, `has expired on ${certificate.validToDate.toISOString()}`, RENEW);
+  }
+  if (certificate.validFromDate > now) {
+    const from = certificate.validFromDate.toISOString();
+    throw certificateError(file, `is not valid before ${from}`, "set this machine's clock, or wait until then");
+  }
+}
+
+/** A certificate that lists its uses must list both: a peer dials and is dialled. One that lists none may do all. */
+function assertUsages(leaf: X509Certificate, file: string): void {
+  const usages = leaf.keyUsage as readonly string[] | undefined;
+  if (usages === undefined || (usages.includes(SERVER_AUTH) && usages.includes(CLIENT_AUTH))) return;
+  throw certificateError(file, 'is not for both serverAuth and clientAuth', RENEW);
+}
+
+function nameIn(leaf: X509Certificate, file: string): string {
+  try {
+    return peerNameOf(leaf);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw certificateError(file, error.message, error.fix ?? RENEW);
+  }
+}
+
+function certificateError(file: string, what: string, fix: string, cause?: unknown): AppError {
+  return new AppError('ERR_CERTIFICATE', `${file}: ${what}`, { fix, ...(cause === undefined ? {} : { cause }) });
+}

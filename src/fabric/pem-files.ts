@@ -1,0 +1,61 @@
+/** Reads PEM files: bounded, and private keys only where nobody else can read them. */
+import { open } from 'node:fs/promises';
+import { AppError, type ErrorCode } from '../api/errors.ts';
+import { PEM_BYTES_MAX } from './limits.ts';
+
+/** @throws {AppError} `ERR_NOT_FOUND`, `ERR_BOUND_EXCEEDED`. */
+export async function readPemFile(file: string): Promise<string> {
+  return await readBounded({ file, isKey: false });
+}
+
+/**
+ * Reads a private key that nobody but its owner can read. The file that is judged is the file that is read.
+ *
+ * @throws {AppError} `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND`, `ERR_BOUND_EXCEEDED`.
+ */
+export async function readKeyFile(file: string): Promise<string> {
+  return await readBounded({ file, isKey: true });
+}
+
+async function readBounded({ file, isKey }: { readonly file: string; readonly isKey: boolean }): Promise<string> {
+  let handle;
+  try {
+    handle = await open(file, 'r');
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile())
+      throw new AppError('ERR_CERTIFICATE', `${file}: is not a file`, { fix: 'give the path of a PEM file' });
+    if (isKey && (stat.mode & 0o077) !== 0) {
+      throw new AppError('ERR_KEY_PERMISSIONS', `${file}: others than its owner can read this private key`, {
+        fix: `chmod 600 ${file}`,
+        details: { mode: (stat.mode & 0o777).toString(8) },
+      });
+    }
+    if (stat.size > PEM_BYTES_MAX) {
+      throw new AppError('ERR_BOUND_EXCEEDED', `${file}: ${stat.size} bytes, more than ${PEM_BYTES_MAX}`, {
+        fix: 'give a PEM file with certificates or a key and nothing else',
+      });
+    }
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+function unreadable(file: string, cause: unknown): AppError {
+  const [code, what]: [ErrorCode, string] =
+    codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR'
+      ? ['ERR_NOT_FOUND', 'there is no such file']
+      : ['ERR_CERTIFICATE', `cannot be read (${codeOf(cause)})`];
+  return new AppError(code, `${file}: ${what}`, {
+    cause,
+    fix: 'correct the path in the configuration (fabric.ca, fabric.cert, fabric.key), or make the files with "npx clusterlink-mcs create peer-cert"',
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

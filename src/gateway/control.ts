@@ -1,0 +1,206 @@
+/**
+ * The control part of a gateway: compiles what the store holds into snapshots for the data plane, and carries what the data
+ * plane sees to the store, the metrics, the log and the exchange.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { randomUUID } from 'node:crypto';
+import { REASONS } from '../api/reasons.ts';
+import type { SourceKey } from '../api/record.ts';
+import { buildCatalogue } from '../catalogue/build.ts';
+import { compilePolicies } from '../policy/compile.ts';
+import type { ChannelEnd } from '../runtime/channel.ts';
+import type { Logger } from '../runtime/log.ts';
+import { onAnyChange, type Caches } from '../store/caches.ts';
+import type { Store } from '../store/store.ts';
+import { PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
+import type {
+  ClosingRecord,
+  DownMessage,
+  GatewaySnapshot,
+  ImportObservation,
+  PeerObservation,
+  ProbeOutcome,
+  UpMessage,
+} from './messages.ts';
+import { desiredSnapshot } from './snapshot.ts';
+import { makeStatusWriter } from './status-writer.ts';
+
+/** What others want to hear of the data plane. */
+export interface ControlEvents {
+  onPeer(observation: PeerObservation): void;
+  onOpened(direction: ClosingRecord['direction']): void;
+  onClosed(record: ClosingRecord): void;
+  onRefused(reason: string, from: string): void;
+  onSnapshot(state: 'sent' | 'acknowledged', version: number): void;
+  /** Everything about exchange streams, for the bridge to the exchange. */
+  onExchange(message: Extract<UpMessage, { kind: `exchange-${string}` }>): void;
+}
+
+export interface ControlOptions {
+  readonly self: string;
+  readonly store: Store;
+  /** Synced. */
+  readonly caches: Caches;
+  readonly allowedNamespaces: readonly string[];
+  readonly channel: ChannelEnd<DownMessage, UpMessage>;
+  readonly events: ControlEvents;
+  readonly logger: Logger;
+  /** RFC 3339 with second precision. */
+  now(): string;
+}
+
+export interface Control {
+  /** The snapshot last sent, for `explain`; undefined before the first. */
+  readonly snapshot: GatewaySnapshot | undefined;
+  /** Whether the data plane has a snapshot in force. */
+  readonly inForce: boolean;
+  /** Where the gateway listens for peers; undefined when it only dials. */
+  readonly listening: string | undefined;
+  peer(name: string): PeerObservation | undefined;
+  peers(): readonly PeerObservation[];
+  import(object: string): ImportObservation | undefined;
+  probe(source: SourceKey, port: number, mode: 'decide' | 'dial'): Promise<ProbeOutcome>;
+  /** Takes no new connections, waits for the open ones, cuts them at the deadline. */
+  drain(deadlineMs: number): Promise<void>;
+  /** Closing records of late, newest first. */
+  closings(): readonly ClosingRecord[];
+  close(): Promise<void>;
+}
+
+/** Closing records kept for `explain` and `status`. */
+const CLOSINGS_KEPT = 200;
+
+export function startControl(options: ControlOptions): Control {
+  const { self, store, caches, allowedNamespaces, channel, events, logger, now } = options;
+  const writer = makeStatusWriter({ store, caches, logger, now });
+  const peers = new Map<string, PeerObservation>();
+  const imports = new Map<string, ImportObservation>();
+  const probes = new Map<string, (outcome: ProbeOutcome) => void>();
+  const closings: ClosingRecord[] = [];
+  let snapshot: GatewaySnapshot | undefined;
+  let acknowledged = 0;
+  let listening: string | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const drained = Promise.withResolvers<void>();
+
+  function publish(): void {
+    timer = undefined;
+    const desired = desiredSnapshot({
+      self,
+      bindings: caches.ImportBinding.list(),
+      peers: caches.Peer.list(),
+      catalogue: buildCatalogue({
+        serviceExports: caches.ServiceExport.list(),
+        services: caches.Service.list(),
+        endpointSlices: caches.EndpointSlice.list(),
+        allowedNamespaces,
+      }),
+      policies: compilePolicies({
+        privileged: caches.PrivilegedAccessPolicy.list(),
+        regular: caches.AccessPolicy.list(),
+        baseline: caches.BaselineAccessPolicy.list(),
+      }),
+    });
+    if (snapshot !== undefined && isDeepStrictEqual({ ...desired, version: snapshot.version }, snapshot)) return;
+    snapshot = { ...desired, version: (snapshot?.version ?? 0) + 1 };
+    channel.post({ kind: 'snapshot', snapshot });
+    events.onSnapshot('sent', snapshot.version);
+  }
+
+  function digest(message: UpMessage): void {
+    switch (message.kind) {
+      case 'acknowledged':
+        acknowledged = message.version;
+        return events.onSnapshot('acknowledged', message.version);
+      case 'listening':
+        listening = message.address;
+        return;
+      case 'peer':
+        peers.set(message.peer.name, message.peer);
+        writer.observePeer(message.peer);
+        return events.onPeer(message.peer);
+      case 'import':
+        imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
+        return writer.observeImport(message.import);
+      case 'opened':
+        return events.onOpened(message.direction);
+      case 'closed':
+        closings.unshift(message.record);
+        closings.length = Math.min(closings.length, CLOSINGS_KEPT);
+        return events.onClosed(message.record);
+      case 'refused':
+        return events.onRefused(message.reason, message.from);
+      case 'probed':
+        probes.get(message.id)?.(message.outcome);
+        return;
+      case 'drained':
+        drained.resolve();
+        return;
+      default:
+        return events.onExchange(message);
+    }
+  }
+
+  channel.onMessage(digest);
+  const publishSoon = (): void => {
+    timer ??= setTimeout(publish, SNAPSHOT_DELAY_MS);
+  };
+  const stop = onAnyChange(
+    caches,
+    [
+      'ImportBinding',
+      'Peer',
+      'ServiceExport',
+      'Service',
+      'EndpointSlice',
+      'AccessPolicy',
+      'PrivilegedAccessPolicy',
+      'BaselineAccessPolicy',
+    ],
+    publishSoon,
+  );
+  publish();
+
+  return {
+    get snapshot() {
+      return snapshot;
+    },
+    get inForce() {
+      return acknowledged > 0;
+    },
+    get listening() {
+      return listening;
+    },
+    peer: (name) => peers.get(name),
+    peers: () =>
+      [...peers.values()].filter(({ name }) => caches.Peer.list().some(({ metadata }) => metadata?.name === name)),
+    import: (object) => imports.get(object),
+    closings: () => closings,
+    drain(deadlineMs) {
+      channel.post({ kind: 'drain', deadlineMs });
+      return drained.promise;
+    },
+    probe(source, port, mode) {
+      const id = randomUUID();
+      return new Promise((resolve) => {
+        const settle = (outcome: ProbeOutcome): void => {
+          clearTimeout(deadline);
+          probes.delete(id);
+          resolve(outcome);
+        };
+        const deadline = setTimeout(
+          () =>
+            settle({ ok: false, reason: REASONS.PeerUnreachable, message: `${source.peer} did not answer in time.` }),
+          PROBE_TIMEOUT_MS,
+        );
+        probes.set(id, settle);
+        channel.post({ kind: 'probe', id, source, port, mode });
+      });
+    },
+    async close() {
+      stop();
+      clearTimeout(timer);
+      await writer.close();
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** The two yeses (DESIGN §3.2), as questions to the policy engine: pure, asked at the start and again on every change. */
+import { formatKey } from '../api/object.ts';
+import { REASONS, type Reason } from '../api/reasons.ts';
+import { clientAttributes, exportAttributes } from '../policy/attributes.ts';
+import { decide } from '../policy/decide.ts';
+import { explainDecision } from '../policy/explain.ts';
+import type { Attributes } from '../policy/types.ts';
+import type { Assertable, ImportRoute, RouteSource } from './messages.ts';
+import type { Routes } from './routes.ts';
+
+/** The peer that this process is. */
+export interface Self {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A local client, as far as it is known here. */
+export interface ClientIdentity {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What a peer says about the workload behind a connection; null when it says nothing. */
+export type AssertedClient = Partial<ClientIdentity> | null;
+
+export type Admission =
+  | { readonly allowed: true; readonly message: string }
+  | { readonly allowed: false; readonly reason: Reason; readonly message: string };
+
+export interface EgressQuestion {
+  readonly routes: Routes;
+  readonly self: Self;
+  readonly client: ClientIdentity;
+  readonly route: ImportRoute;
+  readonly source: RouteSource;
+}
+
+/** May this client use this source through this import? Policies of the import's namespace count. */
+export function decideEgress({ routes, self, client, route, source }: EgressQuestion): Admission {
+  const question = {
+    from: clientAttributes({ peer: self.name, peerLabels: self.labels, ...client }),
+    to: exportAttributes({
+      peer: source.peer,
+      peerLabels: source.peer === self.name ? self.labels : (routes.peers.get(source.peer)?.labels ?? {}),
+      namespace: source.namespace,
+      name: source.name,
+      labels: route.labels,
+    }),
+    namespace: route.key.namespace,
+  };
+  const decision = decide(routes.policies, question);
+  const message = explainDecision(decision, question);
+  return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.EgressDenied, message };
+}
+
+export interface IngressQuestion {
+  readonly routes: Routes;
+  readonly self: Self;
+  /** The name in the certificate of the peer that asks; self for a local source. */
+  readonly peer: string;
+  readonly asserted: AssertedClient;
+  readonly export: { readonly namespace: string; readonly name: string };
+}
+
+/** May this workload of this peer use this export? Policies of the export's namespace count. */
+export function decideIngress({ routes, self, peer, asserted, export: key }: IngressQuestion): Admission {
+  const route = routes.exports.get(formatKey(key));
+  if (route === undefined) {
+    return { allowed: false, reason: REASONS.NothingOffered, message: `${formatKey(key)} is not exported here.` };
+  }
+  const isSelf = peer === self.name;
+  const peerRoute = routes.peers.get(peer);
+  if (!isSelf && peerRoute === undefined) {
+    return { allowed: false, reason: REASONS.PeerUnknown, message: `There is no Peer object for ${peer}.` };
+  }
+  if (route.exportTo !== undefined && !route.exportTo.includes(peer)) {
+    return {
+      allowed: false,
+      reason: REASONS.IngressDenied,
+      message: `The export's annotation export-to does not name ${peer}.`,
+    };
+  }
+  const peerLabels = isSelf ? self.labels : (peerRoute?.labels ?? {});
+  const mayAssert: readonly Assertable[] = isSelf
+    ? ['namespace', 'service-account', 'labels']
+    : (peerRoute?.mayAssert ?? []);
+  const question = {
+    from: believedAttributes({ peer, peerLabels, asserted, mayAssert }),
+    to: exportAttributes({
+      peer: self.name,
+      peerLabels: self.labels,
+      namespace: key.namespace,
+      name: key.name,
+      labels: route.labels,
+    }),
+    namespace: key.namespace,
+  };
+  const decision = decide(routes.policies, question);
+  const message = explainDecision(decision, question);
+  return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.IngressDenied, message };
+}
+
+/** What a peer asserts counts as far as its Peer object grants it; everything else about the workload stays unknown. */
+function believedAttributes(input: {
+  readonly peer: string;
+  readonly peerLabels: Readonly<Record<string, string>>;
+  readonly asserted: AssertedClient;
+  readonly mayAssert: readonly Assertable[];
+}): Attributes {
+  const { peer, peerLabels, asserted, mayAssert } = input;
+  const believed = asserted ?? {};
+  return clientAttributes({
+    peer,
+    peerLabels,
+    ...(mayAssert.includes('namespace') && believed.namespace !== undefined ? { namespace: believed.namespace } : {}),
+    ...(mayAssert.includes('service-account') && believed.serviceAccount !== undefined
+      ? { serviceAccount: believed.serviceAccount }
+      : {}),
+    ...(mayAssert.includes('labels') && believed.labels !== undefined ? { labels: believed.labels } : {}),
+  });
+}

@@ -1,0 +1,83 @@
+/** Connects an export's connection to one of its ready endpoints: resolve, filter, dial, and on failure the next one. */
+import { lookup } from 'node:dns/promises';
+import { connect, isIP, type Socket } from 'node:net';
+import { REASONS, type Reason } from '../api/reasons.ts';
+import type { Endpoint } from '../catalogue/types.ts';
+import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
+import type { TargetFilter } from './targets.ts';
+
+export type DialResult =
+  | { readonly ok: true; readonly socket: Socket; readonly endpoint: Endpoint }
+  | { readonly ok: false; readonly reason: Reason; readonly message: string };
+
+export interface DialOptions {
+  readonly endpoints: readonly Endpoint[];
+  /** Which endpoint is first: turned by one a connection. */
+  readonly turn: number;
+  readonly targets: TargetFilter;
+  readonly signal: AbortSignal;
+}
+
+/** Tries up to three endpoints. The socket is half-open capable, paused, and has an error listener of its caller's to come. */
+export async function dialEndpoint({ endpoints, turn, targets, signal }: DialOptions): Promise<DialResult> {
+  if (endpoints.length === 0) {
+    return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
+  }
+  let failure: DialResult = { ok: false, reason: REASONS.DialFailed, message: 'No endpoint was tried.' };
+  for (let attempt = 0; attempt < Math.min(endpoints.length, DIALS_PER_CONNECTION_MAX); attempt++) {
+    const endpoint = endpoints[(turn + attempt) % endpoints.length];
+    if (endpoint === undefined || signal.aborted) break;
+    const result = await dialOne(endpoint, targets, signal);
+    if (result.ok) return result;
+    failure = result;
+  }
+  return failure;
+}
+
+async function dialOne(endpoint: Endpoint, targets: TargetFilter, signal: AbortSignal): Promise<DialResult> {
+  const where = `${endpoint.host}:${endpoint.port}`;
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+  try {
+    const address = isIP(endpoint.host) ? endpoint.host : await resolve(endpoint.host, limited);
+    if (!targets.allows(endpoint.host, address, endpoint.port)) {
+      const message = `${where} is not among the permitted targets. Fix: add it to exports.targets in the configuration.`;
+      return { ok: false, reason: REASONS.TargetForbidden, message };
+    }
+    return { ok: true, endpoint, socket: await connectTo(address, endpoint.port, limited) };
+  } catch (error) {
+    const cause = limited.aborted && !signal.aborted ? 'no answer in time' : describe(error);
+    return { ok: false, reason: REASONS.DialFailed, message: `${where}: ${cause}` };
+  }
+}
+
+async function resolve(host: string, signal: AbortSignal): Promise<string> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('name not resolved in time')), { once: true });
+  });
+  const { address } = await Promise.race([lookup(host), aborted]);
+  return address;
+}
+
+function connectTo(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
+    const onAbort = (): void => fail(new Error('no answer in time'));
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      reject(error);
+    };
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('error', fail);
+      resolve(socket);
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

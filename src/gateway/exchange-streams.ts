@@ -1,0 +1,109 @@
+/** Exchange streams of the data plane: opened here or by peers, their lines carried to and from the control part. */
+import { randomUUID } from 'node:crypto';
+import { AppError } from '../api/errors.ts';
+import { ANSWER_TIMEOUT_MS, EXCHANGE_LINE_BYTES_MAX, EXCHANGES_PER_PEER_MAX } from './limits.ts';
+import type { DownMessage, ExchangeRef, UpMessage } from './messages.ts';
+import type { Peers } from './peers.ts';
+import { readHead } from './read-head.ts';
+import type { PeerSession } from './session.ts';
+import { encodeAnswer, encodeExchange, parseAnswer } from './wire/connect.ts';
+import { makeResponseHeadParser } from './wire/head.ts';
+import { makeLineReader, writeLine } from './wire/lines.ts';
+import type { YamuxStream } from './yamux/stream.ts';
+
+export interface ExchangeStreams {
+  /** A peer asks for the exchange on this stream. */
+  serve(session: PeerSession, stream: YamuxStream): void;
+  digest(message: Extract<DownMessage, { kind: `exchange-${string}` }>): void;
+  close(): void;
+}
+
+interface Channel {
+  readonly ref: ExchangeRef;
+  readonly side: 'client' | 'server';
+  stream: YamuxStream | undefined;
+  /** Lets the reader go on; set while a line is with the control part. */
+  next: (() => void) | undefined;
+}
+
+export interface ExchangeStreamsOptions {
+  readonly peers: Peers;
+  post(message: UpMessage): void;
+}
+
+export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): ExchangeStreams {
+  const channels = new Map<string, Channel>();
+
+  function attach(channel: Channel, stream: YamuxStream): void {
+    channel.stream = stream;
+    const end = (reason: string): void => close(channel, reason);
+    makeLineReader(stream, {
+      lineBytesMax: EXCHANGE_LINE_BYTES_MAX,
+      // One line at a time is with the control part: a peer cannot fill its queue.
+      onLine: (line) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        channel.next = resolve;
+        post({ kind: 'exchange-line', ...channel.ref, line });
+        return promise;
+      },
+      onEnd: () => end('the peer ended the stream'),
+      onError: (error) => end(error.message),
+    });
+    post({ kind: 'exchange-opened', side: channel.side, ...channel.ref });
+  }
+
+  function close(channel: Channel, reason: string): void {
+    if (!channels.delete(channel.ref.channel)) return;
+    channel.next?.();
+    channel.stream?.reset();
+    post({ kind: 'exchange-closed', ...channel.ref, reason });
+  }
+
+  async function open(ref: ExchangeRef): Promise<void> {
+    const channel: Channel = { ref, side: 'client', stream: undefined, next: undefined };
+    channels.set(ref.channel, channel);
+    try {
+      const session = peers.sessionFor(ref.peer);
+      if (session === undefined) throw new AppError('ERR_STREAM_RESET', `no session with ${ref.peer}`);
+      const stream = session.openStream();
+      channel.stream = stream;
+      stream.write(encodeExchange(ref.peer));
+      const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), ANSWER_TIMEOUT_MS));
+      if (!answer.ok) throw new AppError('ERR_STREAM_RESET', `${ref.peer} refused the exchange: ${answer.reason}`);
+      if (channels.has(ref.channel)) attach(channel, stream);
+    } catch (error) {
+      close(channel, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  return {
+    serve(session, stream) {
+      const { peer } = session;
+      const present = [...channels.values()].filter(({ side, ref }) => side === 'server' && ref.peer === peer);
+      // The newest is the one that lives: an older one belongs to a session that the peer has lost.
+      for (const channel of present.slice(0, Math.max(0, present.length - EXCHANGES_PER_PEER_MAX + 1))) {
+        close(channel, 'replaced by a newer stream');
+      }
+      const channel: Channel = { ref: { peer, channel: randomUUID() }, side: 'server', stream, next: undefined };
+      channels.set(channel.ref.channel, channel);
+      stream.write(encodeAnswer({ ok: true }));
+      attach(channel, stream);
+    },
+    digest(message) {
+      if (message.kind === 'exchange-open') return void open({ peer: message.peer, channel: message.channel });
+      const channel = channels.get(message.channel);
+      if (channel === undefined) return;
+      if (message.kind === 'exchange-line' && channel.stream !== undefined)
+        void writeLine(channel.stream, message.line);
+      if (message.kind === 'exchange-consumed') {
+        const next = channel.next;
+        channel.next = undefined;
+        next?.();
+      }
+      if (message.kind === 'exchange-close') close(channel, '');
+    },
+    close() {
+      for (const channel of [...channels.values()]) close(channel, 'the gateway is shutting down');
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** The control stream's lines (shapes §3): who speaks, why a stream was cut, and that a session is about to go. Pure. */
+import * as v from 'valibot';
+import { AppError } from '../api/errors.ts';
+import { isLabel } from '../api/names.ts';
+import { WIRE_REASONS, type WireReason } from '../api/reasons.ts';
+
+export interface Hello {
+  /** Must equal the name in the certificate. */
+  readonly peer: string;
+  /** The uid of the installation, kept in its state. */
+  readonly epoch: string;
+  /** Random, of this process. */
+  readonly instance: string;
+  readonly version: string;
+  readonly features: readonly string[];
+  /** How many streams the other side may open in this session. */
+  readonly streams: number;
+}
+
+export type ControlLine =
+  | { readonly hello: Hello }
+  | { readonly closed: { readonly stream: number; readonly reason: WireReason } }
+  | { readonly drain: { readonly deadlineMs: number } };
+
+const token = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.+-]{1,64}$/));
+
+const hello = v.object({
+  peer: v.pipe(v.string(), v.check(isLabel)),
+  epoch: token,
+  instance: token,
+  version: token,
+  features: v.pipe(v.array(token), v.maxLength(64)),
+  streams: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
+});
+const closed = v.object({
+  stream: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff)),
+  reason: v.picklist(WIRE_REASONS),
+});
+const drain = v.object({ deadlineMs: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400_000)) });
+const controlLine = v.union([v.object({ hello }), v.object({ closed }), v.object({ drain })]);
+
+/**
+ * Unknown lines are `undefined`, to be skipped: a newer peer may say more. A known line that breaks its schema is an error.
+ *
+ * @throws {AppError} `ERR_MALFORMED`
+ */
+export function parseControlLine(line: unknown): ControlLine | undefined {
+  const isKnown =
+    typeof line === 'object' && line !== null && ['hello', 'closed', 'drain'].some((key) => Object.hasOwn(line, key));
+  if (!isKnown) {
+    if (typeof line === 'object' && line !== null) return undefined;
+    throw new AppError('ERR_MALFORMED', 'control stream: a line is not an object');
+  }
+  const result = v.safeParse(controlLine, line);
+  if (!result.success) throw new AppError('ERR_MALFORMED', 'control stream: a line breaks its schema');
+  return result.output;
+}

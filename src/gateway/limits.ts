@@ -1,0 +1,44 @@
+/** Bounds of the data plane; docs/LIMITS.md lists them for users. */
+
+/** A TLS handshake and the hellos after it, on both sides: longer is a slow loris or a dead path. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** Handshakes in flight: each costs about 2 ms of CPU and 60 KiB, and nothing is known of the caller yet. */
+export const HANDSHAKES_MAX = 64;
+/** Streams that one session may have open (also told in the hello): at worst 2,000 x 256 KiB of unread window, 500 MiB. */
+export const STREAMS_PER_SESSION_MAX = 2_000;
+/** Sessions that one peer may have open: one each way, and one each way while they are replaced. */
+export const SESSIONS_PER_PEER_MAX = 4;
+/** From accepting a stream to its complete head. */
+export const HEAD_TIMEOUT_MS = 5_000;
+/** From opening a stream to the peer's answer: its dial and one round trip. */
+export const ANSWER_TIMEOUT_MS = 10_000;
+/** One attempt to connect to an endpoint. */
+export const DIAL_TIMEOUT_MS = 3_000;
+/** Endpoints of one export that are tried for one connection. */
+export const DIALS_PER_CONNECTION_MAX = 3;
+/** Sources that are tried for one connection. */
+export const SOURCES_PER_CONNECTION_MAX = 8;
+/** Connections of local clients open at once, per import: beyond it new ones are reset with OVERLOADED. */
+export const CONNECTIONS_PER_IMPORT_MAX = 10_000;
+/** Hops a connection may have taken, own peer included: more is a loop (DESIGN §6). */
+export const VIA_MAX = 4;
+/** First and greatest wait between two attempts to dial a peer. */
+export const REDIAL_MIN_MS = 100;
+export const REDIAL_MAX_MS = 2_000;
+/** Where a listener goes that cannot have its own port: below the ephemeral range of Linux (32768). */
+export const REMAP_PORT_FIRST = 20_000;
+export const REMAP_PORT_LAST = 29_999;
+/** Attempts to find a free port in that range. */
+export const REMAP_ATTEMPTS_MAX = 64;
+/** One line of the control stream: a hello with its features. */
+export const CONTROL_LINE_BYTES_MAX = 16 * 1024;
+/** One line of the exchange: a report of 4,000 entries of each sort; records have a bound of their own. */
+export const EXCHANGE_LINE_BYTES_MAX = 1024 * 1024;
+/** Exchange streams of one peer: one in use and one that replaces it. */
+export const EXCHANGES_PER_PEER_MAX = 2;
+/** One write of a status to the store. */
+export const STATUS_WRITE_TIMEOUT_MS = 10_000;
+/** Changes of objects that come together make one snapshot. */
+export const SNAPSHOT_DELAY_MS = 10;
+/** The whole of a probe: an answer and, if it is to dial, a dial. */
+export const PROBE_TIMEOUT_MS = 10_000;

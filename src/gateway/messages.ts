@@ -1,0 +1,138 @@
+/**
+ * What the control part and the data plane say to each other: only values that survive structured clone, so that the data
+ * plane may share the process or be a worker of its own.
+ *
+ * State goes down as whole, versioned snapshots, acknowledged when in force; observations and closing records come up.
+ */
+import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
+import type { ObjectKey } from '../api/object.ts';
+import type { Reason } from '../api/reasons.ts';
+import type { SourceKey } from '../api/record.ts';
+import type { CatalogueEntry } from '../catalogue/types.ts';
+import type { PolicySet } from '../policy/compile.ts';
+
+/** What a peer may say about its own workloads and be believed (annotation `mcs.clusterlink.net/may-assert`). */
+export type Assertable = 'namespace' | 'service-account' | 'labels';
+
+export interface PeerRoute {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Where it is dialled, in order; empty means that it dials us. */
+  readonly gateways: readonly { readonly host: string; readonly port: number }[];
+  readonly mayAssert: readonly Assertable[];
+}
+
+export interface RoutePort {
+  readonly name: string;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  readonly port: number;
+  /** Where the listener was before, when it could not have the port itself. */
+  readonly lastListenPort?: number;
+}
+
+export interface RouteSource extends SourceKey {
+  /** Ports of the Service at the source that the import really has. */
+  readonly ports: readonly number[];
+  readonly readyEndpoints: number;
+}
+
+export interface ImportRoute {
+  readonly key: ObjectKey;
+  readonly ips: readonly string[];
+  readonly ports: readonly RoutePort[];
+  /** In order of precedence. */
+  readonly sources: readonly RouteSource[];
+  /** Labels of the import: as far as the local rule lets labels of exports in. Egress policies select on them. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly localFirst: boolean;
+}
+
+export type ExportRoute = Omit<CatalogueEntry, 'record'>;
+
+/** Everything a data plane needs to decide and to dial. */
+export interface GatewaySnapshot {
+  readonly version: number;
+  readonly peers: readonly PeerRoute[];
+  readonly imports: readonly ImportRoute[];
+  readonly exports: readonly ExportRoute[];
+  readonly policies: PolicySet;
+}
+
+/** One exchange stream with one peer, numbered by the side of the channel that opened it. */
+export interface ExchangeRef {
+  readonly peer: string;
+  readonly channel: string;
+}
+
+export type DownMessage =
+  | { readonly kind: 'snapshot'; readonly snapshot: GatewaySnapshot }
+  | ({ readonly kind: 'exchange-open' } & ExchangeRef)
+  | ({ readonly kind: 'exchange-line'; readonly line: unknown } & ExchangeRef)
+  /** One received line was digested: the next may come. */
+  | ({ readonly kind: 'exchange-consumed' } & ExchangeRef)
+  | ({ readonly kind: 'exchange-close' } & ExchangeRef)
+  | {
+      readonly kind: 'probe';
+      readonly id: string;
+      readonly source: SourceKey;
+      readonly port: number;
+      readonly mode: 'decide' | 'dial';
+    }
+  | { readonly kind: 'drain'; readonly deadlineMs: number };
+
+export type UpMessage =
+  | { readonly kind: 'acknowledged'; readonly version: number }
+  | { readonly kind: 'listening'; readonly address: string }
+  | { readonly kind: 'peer'; readonly peer: PeerObservation }
+  | { readonly kind: 'import'; readonly import: ImportObservation }
+  | { readonly kind: 'opened'; readonly direction: Direction }
+  | { readonly kind: 'closed'; readonly record: ClosingRecord }
+  | { readonly kind: 'refused'; readonly reason: Reason; readonly from: string }
+  /** Every tunnel has ended, or was cut at the deadline. */
+  | { readonly kind: 'drained' }
+  | ({ readonly kind: 'exchange-opened'; readonly side: 'client' | 'server' } & ExchangeRef)
+  | ({ readonly kind: 'exchange-line'; readonly line: unknown } & ExchangeRef)
+  | ({ readonly kind: 'exchange-closed'; readonly reason: string } & ExchangeRef)
+  | { readonly kind: 'probed'; readonly id: string; readonly outcome: ProbeOutcome };
+
+/** How a peer stands; sent on every change. */
+export interface PeerObservation {
+  readonly name: string;
+  readonly sessions: number;
+  /** Version and features of its gateway as it said, while a session is open. */
+  readonly version?: string;
+  /** Why there is no session. */
+  readonly reason?: Reason;
+  readonly message: string;
+}
+
+/** How an import stands: its listeners, and which of its sources can be used; sent on every change. */
+export interface ImportObservation {
+  readonly key: ObjectKey;
+  readonly listeners: readonly ImportBindingStatusListener[];
+  readonly sources: readonly (SourceKey & { readonly usable: boolean; readonly reason?: Reason })[];
+}
+
+export type ProbeOutcome =
+  { readonly ok: true } | { readonly ok: false; readonly reason: Reason; readonly message: string };
+
+/** `egress`: from a client here to a source; `ingress`: from a peer to an export here. */
+export type Direction = 'egress' | 'ingress';
+
+/** What is left of a connection when it has ended; the connection id joins it with the peer's record. */
+export interface ClosingRecord {
+  readonly connection: string;
+  readonly direction: Direction;
+  /** `namespace/name` of the local import or export. */
+  readonly object: string;
+  /** The other peer; self for a local source; empty if none was reached. */
+  readonly peer: string;
+  readonly reason: Reason;
+  /** Whether bytes could pass: false for a refusal. */
+  readonly opened: boolean;
+  /** Who decided, or what failed, for people. */
+  readonly message: string;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly durationMs: number;
+}

@@ -1,0 +1,55 @@
+/** Asks a source whether it would serve this peer's client, without a byte of payload: for `explain`. */
+import { randomBytes } from 'node:crypto';
+import { REASONS } from '../api/reasons.ts';
+import type { SourceKey } from '../api/record.ts';
+import type { ClientIdentity, Self } from './decisions.ts';
+import { toAsserted } from './egress.ts';
+import type { Ingress } from './ingress.ts';
+import type { ProbeOutcome } from './messages.ts';
+import { openStream } from './open-stream.ts';
+import type { Peers } from './peers.ts';
+
+export interface ProbeOptions {
+  readonly self: Self;
+  readonly client: ClientIdentity;
+  readonly ingress: Ingress;
+  readonly peers: Peers;
+  readonly source: SourceKey;
+  readonly port: number;
+  readonly mode: 'decide' | 'dial';
+}
+
+export async function probeSource(options: ProbeOptions): Promise<ProbeOutcome> {
+  const { self, client, peers, source, port, mode } = options;
+  if (source.peer === self.name) return probeSelf(options);
+  const session = peers.sessionFor(source.peer);
+  if (session === undefined)
+    return { ok: false, reason: REASONS.PeerUnreachable, message: `No session with ${source.peer}.` };
+  const connection = randomBytes(16).toString('hex');
+  const attempt = await openStream(session, {
+    exporter: source.peer,
+    export: { namespace: source.namespace, name: source.name },
+    port: { port, protocol: 'TCP' },
+    source: toAsserted(client),
+    client: connection,
+    connection,
+    via: [self.name],
+    probe: mode,
+    crit: ['mcs-probe'],
+  });
+  if (!attempt.ok) return { ok: false, reason: attempt.reason, message: attempt.message };
+  attempt.upstream.on('error', () => undefined);
+  attempt.upstream.resume();
+  attempt.upstream.end();
+  return { ok: true };
+}
+
+async function probeSelf({ self, client, ingress, source, port, mode }: ProbeOptions): Promise<ProbeOutcome> {
+  const access = { peer: self.name, asserted: client, export: source, port };
+  const decision = ingress.decide(access);
+  if (!decision.ok || mode === 'decide') return decision.ok ? { ok: true } : decision;
+  const opened = await ingress.open(access);
+  if (!opened.ok) return opened;
+  opened.socket.destroy();
+  return { ok: true };
+}

@@ -1,0 +1,110 @@
+/** Joins two connections until both directions have ended, or resets both. */
+import assert from 'node:assert';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { AppError } from '../api/errors.ts';
+
+export type RelaySide = 'left' | 'right';
+
+export interface RelayOptions {
+  /** Both with `allowHalfOpen: true`; bytes that were read too far are put back with `unshift` before. */
+  readonly left: Duplex;
+  readonly right: Duplex;
+  /** Called for every piece as it is written to the other side. */
+  readonly onBytes?: (from: RelaySide, bytes: number) => void;
+}
+
+export interface RelayOutcome {
+  readonly leftToRightBytes: number;
+  readonly rightToLeftBytes: number;
+  /** Absent when both directions saw their end of file. */
+  readonly error?: Error;
+  /** Which side failed or went away; absent when the relay was aborted from here. */
+  readonly failedSide?: RelaySide;
+}
+
+export interface Relay {
+  /** Never rejects. */
+  readonly done: Promise<RelayOutcome>;
+  /** So far. */
+  readonly leftToRightBytes: number;
+  readonly rightToLeftBytes: number;
+  /** Resets both sides; nothing after `done`. */
+  abort(error: Error): void;
+}
+
+/**
+ * Copies both ways with backpressure. The end of one direction ends only the writing half of the other side.
+ *
+ * When a side fails, or closes before its own end and finish, both are reset: a cut connection must not look like one that
+ * ended well. `stream.pipeline` destroys a socket with FIN, so it is of no use here. Idle connections have no limit.
+ */
+export function startRelay({ left, right, onBytes }: RelayOptions): Relay {
+  assert.ok(left.allowHalfOpen && right.allowHalfOpen, 'relay: both sides must allow half-open connections');
+  const { promise: done, resolve } = Promise.withResolvers<RelayOutcome>();
+  const bytesFrom = { left: 0, right: 0 };
+  let openDirections = 2;
+  let settled = false;
+
+  function settle(failure: { error?: Error; failedSide?: RelaySide } = {}): void {
+    if (settled) return;
+    settled = true;
+    if (failure.error !== undefined) for (const side of [left, right]) resetConnection(side, failure.error);
+    resolve({ leftToRightBytes: bytesFrom.left, rightToLeftBytes: bytesFrom.right, ...failure });
+  }
+
+  function copy(from: RelaySide, source: Duplex, sink: Duplex): void {
+    source.on('data', (chunk: Buffer) => {
+      if (settled) return;
+      bytesFrom[from] += chunk.length;
+      onBytes?.(from, chunk.length);
+      if (!sink.write(chunk)) source.pause();
+    });
+    sink.on('drain', () => source.resume());
+    if (source.readableEnded) sink.end();
+    else source.once('end', () => sink.end());
+    // An accepted socket was paused until its source was chosen; a listener alone does not undo that.
+    source.resume();
+    sink.once('finish', () => {
+      openDirections -= 1;
+      if (openDirections === 0) settle();
+    });
+  }
+
+  function watch(failedSide: RelaySide, side: Duplex): void {
+    // Stays for good: a socket may report errors after it was reset.
+    side.on('error', (error: Error) => settle({ error, failedSide }));
+    side.once('close', () => {
+      if (!side.readableEnded || !side.writableFinished) settle({ error: prematureClose(failedSide), failedSide });
+    });
+    if (side.destroyed) settle({ error: side.errored ?? prematureClose(failedSide), failedSide });
+  }
+
+  watch('left', left);
+  watch('right', right);
+  if (!settled) copy('left', left, right);
+  if (!settled) copy('right', right, left);
+
+  return {
+    done,
+    get leftToRightBytes() {
+      return bytesFrom.left;
+    },
+    get rightToLeftBytes() {
+      return bytesFrom.right;
+    },
+    abort: (error) => settle({ error }),
+  };
+}
+
+function prematureClose(side: RelaySide): AppError {
+  return new AppError('ERR_STREAM_RESET', `relay: the ${side} side closed before its end`, { retryable: true });
+}
+
+/** Ends a connection so that the other end sees a reset, never an end of file. */
+export function resetConnection(side: Duplex, error: Error): void {
+  // Only a TCP handle can send RST; a stream of a session does it in destroy().
+  if (side instanceof Socket && !(side instanceof TLSSocket) && !side.destroyed) side.resetAndDestroy();
+  else side.destroy(error);
+}

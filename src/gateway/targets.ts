@@ -1,0 +1,101 @@
+/**
+ * Which addresses an exporting gateway may dial (DESIGN §7): resolve, filter, dial the filtered address. Pure.
+ *
+ * An export names its endpoints, and whoever writes exports must not thereby reach the gateway's own loopback, a metadata
+ * service or the gateway itself.
+ */
+import { BlockList, isIP } from 'node:net';
+import { AppError } from '../api/errors.ts';
+
+export interface TargetRule {
+  /** A host name or an address, compared as text; or a CIDR; or '*'. */
+  readonly host: string;
+  /** undefined: any port. */
+  readonly port: number | undefined;
+}
+
+export interface TargetFilter {
+  /**
+   * @param named - the host as the export names it.
+   * @param address - the address it was resolved to.
+   */
+  allows(named: string, address: string, port: number): boolean;
+}
+
+export interface OwnAddresses {
+  readonly listeners: readonly { readonly address: string; readonly port: number }[];
+  /** The range that imports get their addresses from. */
+  readonly pool: string;
+}
+
+/** Never dialled unless a rule names them: what only this host can reach, and what is no host at all. */
+const SPECIAL: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
+  ['0.0.0.0', 8, 'ipv4'], // "this network", RFC 791
+  ['127.0.0.0', 8, 'ipv4'], // loopback
+  ['169.254.0.0', 16, 'ipv4'], // link-local, and cloud metadata services
+  ['224.0.0.0', 4, 'ipv4'], // multicast
+  ['240.0.0.0', 4, 'ipv4'], // reserved, and broadcast
+  ['::', 127, 'ipv6'], // unspecified and loopback
+  ['fe80::', 10, 'ipv6'], // link-local
+  ['ff00::', 8, 'ipv6'], // multicast
+  ['64:ff9b::', 96, 'ipv6'], // NAT64: an IPv4 address in disguise
+  ['2002::', 16, 'ipv6'], // 6to4: likewise
+];
+
+/**
+ * @param rules - `host:port`, `cidr:port` or `*:port`, port a number or '*' (configuration `exports.targets`). A target in a
+ *   special range passes only by a rule that names its address or a range of it; '*' does not.
+ * @param own - what this process listens on: never a target, or a connection could come round to where it was.
+ * @throws {AppError} `ERR_CONFIG` for a rule that cannot be read.
+ */
+export function makeTargetFilter(rules: readonly string[], own: OwnAddresses): TargetFilter {
+  const special = new BlockList();
+  for (const [address, bits, family] of SPECIAL) special.addSubnet(address, bits, family);
+  const parsed = rules.map(parseTargetRule);
+  return {
+    allows(named, address, port) {
+      const plain = unmap(address);
+      if (own.listeners.some((listener) => listener.port === port && coversOwn(listener.address, plain))) return false;
+      if (covers(own.pool, plain)) return false;
+      const matching = parsed.filter((rule) => rule.port === undefined || rule.port === port);
+      if (special.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')) {
+        return matching.some(({ host }) => covers(host, plain));
+      }
+      return matching.some(({ host }) => host === '*' || host === named || covers(host, plain));
+    },
+  };
+}
+
+export function parseTargetRule(text: string): TargetRule {
+  const match = /^(\[[0-9a-fA-F:.]+\](?:\/\d{1,3})?|[^:[\]]+):(\*|\d{1,5})$/.exec(text);
+  const [, host = '', port = ''] = match ?? [];
+  const number = port === '*' ? undefined : Number(port);
+  if (match === null || (number !== undefined && (number < 1 || number > 65535))) {
+    throw new AppError('ERR_CONFIG', `exports.targets: ${JSON.stringify(text)} is not host:port`, {
+      fix: 'write an address, a host name, a range or * and a port or *, for example 10.0.0.0/8:5432 or 127.0.0.1:*',
+    });
+  }
+  return { host: host.replace(/^\[|\]/g, ''), port: number };
+}
+
+/** An IPv4 address in IPv6 clothes is judged as what it is. */
+function unmap(address: string): string {
+  const match = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return match?.[1] ?? address;
+}
+
+function covers(rule: string, address: string): boolean {
+  const [base = '', bits] = rule.split('/');
+  const family = isIP(base);
+  if (family === 0 || family !== isIP(address)) return false;
+  const type = family === 6 ? 'ipv6' : 'ipv4';
+  const range = new BlockList();
+  range.addSubnet(base, bits === undefined ? (family === 6 ? 128 : 32) : Number(bits), type);
+  return range.check(address, type);
+}
+
+/** A wildcard listener is reached by every address of this host; loopback ones are all that can be known here. */
+function coversOwn(listener: string, address: string): boolean {
+  const isWildcard = listener === '0.0.0.0' || listener === '::';
+  return listener === address || (isWildcard && (address.startsWith('127.') || address === '::1'));
+}

@@ -1,0 +1,81 @@
+/** The connections that are open: so that a change of mind reaches them too, and that each leaves one closing record. */
+import { REASONS, type Reason } from '../api/reasons.ts';
+import type { ClosingRecord, Direction } from './messages.ts';
+import type { Routes } from './routes.ts';
+
+/** Why a connection that was allowed is allowed no longer. */
+export interface Revocation {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+export interface Tunnel {
+  readonly connection: string;
+  readonly direction: Direction;
+  /** `namespace/name` of the local import or export. */
+  readonly object: string;
+  readonly peer: string;
+  readonly openedMs: number;
+  /** Asks the decision of this end again; undefined while the answer is still yes. */
+  recheck(routes: Routes): Revocation | undefined;
+  /** Resets both sides. */
+  abort(revocation: Revocation): void;
+}
+
+export interface TunnelTable {
+  readonly size: number;
+  add(tunnel: Tunnel): void;
+  remove(tunnel: Tunnel): void;
+  /** Cuts what `routes` no longer allow. */
+  recheck(routes: Routes): void;
+  /** Cuts all of them (`DRAINED` at the end of a drain). */
+  abortAll(revocation: Revocation): void;
+  /** Resolves when none is left, or at the deadline. */
+  whenEmpty(deadlineMs: number): Promise<void>;
+}
+
+export function makeTunnelTable(): TunnelTable {
+  const open = new Set<Tunnel>();
+  const waiting = new Set<() => void>();
+
+  return {
+    get size() {
+      return open.size;
+    },
+    add(tunnel) {
+      open.add(tunnel);
+    },
+    remove(tunnel) {
+      open.delete(tunnel);
+      if (open.size === 0) waiting.forEach((resolve) => resolve());
+    },
+    recheck(routes) {
+      for (const tunnel of [...open]) {
+        const revocation = tunnel.recheck(routes);
+        if (revocation !== undefined) tunnel.abort(revocation);
+      }
+    },
+    abortAll(revocation) {
+      for (const tunnel of [...open]) tunnel.abort(revocation);
+    },
+    whenEmpty(deadlineMs) {
+      if (open.size === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          waiting.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, deadlineMs);
+        waiting.add(done);
+      });
+    },
+  };
+}
+
+/** What a closing record says of a refusal that came before any tunnel. */
+export function refusalRecord(input: Omit<ClosingRecord, 'opened' | 'sentBytes' | 'receivedBytes'>): ClosingRecord {
+  return { ...input, opened: false, sentBytes: 0, receivedBytes: 0 };
+}
+
+export const DRAIN_REVOCATION: Revocation = { reason: REASONS.Drained, message: 'The gateway is shutting down.' };

@@ -1,0 +1,56 @@
+/** Bounds of a multiplexed session; docs/LIMITS.md is written from them. */
+
+/** Bytes a sender may have outstanding on a stream before the reader took any: yamux fixes the initial window for both ends. */
+export const WINDOW_BYTES = 256 * 1024;
+
+/** One data frame at most, so that a large write waits for nobody longer than one frame of each other stream. */
+export const FRAME_BYTES_MAX = 64 * 1024;
+
+/** What a writer may queue on a stream before `write` says stop: one frame. */
+export const STREAM_WRITE_BUFFER_BYTES = FRAME_BYTES_MAX;
+
+/**
+ * Received pieces below this are copied together: a peer that sends single bytes would otherwise cost us an object, some
+ * 100 bytes, for each byte of the window.
+ */
+export const RECEIVE_COPY_BELOW_BYTES = 4 * 1024;
+
+/** Largest buffer into which small pieces are copied; it grows with what is held, so that an idle stream costs 1 KiB. */
+export const RECEIVE_SLAB_BYTES_MAX = 16 * 1024;
+export const RECEIVE_SLAB_BYTES_MIN = 1024;
+
+/**
+ * Control frames (answers to pings, window updates, resets) that may wait in the socket, above what the socket allows
+ * for data: some 87,000 frames, which only a peer that sends without reading can reach. The session ends.
+ */
+export const CONTROL_BACKLOG_BYTES_MAX = 1024 * 1024;
+
+/** Inbound pings in any one second; an honest peer sends two. The session ends. */
+export const PINGS_PER_SECOND_MAX = 1000;
+
+/** Own pings whose answer is awaited; further ones are sent but not measured, or refused when somebody waits for them. */
+export const PINGS_AWAITED_MAX = 16;
+
+/** How long `ping()` waits for its answer. */
+export const PING_TIMEOUT_MS = 5000;
+
+/** Nothing received, or nothing sent, for this long: ping. Half of what leaves a lost peer out of use within 2 s (DESIGN §7). */
+export const PING_AFTER_MS = 500;
+
+/** No byte for this long after a ping: the peer is lost. With PING_AFTER_MS it makes 2 s. */
+export const DEAD_AFTER_MS = 1500;
+
+/** A long path gets this many round trips instead, if they take longer than DEAD_AFTER_MS. */
+export const DEAD_AFTER_ROUND_TRIPS = 4;
+
+/** The most that a slow path, or a peer that delays its answers, can gain by the rule above. */
+export const DEAD_AFTER_MS_MAX = 30_000;
+
+/**
+ * Stream ids that a peer may skip and use later: openers that run in parallel send their SYNs in any order. hashicorp's
+ * peers have at most 256 unanswered; a larger jump is a protocol error, and the oldest skipped id counts as used.
+ */
+export const SKIPPED_IDS_MAX = 1024;
+
+/** How long an ended session waits for the other end before its socket is destroyed. */
+export const CLOSE_LINGER_MS = 1000;

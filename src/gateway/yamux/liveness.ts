@@ -1,0 +1,155 @@
+/** Whether the other end of a session still lives, and how far away it is. */
+import { AppError } from '../../api/errors.ts';
+import {
+  DEAD_AFTER_MS,
+  DEAD_AFTER_MS_MAX,
+  DEAD_AFTER_ROUND_TRIPS,
+  PING_AFTER_MS,
+  PING_TIMEOUT_MS,
+  PINGS_AWAITED_MAX,
+} from './limits.ts';
+
+export interface LivenessTimings {
+  readonly pingAfterMs: number;
+  readonly deadAfterMs: number;
+}
+
+export const DEFAULT_TIMINGS: LivenessTimings = { pingAfterMs: PING_AFTER_MS, deadAfterMs: DEAD_AFTER_MS };
+
+export interface LivenessOptions {
+  readonly timings: LivenessTimings;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  readonly sendPing: (value: number) => void;
+  /** Called at most once, with `ERR_TIMEOUT`. */
+  readonly onDead: (error: AppError) => void;
+}
+
+export interface Liveness {
+  /** Any byte arrived. */
+  received(): void;
+  /** Any byte was written. */
+  sent(): void;
+  /** A ping of ours was answered; other values are ignored. */
+  answered(value: number): void;
+  /** @returns the round trip in milliseconds. @throws {AppError} `ERR_TIMEOUT`, `ERR_BOUND_EXCEEDED`, `ERR_STREAM_RESET`. */
+  ping(): Promise<number>;
+  /** Smoothed; undefined before the first answer. */
+  readonly rttMs: number | undefined;
+  readonly lastReceivedMs: number;
+  stop(): void;
+}
+
+interface AwaitedPing {
+  readonly sentMs: number;
+  readonly settle?: (result: number | AppError) => void;
+}
+
+/**
+ * Watches for silence:
+ *
+ *     bytes arrive -> (pingAfterMs without one) -> ping -> (max(deadAfterMs, 4 rtt) without one) -> dead
+ *
+ * It also pings when nothing was *sent* for pingAfterMs: an end that only receives would otherwise be silent to a sender
+ * whose bulk data, and the ping behind it, take seconds to drain through a slow link.
+ */
+export function startLiveness({ timings, now, sendPing, onDead }: LivenessOptions): Liveness {
+  const awaited = new Map<number, AwaitedPing>();
+  let lastReceivedMs = now();
+  let lastSentMs = lastReceivedMs;
+  let unansweredMs: number | undefined;
+  let rttMs: number | undefined;
+  let value = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let verification: NodeJS.Immediate | undefined;
+
+  const deadAfterMs = (): number =>
+    Math.max(timings.deadAfterMs, Math.min(DEAD_AFTER_ROUND_TRIPS * (rttMs ?? 0), DEAD_AFTER_MS_MAX));
+  const isDead = (): boolean => unansweredMs !== undefined && now() - unansweredMs >= deadAfterMs();
+
+  function send(settle?: (result: number | AppError) => void): number {
+    value = (value + 1) >>> 0;
+    const sentMs = now();
+    if (awaited.size < PINGS_AWAITED_MAX) awaited.set(value, { sentMs, ...(settle && { settle }) });
+    unansweredMs ??= sentMs;
+    sendPing(value);
+    return value;
+  }
+
+  function schedule(): void {
+    const receiveDueMs =
+      unansweredMs === undefined ? lastReceivedMs + timings.pingAfterMs : unansweredMs + deadAfterMs();
+    const dueMs = Math.min(receiveDueMs, lastSentMs + timings.pingAfterMs);
+    timer = setTimeout(check, Math.max(1, Math.ceil(dueMs - now())));
+  }
+
+  function check(): void {
+    // Timers run before the sockets are read: after a stall of this process the peer's bytes may be waiting in the
+    // kernel. They get one turn of the event loop before the peer is called dead for our own slowness.
+    if (isDead()) {
+      verification = setImmediate(verify);
+      return;
+    }
+    const since = Math.min(unansweredMs === undefined ? lastReceivedMs : Infinity, lastSentMs);
+    if (now() - since >= timings.pingAfterMs) send();
+    schedule();
+  }
+
+  function verify(): void {
+    if (!isDead()) return schedule();
+    const silentMs = Math.round(now() - lastReceivedMs);
+    onDead(
+      new AppError('ERR_TIMEOUT', `session: nothing received for ${silentMs} ms`, {
+        retryable: true,
+        fix: 'check that the peer runs and that the network between the gateways works',
+      }),
+    );
+  }
+
+  schedule();
+  return {
+    received() {
+      lastReceivedMs = now();
+      unansweredMs = undefined;
+    },
+    sent() {
+      lastSentMs = now();
+    },
+    answered(answer) {
+      const ping = awaited.get(answer);
+      if (ping === undefined) return;
+      awaited.delete(answer);
+      const sampleMs = now() - ping.sentMs;
+      rttMs = rttMs === undefined ? sampleMs : rttMs + (sampleMs - rttMs) / 4;
+      ping.settle?.(sampleMs);
+    },
+    ping: () =>
+      new Promise((resolve, reject) => {
+        if (awaited.size >= PINGS_AWAITED_MAX) {
+          reject(new AppError('ERR_BOUND_EXCEEDED', `session: ${awaited.size} pings are unanswered`));
+          return;
+        }
+        const timeout = setTimeout(() => {
+          awaited.delete(sent);
+          reject(new AppError('ERR_TIMEOUT', `session: no answer to a ping in ${PING_TIMEOUT_MS} ms`));
+        }, PING_TIMEOUT_MS);
+        const sent = send((result) => {
+          clearTimeout(timeout);
+          if (typeof result === 'number') resolve(result);
+          else reject(result);
+        });
+      }),
+    get rttMs() {
+      return rttMs;
+    },
+    get lastReceivedMs() {
+      return lastReceivedMs;
+    },
+    stop() {
+      clearTimeout(timer);
+      clearImmediate(verification);
+      for (const { settle } of awaited.values()) settle?.(new AppError('ERR_STREAM_RESET', 'session: ended'));
+      awaited.clear();
+    },
+  };
+}

@@ -1,0 +1,224 @@
+/** One stream of a session: a Duplex with half-close, whose backpressure reaches from the reader here to the writer there. */
+import { Duplex } from 'node:stream';
+import { AppError } from '../../api/errors.ts';
+import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
+import { STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
+import { makeReceiveQueue } from './receive-queue.ts';
+
+/** What a stream needs of its session. All of it does nothing once the session has ended. */
+export interface StreamLink {
+  /** Sends a frame without payload at once, ahead of data that waits. */
+  sendControl(header: FrameHeader): void;
+  /** Sends one data frame. Only within `sendFrame`. */
+  sendData(header: FrameHeader, payload: readonly Buffer[]): void;
+  /** The stream has bytes and window: `sendFrame` is to be called when it is its turn. */
+  onSendable(stream: YamuxStream): void;
+  /** Destroyed, nothing of it is left. */
+  onGone(stream: YamuxStream): void;
+}
+
+export interface StreamOptions {
+  readonly id: number;
+  readonly link: StreamLink;
+  readonly openedBy: 'us' | 'peer';
+}
+
+type WriteCallback = (error?: Error | null) => void;
+
+/** A stream that did not end well: never a clean end, always this error. */
+function resetError(what: string, cause?: Error): AppError {
+  return new AppError('ERR_STREAM_RESET', `stream: ${what}`, { retryable: true, cause });
+}
+
+/**
+ * Each direction ends on its own: `end()` sends FIN, and `end` is emitted only for a FIN that was received. Everything
+ * else that ends a stream is a reset: `reset()`, or `destroy()` before both FINs, sends RST; a received RST and the loss
+ * of the session destroy it with `ERR_STREAM_RESET`. Methods below "For the session" are not for others.
+ *
+ *     peer -> receiveData -> inbox -> push (one piece) -> reader
+ *                            `------ WINDOW_BYTES ------'   a window update when the reader took half of it
+ *     writer -> outbox -> sendFrame (FRAME_BYTES_MAX, send window) -> peer
+ */
+export class YamuxStream extends Duplex {
+  readonly id: number;
+  /** Resolved when the peer took the stream, rejected when it was destroyed before. No deadline: `reset` rejects it. */
+  readonly accepted: Promise<void>;
+
+  readonly #link: StreamLink;
+  readonly #acceptance = Promise.withResolvers<void>();
+  readonly #inbox = makeReceiveQueue();
+  #readerWaits = false;
+  /** What the peer may still send. */
+  #receiveWindow = WINDOW_BYTES;
+  #sendWindow = WINDOW_BYTES;
+  #outbox: Buffer[] = [];
+  #outboxDone: WriteCallback | undefined;
+  #finSent = false;
+  #finReceived = false;
+  /** The peer knows that the stream ended badly, or can no longer be told. */
+  #resetKnown = false;
+
+  constructor({ id, link, openedBy }: StreamOptions) {
+    // The reader's buffer holds one piece; the rest stays in the inbox, where small pieces are merged.
+    super({ allowHalfOpen: true, readableHighWaterMark: 1, writableHighWaterMark: STREAM_WRITE_BUFFER_BYTES });
+    this.id = id;
+    this.#link = link;
+    this.accepted = this.#acceptance.promise;
+    this.accepted.catch(() => {}); // Nobody has to wait for it.
+    if (openedBy === 'peer') this.#acceptance.resolve();
+    // A peer resets streams whenever it likes: that must not become an uncaught error where nobody listens.
+    this.on('error', () => {});
+  }
+
+  /** Sends RST and destroys; nothing after both FINs have passed. Waiting data is dropped. */
+  reset(error?: Error): void {
+    this.destroy(error);
+  }
+
+  #sendControl(flags: number, length = 0): void {
+    this.#link.sendControl({ type: FRAME_TYPES.windowUpdate, flags, streamId: this.id, length });
+  }
+
+  // Reading.
+
+  override _read(): void {
+    this.#readerWaits = true;
+    this.#deliver();
+  }
+
+  /** All reading passes here or, without a buffer between, through `push` in `#deliver`. */
+  override read(size?: number): unknown {
+    const piece: unknown = super.read(size);
+    this.#grantWindow();
+    return piece;
+  }
+
+  #deliver(): void {
+    while (this.#readerWaits && !this.destroyed) {
+      const piece = this.#inbox.shift();
+      if (piece === undefined) break;
+      this.#readerWaits = this.push(piece);
+    }
+    this.#grantWindow();
+    if (this.#finReceived && this.#inbox.bytes === 0 && !this.destroyed && !this.readableEnded) this.push(null);
+  }
+
+  /** Gives the peer as much window as the reader has really taken, once that is half of it. */
+  #grantWindow(): void {
+    const takenBytes = WINDOW_BYTES - this.#receiveWindow - this.#inbox.bytes - this.readableLength;
+    if (takenBytes < WINDOW_BYTES / 2 || this.#finReceived || this.destroyed) return;
+    this.#receiveWindow += takenBytes;
+    this.#sendControl(0, takenBytes);
+  }
+
+  // Writing.
+
+  override _writev(chunks: { chunk: unknown }[], callback: WriteCallback): void {
+    this.#outbox = chunks.map(({ chunk }) => chunk as Buffer).filter((chunk) => chunk.length > 0);
+    this.#outboxDone = callback;
+    if (this.#outbox.length === 0) this.#finishOutbox();
+    else if (this.isSendable) this.#link.onSendable(this);
+  }
+
+  #finishOutbox(error?: Error): void {
+    const done = this.#outboxDone;
+    this.#outboxDone = undefined;
+    done?.(error);
+  }
+
+  override _final(callback: WriteCallback): void {
+    this.#finSent = true;
+    this.#sendControl(FLAGS.fin); // Needs no window, so it is a window update of 0.
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    if (!this.isComplete && !this.#resetKnown) this.#sendControl(FLAGS.rst);
+    this.#resetKnown = true;
+    this.#outbox = [];
+    this.#inbox.clear();
+    const reason = error ?? resetError('destroyed');
+    this.#acceptance.reject(reason);
+    this.#finishOutbox(reason);
+    this.#link.onGone(this);
+    callback(error);
+  }
+
+  // For the session.
+
+  /** Both FINs have passed: neither a reset nor the loss of the session can take anything away. */
+  get isComplete(): boolean {
+    return this.#finSent && this.#finReceived;
+  }
+
+  get isSendable(): boolean {
+    return this.#outbox.length > 0 && this.#sendWindow > 0 && !this.destroyed;
+  }
+
+  /** Sends one data frame of at most `bytesMax`. */
+  sendFrame(bytesMax: number): void {
+    const payload: Buffer[] = [];
+    let bytes = 0;
+    const budget = Math.min(bytesMax, this.#sendWindow);
+    while (bytes < budget) {
+      const chunk = this.#outbox.shift();
+      if (chunk === undefined) break;
+      const part = chunk.subarray(0, budget - bytes);
+      if (part.length < chunk.length) this.#outbox.unshift(chunk.subarray(part.length));
+      payload.push(part);
+      bytes += part.length;
+    }
+    if (bytes === 0) return;
+    this.#sendWindow -= bytes;
+    this.#link.sendData({ type: FRAME_TYPES.data, flags: 0, streamId: this.id, length: bytes }, payload);
+    // Only now: the callback may go on to send FIN, which must not overtake the data.
+    if (this.#outbox.length === 0) this.#finishOutbox();
+  }
+
+  /**
+   * Any frame but RST says that the peer took the stream: hashicorp's acceptor leaves ACK out when FIN arrived before it
+   * accepted.
+   */
+  receiveAck(): void {
+    this.#acceptance.resolve();
+  }
+
+  /** @throws {AppError} `ERR_MALFORMED` when the window grows beyond what a header can count. */
+  receiveWindow(bytes: number): void {
+    this.#sendWindow += bytes;
+    if (this.#sendWindow > 0xffff_ffff) throw violation(`window of stream ${this.id} is above 4 GiB`);
+    if (this.isSendable) this.#link.onSendable(this);
+  }
+
+  /** A data frame is announced. @throws {AppError} `ERR_MALFORMED` when it exceeds the window. */
+  receiveFrame(bytes: number): void {
+    if (bytes > this.#receiveWindow) throw violation(`stream ${this.id} exceeded its window`);
+    // Not the session's fault: a writer that races with its own close. It costs this stream.
+    if (bytes > 0 && this.#finReceived) this.destroy(resetError('peer sent data after its end'));
+  }
+
+  receiveData(piece: Buffer): void {
+    if (this.destroyed) return;
+    this.#receiveWindow -= piece.length;
+    this.#inbox.add(piece);
+    this.#deliver();
+  }
+
+  receiveFin(): void {
+    if (this.#finReceived || this.destroyed) return;
+    this.#finReceived = true;
+    this.#deliver();
+  }
+
+  receiveReset(): void {
+    this.#resetKnown = true;
+    this.destroy(resetError('reset by the peer'));
+  }
+
+  /** The session is gone. */
+  lose(cause?: Error): void {
+    if (this.isComplete) return;
+    this.#resetKnown = true;
+    this.destroy(resetError('its session was lost', cause));
+  }
+}

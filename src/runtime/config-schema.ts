@@ -1,0 +1,105 @@
+/** What a configuration may say. Pure: reads no file and no environment. */
+import { isIP } from 'node:net';
+import * as v from 'valibot';
+import { isLabel, isSubdomain } from '../api/names.ts';
+import { parseHostPort } from './host-port.ts';
+import { LOG_LEVELS } from './log.ts';
+import { vipsProblem } from './vips.ts';
+
+const LABEL_NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const TARGET = /^(?:\*|\[[0-9a-fA-F:.]+\](?:\/\d{1,3})?|[A-Za-z0-9.-]+(?:\/\d{1,2})?):(\*|\d{1,5})$/;
+const DRAIN_SECONDS_MAX = 3_600;
+
+const text = v.pipe(v.string(), v.nonEmpty('is empty'));
+const label = v.pipe(v.string(), v.check(isLabel, 'is not an RFC 1123 label'));
+const hostPort = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const parsed = parseHostPort(dataset.value);
+    if (parsed !== undefined) return parsed;
+    addIssue({ message: 'is not host:port with a port from 1 to 65535' });
+    return NEVER;
+  }),
+);
+const cidr = v.pipe(v.string(), v.check(isCidr, 'is not a network such as 10.0.0.0/8'));
+const zone = v.pipe(v.string(), v.check(isSubdomain, 'is not a domain name in small letters'));
+const target = v.pipe(v.string(), v.check(isTarget, 'is not host:port, cidr:port or *:port'));
+const vips = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? vipsProblem(dataset.value) : undefined;
+    if (problem !== undefined) addIssue({ message: problem });
+  }),
+);
+const labels = v.record(
+  v.pipe(v.string(), v.check(isLabelKey, 'is not a label key')),
+  v.pipe(
+    v.string(),
+    v.check((value) => value === '' || LABEL_NAME.test(value), 'is not a label value'),
+  ),
+);
+
+export const configSchema = v.strictObject({
+  peer: label,
+  fabric: v.strictObject({ ca: text, cert: text, key: text }),
+  gateway: v.optional(
+    v.strictObject({ listen: v.optional(hostPort), advertise: v.optional(v.array(hostPort), () => []) }),
+    () => ({}),
+  ),
+  vips: v.optional(vips),
+  dns: v.optional(
+    v.strictObject({
+      listen: v.optional(hostPort, '127.0.0.1:5353'),
+      zones: v.optional(v.pipe(v.array(zone), v.minLength(1, 'is empty')), () => ['clusterset.local']),
+      clients: v.optional(v.array(cidr), () => ['127.0.0.0/8', '::1/128']),
+    }),
+    () => ({}),
+  ),
+  client: v.optional(
+    v.strictObject({
+      namespace: v.optional(label, 'default'),
+      serviceAccount: v.optional(v.pipe(v.string(), v.check(isSubdomain, 'is not a service account')), 'host'),
+      labels: v.optional(labels, () => ({})),
+    }),
+    () => ({}),
+  ),
+  exports: v.optional(
+    v.strictObject({
+      targets: v.optional(v.array(target), () => []),
+      namespaces: v.optional(v.array(label), () => []),
+    }),
+    () => ({}),
+  ),
+  admin: v.optional(text),
+  metrics: v.optional(hostPort),
+  labels: v.optional(labels, () => ({})),
+  log: v.optional(v.strictObject({ level: v.optional(v.picklist(LOG_LEVELS), 'info') }), () => ({})),
+  drainSeconds: v.optional(
+    v.pipe(
+      v.number(),
+      v.check(
+        (value) => Number.isInteger(value) && value >= 0 && value <= DRAIN_SECONDS_MAX,
+        `is not a whole number from 0 to ${DRAIN_SECONDS_MAX}`,
+      ),
+    ),
+    30,
+  ),
+});
+
+function isCidr(value: string): boolean {
+  const [, address = '', digits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(value) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(digits) <= (family === 4 ? 32 : 128);
+}
+
+/** The syntax only; the gateway reads what it means. */
+function isTarget(value: string): boolean {
+  const [, port = ''] = TARGET.exec(value) ?? [];
+  return port === '*' || (Number(port) >= 1 && Number(port) <= 65_535);
+}
+
+/** Kubernetes' rule: an optional domain and a name of at most 63 characters. */
+function isLabelKey(key: string): boolean {
+  const [name = '', domain, ...more] = key.split('/').reverse();
+  return more.length === 0 && LABEL_NAME.test(name) && (domain === undefined || isSubdomain(domain));
+}

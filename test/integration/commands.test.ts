@@ -1,0 +1,134 @@
+/** The commands as a user types them: what they write, print, refuse, and end with. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { fileURLToPath } from 'node:url';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/clusterlink-mcs.mjs', import.meta.url));
+
+describe('commands', () => {
+  let folder: string;
+  let store: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'clusterlink-mcs-test-'));
+    await mkdir(join(folder, 'manifests'));
+    store = `dir:${join(folder, 'manifests')}`;
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  function run(...words: string[]): { code: number | null; out: string; error: string } {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [LAUNCHER, ...words], {
+      encoding: 'utf8',
+      cwd: folder,
+    });
+    return { code: status, out: stdout, error: stderr };
+  }
+  async function written(): Promise<Record<string, unknown>[]> {
+    const files = (await readdir(join(folder, 'manifests'))).sort();
+    const texts = await Promise.all(files.map((file) => readFile(join(folder, 'manifests', file), 'utf8')));
+    return texts.flatMap((text) =>
+      parseAllDocuments(text).map((document) => document.toJS() as Record<string, unknown>),
+    );
+  }
+
+  it('export, allow and import → the manifests of the first share, which check finds in order', async () => {
+    assert.equal(run('export', 'shop/db', '--store', store, '--port', '5432', '--endpoints', '127.0.0.1:5432').code, 0);
+    assert.equal(
+      run('allow', '--store', store, '--namespace', 'shop', '--export', 'shop/db', '--from-peer', 'west').code,
+      0,
+    );
+    assert.equal(run('import', 'shop/db', '--store', store, '--from', 'east', '--as', 'store/db', '--allow').code, 0);
+    const kinds = (await written()).map(({ kind }) => kind).sort();
+    assert.deepEqual(kinds, ['AccessPolicy', 'AccessPolicy', 'ClusterImportRule', 'Service', 'ServiceExport']);
+    const checked = run('check', join(folder, 'manifests'));
+    assert.equal(checked.code, 0, checked.out + checked.error);
+  });
+
+  for (const words of [
+    ['export', 'shop/db', '--port', '5432', '--endpoints', '127.0.0.1:5432'],
+    ['import', 'shop/db', '--from', 'east', '--as', 'store/db', '--allow'],
+    ['allow', '--namespace', 'shop', '--export', 'shop/db', '--from-peer', 'west'],
+  ]) {
+    it(`${words[0]} --dry-run → prints YAML and writes nothing`, async () => {
+      const { code, out } = run(...words, '--store', store, '--dry-run');
+      assert.equal(code, 0);
+      assert.ok(parseAllDocuments(out).every((document) => document.errors.length === 0 && document.toJS() !== null));
+      assert.deepEqual(await written(), []);
+    });
+  }
+
+  it('the same export twice → refused, names the file, nothing is overwritten', async () => {
+    const words = ['export', 'shop/db', '--store', store, '--port', '5432', '--endpoints', '127.0.0.1:5432'];
+    assert.equal(run(...words).code, 0);
+    const before = await written();
+    const { code, error } = run(...words);
+    assert.equal(code, 1);
+    assert.match(error, /ERR_ALREADY_EXISTS .*\.yaml/);
+    assert.match(error, /Fix: /);
+    assert.deepEqual(await written(), before);
+  });
+
+  for (const command of [
+    ['demo'],
+    ['create', 'fabric'],
+    ['create', 'peer-cert'],
+    ['run'],
+    ['export'],
+    ['import'],
+    ['allow'],
+    ['status'],
+    ['explain'],
+    ['get'],
+    ['check'],
+  ]) {
+    it(`${command.join(' ')} --help → teaches with an example`, () => {
+      const { code, out } = run(...command, '--help');
+      assert.equal(code, 0);
+      assert.match(out, /Example/);
+      assert.match(out, /npx clusterlink-mcs /);
+    });
+  }
+
+  const refused = [
+    { words: ['exprt'], code: 2, message: /export/ },
+    { words: ['export', 'db', '--store', 'dir:x'], code: 2, message: /NAMESPACE\/NAME/ },
+    { words: ['export', 'shop/db', '--store', 'x'], code: 2, message: /dir:PATH/ },
+    { words: ['export', 'shop/db', '--store', 'dir:x', '--port', '70000'], code: 2, message: /--port/ },
+    { words: ['allow', '--store', 'dir:x'], code: 2, message: /--namespace/ },
+    { words: ['status', '-o', 'xml'], code: 2, message: /--output/ },
+    { words: ['status', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
+    { words: ['explain', 'pod', 'x:1'], code: 2, message: /host/ },
+    { words: ['check', './nowhere'], code: 1, message: /nowhere/ },
+    { words: ['run', '--store', 'dir:./manifests', '--state', './state'], code: 2, message: /ERR_CONFIG .*peer/s },
+  ];
+  for (const { words, code, message } of refused) {
+    it(`${words.join(' ')} → exit code ${code} and what to do`, () => {
+      const ended = run(...words);
+      assert.deepEqual([ended.code, message.test(ended.error)], [code, true], ended.error);
+    });
+  }
+
+  it('create fabric and peer-cert → files as ClusterLink lays them out; a second time is refused', async () => {
+    assert.equal(run('create', 'fabric', '--name', 'shops').code, 0);
+    assert.equal(run('create', 'peer-cert', '--fabric', 'shops', '--name', 'east').code, 0);
+    const files = (await readdir(join(folder, 'shops', 'east'))).sort();
+    assert.ok(['cert.pem', 'key.pem'].every((file) => files.includes(file)));
+    const verified = spawnSync(
+      'openssl',
+      [
+        'verify',
+        '-x509_strict',
+        '-CAfile',
+        join(folder, 'shops', 'cert.pem'),
+        join(folder, 'shops', 'east', 'cert.pem'),
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.equal(verified.status, 0, verified.stderr);
+    assert.equal(run('create', 'fabric', '--name', 'shops').code, 1);
+    assert.equal(run('create', 'peer-cert', '--fabric', 'shops', '--name', 'East').code, 1);
+  });
+});

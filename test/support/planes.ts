@@ -1,0 +1,127 @@
+/** Data planes of several peers in one process, over real TLS and sockets, with the control part played by the test. */
+import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
+import type {
+  ClosingRecord,
+  DownMessage,
+  GatewaySnapshot,
+  ImportObservation,
+  PeerObservation,
+  UpMessage,
+} from '#src/gateway/messages.ts';
+import { startDataPlane } from '#src/gateway/plane.ts';
+import { compilePolicies } from '#src/policy/compile.ts';
+import { makeChannelPair } from '#src/runtime/channel.ts';
+import type { TestFabric } from './fabric.ts';
+
+export type SnapshotParts = Partial<Pick<GatewaySnapshot, 'peers' | 'imports' | 'exports'>> & {
+  readonly policies?: readonly IAccessPolicy[];
+};
+
+export interface TestPlane {
+  readonly name: string;
+  /** The port of its gateway; 0 when it only dials. */
+  readonly port: number;
+  readonly closings: ClosingRecord[];
+  readonly refusals: string[];
+  readonly peers: Map<string, PeerObservation>;
+  readonly imports: Map<string, ImportObservation>;
+  acknowledged(): number;
+  /** Sends a snapshot and returns its version. */
+  apply(parts: SnapshotParts): number;
+  post(message: DownMessage): void;
+  onExchange(listener: (message: Extract<UpMessage, { kind: `exchange-${string}` }>) => void): void;
+  drained(): boolean;
+  close(): Promise<void>;
+}
+
+export interface TestPlaneOptions {
+  readonly fabric: TestFabric;
+  readonly name: string;
+  readonly listen?: 'no';
+  readonly targets?: readonly string[];
+}
+
+export async function startTestPlane({
+  fabric,
+  name,
+  listen,
+  targets = ['127.0.0.1:*'],
+}: TestPlaneOptions): Promise<TestPlane> {
+  const { parent, child } = makeChannelPair<DownMessage, UpMessage>();
+  const identity = await fabric.identity(name);
+  const closings: ClosingRecord[] = [];
+  const refusals: string[] = [];
+  const peers = new Map<string, PeerObservation>();
+  const imports = new Map<string, ImportObservation>();
+  let onExchange: Parameters<TestPlane['onExchange']>[0] = () => undefined;
+  let version = 0;
+  let acknowledged = 0;
+  let drained = false;
+  const listening = Promise.withResolvers<number>();
+  parent.onMessage((message) => {
+    if (message.kind === 'acknowledged') acknowledged = message.version;
+    else if (message.kind === 'listening') listening.resolve(Number(message.address.split(':').at(-1)));
+    else if (message.kind === 'closed') closings.push(message.record);
+    else if (message.kind === 'refused') refusals.push(`${message.reason} ${message.from}`);
+    else if (message.kind === 'peer') peers.set(message.peer.name, message.peer);
+    else if (message.kind === 'import')
+      imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
+    else if (message.kind === 'drained') drained = true;
+    else if (message.kind.startsWith('exchange-')) onExchange(message as Parameters<typeof onExchange>[0]);
+  });
+  const plane = await startDataPlane({
+    self: { name, labels: {} },
+    epoch: `epoch-${name}`,
+    version: '0.0.0-test',
+    identity: () => identity,
+    client: { namespace: 'default', serviceAccount: 'host', labels: {} },
+    targets,
+    pool: '127.99.0.0/16',
+    channel: child,
+    ...(listen === 'no' ? {} : { listen: { host: '127.0.0.1', port: 0 } }),
+  });
+  if (listen === 'no') listening.resolve(0);
+  return {
+    name,
+    port: await listening.promise,
+    closings,
+    refusals,
+    peers,
+    imports,
+    acknowledged: () => acknowledged,
+    apply({ policies = [], ...parts }) {
+      version++;
+      parent.post({
+        kind: 'snapshot',
+        snapshot: {
+          version,
+          peers: [],
+          imports: [],
+          exports: [],
+          ...parts,
+          policies: compilePolicies({ privileged: [], regular: policies, baseline: [] }),
+        },
+      });
+      return version;
+    },
+    post: (message) => parent.post(message),
+    onExchange(listener) {
+      onExchange = listener;
+    },
+    drained: () => drained,
+    async close() {
+      await plane.close();
+      parent.close();
+    },
+  };
+}
+
+/** Allows everybody in these namespaces. */
+export function allowAll(...namespaces: string[]): IAccessPolicy[] {
+  return namespaces.map((namespace) => ({
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'AccessPolicy',
+    metadata: { namespace, name: 'all' },
+    spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: {} }] },
+  }));
+}

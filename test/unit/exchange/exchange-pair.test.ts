@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import type { ExportRecord } from '#src/api/record.ts';
+import { makeExchangeClient } from '#src/exchange/client.ts';
+import { EMPTY_LEDGER, recordsOf, type Ledger } from '#src/exchange/ledger.ts';
+import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MS, REOPEN_MIN_MS } from '#src/exchange/limits.ts';
+import { makeExchangeServer, type PeerReport } from '#src/exchange/server.ts';
+import type { ExchangeHandlers, OpenExchange } from '#src/exchange/transport.ts';
+import { makeManualClock, makeRecord } from './samples.ts';
+
+/** A server and a client joined by a wire that the test can cut, and whose lines it can count. */
+function makePair() {
+  const clock = makeManualClock();
+  const reports: PeerReport[] = [];
+  const problems: string[] = [];
+  const lines: unknown[] = [];
+  let cutWire = (): void => undefined;
+  let opened = 0;
+  const server = makeExchangeServer({
+    epoch: 'one',
+    clock,
+    onReport: (_peer, report) => reports.push(report),
+    onProblem: (_peer, problem) => problems.push(problem),
+  });
+  const open: OpenExchange = (_peer, client) => {
+    opened++;
+    let live = true;
+    let serverSide: ExchangeHandlers | undefined;
+    const cut = (reason: string): void => {
+      if (!live) return;
+      live = false;
+      serverSide?.onClosed(reason);
+      client.onClosed(reason);
+    };
+    cutWire = () => cut('cut');
+    clock.after(0, () => {
+      if (!live) return;
+      serverSide = server.accept('west', {
+        send: (line) => {
+          if (!live) return;
+          lines.push(line);
+          client.onLine(JSON.parse(JSON.stringify(line)));
+        },
+        close: () => cut('closed by the exporter'),
+      });
+      client.onOpened();
+    });
+    return {
+      send: (line) => live && serverSide?.onLine(JSON.parse(JSON.stringify(line))),
+      close: () => cut('closed by the importer'),
+    };
+  };
+  let ledger: Ledger = EMPTY_LEDGER;
+  let changes = 0;
+  const client = makeExchangeClient({
+    peer: 'east',
+    open,
+    clock,
+    ledger,
+    onChange(next) {
+      ledger = next;
+      changes++;
+    },
+    onProblem: (problem) => problems.push(problem),
+  });
+  return {
+    clock,
+    server,
+    client,
+    reports,
+    problems,
+    lines,
+    cut: () => cutWire(),
+    opened: () => opened,
+    changes: () => changes,
+    names: () =>
+      recordsOf(ledger)
+        .map(({ name }) => name)
+        .sort(),
+    publish: (...records: ExportRecord[]) => server.publish(() => records),
+  };
+}
+
+describe('makeExchangeClient and makeExchangeServer', () => {
+  it('published before the peer comes → a snapshot; then changes and withdrawals one by one', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'), makeRecord('web'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    assert.deepEqual(pair.names(), ['db', 'web']);
+    pair.publish(makeRecord('db', { readyEndpoints: 2 }), makeRecord('web'));
+    pair.publish(makeRecord('db', { readyEndpoints: 2 }));
+    assert.deepEqual(pair.names(), ['db']);
+    assert.deepEqual(
+      pair.lines.slice(3).map((line) => (line as { op: string }).op),
+      ['record', 'withdrawn'],
+    );
+  });
+
+  it('nothing published yet → no answer: a half-known catalogue would read as withdrawals', () => {
+    const pair = makePair();
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    assert.deepEqual(pair.lines, []);
+    pair.publish();
+    assert.equal(pair.lines.length, 1);
+  });
+
+  it('published again without a change → no line, no change', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    const before = { lines: pair.lines.length, changes: pair.changes() };
+    pair.publish(makeRecord('db'));
+    assert.deepEqual({ lines: pair.lines.length, changes: pair.changes() }, before);
+  });
+
+  it('the wire is cut and comes back → unchanged is said in one line, nothing is lost', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    pair.cut();
+    assert.deepEqual(pair.names(), ['db']);
+    pair.clock.advance(REOPEN_MIN_MS + 1);
+    assert.equal(pair.opened(), 2);
+    assert.deepEqual(pair.lines.at(-1), { op: 'unchanged' });
+  });
+
+  it('withdrawn while the wire was cut → gone after the grace time, not before', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'), makeRecord('web'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    pair.cut();
+    pair.publish(makeRecord('db'));
+    pair.clock.advance(REOPEN_MIN_MS + 1);
+    assert.deepEqual(pair.names(), ['db', 'web']);
+    pair.clock.advance(ABSENCE_GRACE_MS);
+    assert.deepEqual(pair.names(), ['db']);
+  });
+
+  it('the heart beat carries the digest → the stream stays', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(DIGEST_INTERVAL_MS + 1);
+    assert.equal((pair.lines.at(-1) as { op: string }).op, 'digest');
+    assert.equal(pair.opened(), 1);
+  });
+
+  it('a report → said on opening and on change, whole', () => {
+    const pair = makePair();
+    pair.publish();
+    pair.client.setReport({ conflicts: [], imports: [{ namespace: 'shop', name: 'db' }] });
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    pair.client.setReport({ conflicts: [], imports: [] });
+    assert.deepEqual(
+      pair.reports.map(({ imports }) => imports.length),
+      [1, 0],
+    );
+  });
+
+  it('unreachable → nothing is tried', () => {
+    const pair = makePair();
+    pair.client.setReachable(false);
+    pair.clock.advance(60_000);
+    assert.equal(pair.opened(), 0);
+  });
+});

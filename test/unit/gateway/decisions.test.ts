@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
+import { decideEgress, decideIngress } from '#src/gateway/decisions.ts';
+import type { GatewaySnapshot } from '#src/gateway/messages.ts';
+import { toRoutes } from '#src/gateway/routes.ts';
+import { compilePolicies } from '#src/policy/compile.ts';
+
+const self = { name: 'east', labels: {} };
+
+function makePolicy(namespace: string, action: string, from: Record<string, string>): IAccessPolicy {
+  return {
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'AccessPolicy',
+    metadata: { namespace, name: `${action}-${Object.values(from).join('-')}` },
+    spec: { action, from: [{ workloadSelector: { matchLabels: from } }], to: [{ workloadSelector: {} }] },
+  };
+}
+
+function makeRoutes(policies: IAccessPolicy[], changes: Partial<GatewaySnapshot> = {}) {
+  return toRoutes({
+    version: 1,
+    peers: [{ name: 'west', labels: { region: 'us' }, gateways: [], mayAssert: [] }],
+    imports: [],
+    exports: [{ namespace: 'shop', name: 'db', uid: 'u', ports: [], labels: {} }],
+    policies: compilePolicies({ privileged: [], regular: policies, baseline: [] }),
+    ...changes,
+  });
+}
+
+const byPeer = { 'peer.clusterlink.net/name': 'west' };
+const byNamespace = { 'client.clusterlink.net/namespace': 'web' };
+const ask = { self, peer: 'west', asserted: { namespace: 'web' }, export: { namespace: 'shop', name: 'db' } };
+const trusted = { peers: [{ name: 'west', labels: {}, gateways: [], mayAssert: ['namespace' as const] }] };
+
+describe('decideIngress', () => {
+  const cases = [
+    { name: 'no policy', routes: makeRoutes([]), question: ask, want: 'INGRESS_DENIED' },
+    {
+      name: 'a policy that allows the peer',
+      routes: makeRoutes([makePolicy('shop', 'allow', byPeer)]),
+      question: ask,
+      want: 'allowed',
+    },
+    {
+      name: 'a policy of another namespace',
+      routes: makeRoutes([makePolicy('web', 'allow', byPeer)]),
+      question: ask,
+      want: 'INGRESS_DENIED',
+    },
+    {
+      name: 'what the peer asserts without a grant does not open an allow',
+      routes: makeRoutes([makePolicy('shop', 'allow', byNamespace)]),
+      question: ask,
+      want: 'INGRESS_DENIED',
+    },
+    {
+      name: 'what the peer asserts with a grant does',
+      routes: makeRoutes([makePolicy('shop', 'allow', byNamespace)], trusted),
+      question: ask,
+      want: 'allowed',
+    },
+    {
+      name: 'an unknown attribute matches a deny',
+      routes: makeRoutes([
+        makePolicy('shop', 'allow', byPeer),
+        makePolicy('shop', 'deny', { 'client.clusterlink.net/namespace': 'dev' }),
+      ]),
+      question: ask,
+      want: 'INGRESS_DENIED',
+    },
+    {
+      name: 'a peer without a Peer object',
+      routes: makeRoutes([makePolicy('shop', 'allow', {})]),
+      question: { ...ask, peer: 'north' },
+      want: 'PEER_UNKNOWN',
+    },
+    {
+      name: 'an export that is not there',
+      routes: makeRoutes([makePolicy('shop', 'allow', {})]),
+      question: { ...ask, export: { namespace: 'shop', name: 'web' } },
+      want: 'NOTHING_OFFERED',
+    },
+    {
+      name: 'export-to names others',
+      routes: makeRoutes([makePolicy('shop', 'allow', byPeer)], {
+        exports: [{ namespace: 'shop', name: 'db', uid: 'u', ports: [], labels: {}, exportTo: ['south'] }],
+      }),
+      question: ask,
+      want: 'INGRESS_DENIED',
+    },
+    {
+      name: 'self is a source like any other: no policy',
+      routes: makeRoutes([]),
+      question: { ...ask, peer: 'east' },
+      want: 'INGRESS_DENIED',
+    },
+  ];
+  for (const { name, routes, question, want } of cases) {
+    it(`${name} → ${want}`, () => {
+      const admission = decideIngress({ routes, ...question });
+      assert.equal(admission.allowed ? 'allowed' : admission.reason, want);
+    });
+  }
+});
+
+describe('decideEgress', () => {
+  const source = { peer: 'west', namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1 };
+  const route = {
+    key: { namespace: 'store', name: 'db' },
+    ips: [],
+    ports: [],
+    sources: [source],
+    labels: { tier: 'gold' },
+    localFirst: true,
+  };
+  const client = { namespace: 'default', serviceAccount: 'host', labels: {} };
+  const toPeer = (namespace: string, labels: Record<string, string>): IAccessPolicy => ({
+    ...makePolicy(namespace, 'allow', {}),
+    spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: { matchLabels: labels } }] },
+  });
+  const cases = [
+    { name: 'no policy', policies: [], want: 'EGRESS_DENIED' },
+    {
+      name: "a policy of the import's namespace",
+      policies: [toPeer('store', { 'peer.clusterlink.net/name': 'west' })],
+      want: 'allowed',
+    },
+    {
+      name: "a policy of the client's namespace does not count",
+      policies: [toPeer('default', {})],
+      want: 'EGRESS_DENIED',
+    },
+    {
+      name: 'labels of the import',
+      policies: [toPeer('store', { 'export.clusterlink.net/labels.tier': 'gold' })],
+      want: 'allowed',
+    },
+    {
+      name: 'labels of the local Peer object',
+      policies: [toPeer('store', { 'peer.clusterlink.net/labels.region': 'us' })],
+      want: 'allowed',
+    },
+  ];
+  for (const { name, policies, want } of cases) {
+    it(`${name} → ${want}`, () => {
+      const admission = decideEgress({ routes: makeRoutes(policies), self, client, route, source });
+      assert.equal(admission.allowed ? 'allowed' : admission.reason, want);
+    });
+  }
+});

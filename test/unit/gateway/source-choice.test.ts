@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { SOURCES_PER_CONNECTION_MAX } from '#src/gateway/limits.ts';
+import type { ImportRoute, RouteSource } from '#src/gateway/messages.ts';
+import { orderSources, usabilityOf } from '#src/gateway/source-choice.ts';
+
+function makeSource(peer: string, changes: Partial<RouteSource> = {}): RouteSource {
+  return { peer, namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1, ...changes };
+}
+
+function makeRoute(sources: RouteSource[], localFirst = true): ImportRoute {
+  return {
+    key: { namespace: 'store', name: 'db' },
+    ips: ['127.96.0.1'],
+    ports: [{ name: 'pg', protocol: 'TCP', port: 5432 }],
+    sources,
+    labels: {},
+    localFirst,
+  };
+}
+
+describe('usabilityOf', () => {
+  const reachable = new Set(['east']);
+  const cases = [
+    { name: 'reachable with endpoints', source: makeSource('east'), want: { usable: true } },
+    { name: 'no session', source: makeSource('south'), want: { usable: false, reason: 'PEER_UNREACHABLE' } },
+    {
+      name: 'no ready endpoint',
+      source: makeSource('east', { readyEndpoints: 0 }),
+      want: { usable: false, reason: 'NO_USABLE_SOURCE' },
+    },
+    { name: 'self needs no session', source: makeSource('west'), want: { usable: true } },
+  ];
+  for (const { name, source, want } of cases) {
+    it(`${name} → ${JSON.stringify(want)}`, () => {
+      assert.deepEqual(usabilityOf({ self: 'west', source, reachable }), want);
+    });
+  }
+});
+
+describe('orderSources', () => {
+  const reachable = new Set(['east', 'south', 'north']);
+  const order = (route: ImportRoute, turn: number, port = 5432): string[] =>
+    orderSources({ self: 'west', route, port, reachable, turn }).map(({ peer }) => peer);
+
+  it('round robin → each connection begins one further, the others follow as fall-backs', () => {
+    const route = makeRoute(['east', 'south', 'north'].map((peer) => makeSource(peer)));
+    assert.deepEqual(
+      [0, 1, 2, 3].map((turn) => order(route, turn)),
+      [
+        ['east', 'south', 'north'],
+        ['south', 'north', 'east'],
+        ['north', 'east', 'south'],
+        ['east', 'south', 'north'],
+      ],
+    );
+  });
+
+  it('local first → the local source leads whatever the turn', () => {
+    const route = makeRoute(['east', 'west', 'south'].map((peer) => makeSource(peer)));
+    assert.deepEqual(
+      [0, 1].map((turn) => order(route, turn)),
+      [
+        ['west', 'east', 'south'],
+        ['west', 'south', 'east'],
+      ],
+    );
+  });
+
+  it('not local first → the local source is one of many', () => {
+    const route = makeRoute([makeSource('east'), makeSource('west')], false);
+    assert.deepEqual(order(route, 0), ['east', 'west']);
+  });
+
+  it('a source without the port → not chosen for it (CFL-21)', () => {
+    const route = makeRoute([makeSource('east', { ports: [1] }), makeSource('south')]);
+    assert.deepEqual(order(route, 0), ['south']);
+  });
+
+  it('no source can be used → none', () => {
+    assert.deepEqual(order(makeRoute([makeSource('nowhere')]), 0), []);
+  });
+
+  it('more sources than are tried → cut at the bound', () => {
+    const sources = Array.from({ length: SOURCES_PER_CONNECTION_MAX + 1 }, (_, index) =>
+      makeSource('east', { name: `s${index}` }),
+    );
+    assert.equal(order(makeRoute(sources), 0).length, SOURCES_PER_CONNECTION_MAX);
+  });
+});

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { makeTargetFilter, parseTargetRule } from '#src/gateway/targets.ts';
+
+const own = { listeners: [{ address: '0.0.0.0', port: 4443 }], pool: '127.96.16.0/20' };
+
+describe('makeTargetFilter', () => {
+  const cases: { name: string; rules: string[]; named: string; address?: string; port?: number; want: boolean }[] = [
+    { name: 'no rule', rules: [], named: '10.0.0.5', want: false },
+    { name: 'a range', rules: ['10.0.0.0/8:5432'], named: '10.0.0.5', want: true },
+    { name: 'a range, another port', rules: ['10.0.0.0/8:5432'], named: '10.0.0.5', port: 22, want: false },
+    { name: 'everything', rules: ['*:*'], named: '10.0.0.5', want: true },
+    { name: 'everything is not loopback', rules: ['*:*'], named: '127.0.0.1', want: false },
+    { name: 'everything is not link-local', rules: ['*:*'], named: '169.254.169.254', want: false },
+    {
+      name: 'everything is not a name that resolves to loopback',
+      rules: ['*:*'],
+      named: 'db.example',
+      address: '127.0.0.1',
+      want: false,
+    },
+    {
+      name: 'a named host that resolves to loopback',
+      rules: ['db.example:*'],
+      named: 'db.example',
+      address: '127.0.0.1',
+      want: false,
+    },
+    { name: 'a named host', rules: ['db.example:5432'], named: 'db.example', address: '10.9.9.9', want: true },
+    {
+      name: 'another host at the same address',
+      rules: ['db.example:5432'],
+      named: 'x.example',
+      address: '10.9.9.9',
+      want: false,
+    },
+    { name: 'loopback by name of its address', rules: ['127.0.0.1:*'], named: '127.0.0.1', want: true },
+    { name: 'another loopback address', rules: ['127.0.0.1:*'], named: '127.0.0.2', want: false },
+    { name: 'loopback in IPv6 clothes', rules: ['*:*'], named: '::ffff:127.0.0.1', want: false },
+    { name: 'IPv6 loopback', rules: ['*:*'], named: '::1', want: false },
+    { name: 'IPv6 loopback by its address', rules: ['[::1]:*'], named: '::1', want: true },
+    { name: 'NAT64', rules: ['*:*'], named: '64:ff9b::7f00:1', want: false },
+    { name: 'multicast', rules: ['*:*'], named: '224.0.0.1', want: false },
+    { name: 'unspecified', rules: ['*:*'], named: '0.0.0.0', want: false },
+    { name: 'the own gateway', rules: ['127.0.0.0/8:*'], named: '127.0.0.1', port: 4443, want: false },
+    { name: 'the own pool', rules: ['127.0.0.0/8:*'], named: '127.96.16.9', want: false },
+  ];
+  for (const { name, rules, named, address = named, port = 5432, want } of cases) {
+    it(`${name} → ${want ? 'dialled' : 'TARGET_FORBIDDEN'}`, () => {
+      assert.equal(makeTargetFilter(rules, own).allows(named, address, port), want);
+    });
+  }
+});
+
+describe('parseTargetRule', () => {
+  for (const text of ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:70000', 'a:b', ':5432', '[::1]']) {
+    it(`${JSON.stringify(text)} → ERR_CONFIG`, () => {
+      assert.throws(() => parseTargetRule(text), { code: 'ERR_CONFIG' });
+    });
+  }
+  it('[fd00::]/8:* → a range with any port', () => {
+    assert.deepEqual(parseTargetRule('[fd00::]/8:*'), { host: 'fd00::/8', port: undefined });
+  });
+});
