@@ -2,17 +2,16 @@
  * The responder: sockets around `respond`. It knows the world by snapshots alone and goes on with the last one whatever becomes of
  * those who make them.
  */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Logger } from '../runtime/log.ts';
 import { bindBoth, resolveListenHost, type HostAndPort } from './bind.ts';
 import { makeClientNetworks, type Client } from './clients.ts';
-import { UDP_SEND_QUEUE_BYTES_MAX } from './limits.ts';
 import type { Transport } from './message.ts';
 import { NO_METRICS, toRcodeLabel, toTypeLabel, type DnsMetrics, type DropReason } from './metrics.ts';
 import { makeReplyLimiter, type ReplyLimiter } from './rate-limit.ts';
 import { respond } from './respond.ts';
 import type { ZoneSnapshot } from './snapshot.ts';
 import { makeTcpListener, TCP_LIMITS, type TcpLimits } from './tcp-listener.ts';
+import { makeUdpListener } from './udp-listener.ts';
 import { compileZone } from './zone-compile.ts';
 import type { Zone } from './zone.ts';
 
@@ -64,32 +63,24 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     hasFailed = true;
   }
 
-  function onDatagram(udp: Socket, message: Buffer, { address, port }: RemoteInfo): void {
-    const client = clients.classify(address);
-    if (client === undefined) return drop('udp', 'client-not-allowed');
-    if (port === 0) return drop('udp', 'source-port-zero');
-    if (!limiter.take(client.address)) return drop('udp', 'rate-limited');
-    const reply = replyTo(message, client, 'udp');
-    if (reply === undefined) return;
-    if (udp.getSendQueueSize() > UDP_SEND_QUEUE_BYTES_MAX) return drop('udp', 'send');
-    udp.send(reply, port, address, (error) => {
-      if (error !== null) drop('udp', 'send');
+  function makeListeners() {
+    const udp = makeUdpListener({
+      family: host.family,
+      clients,
+      limiter,
+      respond: (query, client) => replyTo(query, client, 'udp'),
+      onDrop: (reason) => drop('udp', reason),
     });
-  }
-
-  function makeSockets() {
-    const udp = createSocket({ type: host.family === 6 ? 'udp6' : 'udp4' });
     const tcp = makeTcpListener({
       clients,
       limits: { ...TCP_LIMITS, ...options.tcp },
       respond: (query, client) => replyTo(query, client, 'tcp'),
       onDrop: (reason) => drop('tcp', reason),
     });
-    udp.on('message', (message, from) => onDatagram(udp, message, from));
-    return { udp, tcp: tcp.server, closeTcp: () => tcp.close() };
+    return { udp: udp.socket, tcp: tcp.server, close: () => Promise.all([udp.close(), tcp.close()]) };
   }
 
-  const { bound, port } = await bindBoth(makeSockets, { host: host.address, port: options.listen.port });
+  const { bound, port } = await bindBoth(makeListeners, { host: host.address, port: options.listen.port });
   for (const socket of [bound.udp, bound.tcp]) {
     socket.on('error', (error: Error) => logger.error({ err: error }, 'DNS socket failed'));
   }
@@ -107,12 +98,8 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
       return version;
     },
     close() {
-      closed ??= Promise.all([closeUdp(bound.udp), bound.closeTcp()]).then(() => undefined);
+      closed ??= bound.close().then(() => undefined);
       return closed;
     },
   };
-}
-
-function closeUdp(socket: Socket): Promise<void> {
-  return new Promise((resolve) => socket.close(() => resolve()));
 }

@@ -2,7 +2,7 @@
 import type { IPeerRecords, PeerRecordsSpecReport } from '../api/generated/PeerRecords.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
-import type { Applied } from '../store/store.ts';
+import type { Applied } from '../api/applied.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import { PEER_RECORDS_CHUNK_BYTES } from './limits.ts';
 

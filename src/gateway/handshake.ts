@@ -35,13 +35,15 @@ export async function startAcceptor({ listen, identity, onPeer, onRefused }: Acc
     socket.on('error', () => undefined);
     const verified = verifyPeerSocket(socket, {});
     if (verified.ok) return onPeer(verified.peer, socket);
+    const from = fromOf(socket);
     socket.destroy();
-    onRefused(verified.reason, fromOf(socket));
+    onRefused(verified.reason, from);
   });
   tls.on('tlsClientError', (error, socket) => {
     handshakes--;
+    const from = fromOf(socket);
     socket.destroy();
-    onRefused(reasonOfTlsError(error), fromOf(socket));
+    onRefused(reasonOfTlsError(error), from);
   });
 
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {

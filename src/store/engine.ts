@@ -15,7 +15,8 @@ import { applyConfiguration, type Configurations } from './ownership.ts';
 import { makeSerialQueue } from './serial.ts';
 import { mainConfiguration, reviseObject, statusConfiguration, toVisible, USER_MANAGER } from './stored-object.ts';
 import type { Declaration, ObjectParts, StoredObject } from './stored-object.ts';
-import type { Applied, ApplyOptions, Store } from './store.ts';
+import type { Applied } from '../api/applied.ts';
+import type { ApplyOptions, Store } from './store.ts';
 import { makeTable, type Entry } from './table.ts';
 import { makeWatchers } from './watchers.ts';
 

@@ -3,18 +3,9 @@
  *
  * Objects are raw JSON and frozen: change a copy. Every implementation passes `test/support/store-contract.ts`.
  */
+import type { Applied } from '../api/applied.ts';
 import type { KindMap, KindName } from '../api/kinds.ts';
-import type { ObjectKey, ObjectMeta } from '../api/object.ts';
-
-/** What a writer wants of one object: only the fields it owns. `metadata` needs name and, if the kind has one, namespace. */
-export type Applied<K extends KindName> = Omit<KindMap[K], 'apiVersion' | 'kind' | 'metadata' | 'spec' | 'status'> & {
-  apiVersion: KindMap[K]['apiVersion'];
-  kind: K;
-  metadata: ObjectMeta;
-  spec?: PartOf<KindMap[K], 'spec'>;
-  status?: PartOf<KindMap[K], 'status'>;
-};
-type PartOf<T, P extends 'spec' | 'status'> = T extends { [key in P]?: infer Part } ? Part : never;
+import type { ObjectKey } from '../api/object.ts';
 
 export interface ApplyOptions {
   /** Who writes; a frozen name of this product, for example `clusterlink-mcs-controller`. */

@@ -101,7 +101,7 @@ describe('commands', () => {
     { words: ['status', '-o', 'xml'], code: 2, message: /--output/ },
     { words: ['status', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
     { words: ['explain', 'pod', 'x:1'], code: 2, message: /host/ },
-    { words: ['check', './nowhere'], code: 1, message: /nowhere/ },
+    { words: ['check', './nowhere'], code: 2, message: /nowhere/ },
     { words: ['run', '--store', 'dir:./manifests', '--state', './state'], code: 2, message: /ERR_CONFIG .*peer/s },
   ];
   for (const { words, code, message } of refused) {
@@ -129,6 +129,6 @@ describe('commands', () => {
     );
     assert.equal(verified.status, 0, verified.stderr);
     assert.equal(run('create', 'fabric', '--name', 'shops').code, 1);
-    assert.equal(run('create', 'peer-cert', '--fabric', 'shops', '--name', 'East').code, 1);
+    assert.equal(run('create', 'peer-cert', '--fabric', 'shops', '--name', 'East').code, 2);
   });
 });

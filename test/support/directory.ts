@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { openDirectoryStore, type DirectoryStore } from '#src/store/directory/store.ts';
 import type { DirectoryStoreOptions } from '#src/store/directory/store.ts';
 
-import type { Applied } from '#src/store/store.ts';
+import type { Applied } from '#src/api/applied.ts';
 
 const WAIT_MS = 8_000;
 const POLL_MS = 10;

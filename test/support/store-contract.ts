@@ -10,7 +10,8 @@ import type { IServiceExport } from '#src/api/generated/ServiceExport.ts';
 import type { IServiceImport, ServiceImportSpec } from '#src/api/generated/ServiceImport.ts';
 import type { KindMap, KindName } from '#src/api/kinds.ts';
 import { keyOf, type Condition, type ObjectKey } from '#src/api/object.ts';
-import type { Applied, Store } from '#src/store/store.ts';
+import type { Applied } from '#src/api/applied.ts';
+import type { Store } from '#src/store/store.ts';
 
 export interface OpenedStore {
   readonly store: Store;

@@ -3,7 +3,7 @@ import { SUGGESTED_CHARS_MAX } from './limits.ts';
 
 /** The candidate with the fewest slips (insert, delete, replace, swap neighbours; case is a quarter of one), if they are few. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
-  if (word.length > SUGGESTED_CHARS_MAX) return undefined;
+  if (word === '' || word.length > SUGGESTED_CHARS_MAX) return undefined;
   const slipsMax = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly slips: number } | undefined;
   for (const candidate of candidates) {

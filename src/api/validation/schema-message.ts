@@ -36,12 +36,12 @@ function toSentence({ keyword, params, data, parentSchema, message }: ErrorObjec
       return outOfRange(data, schema);
     case 'minItems':
     case 'maxItems':
-      return wrongCount(schema[keyword], { isTooFew: keyword === 'minItems', what: 'items', has: listLength(data) });
+      return wrongCount(schema[keyword], { isTooFew: keyword === 'minItems', what: 'item', has: listLength(data) });
     case 'minLength':
     case 'maxLength':
       return wrongCount(schema[keyword], {
         isTooFew: keyword === 'minLength',
-        what: 'characters',
+        what: 'character',
         has: textLength(data),
       });
     case 'pattern':
@@ -108,7 +108,7 @@ interface Count {
 }
 
 function wrongCount(bound: unknown, { isTooFew, what, has }: Count): Sentence {
-  const message = `must have at ${isTooFew ? 'least' : 'most'} ${String(bound)} ${what}, has ${has}`;
+  const message = `must have at ${isTooFew ? 'least' : 'most'} ${String(bound)} ${what}${bound === 1 ? '' : 's'}, has ${has}`;
   return { message, fix: isTooFew ? 'Add what is missing, or delete the field.' : 'Shorten it, or split the object.' };
 }
 

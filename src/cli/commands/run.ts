@@ -42,7 +42,7 @@ Flags beat the environment, which beats the file. Example:
       cwd: process.cwd(),
       state,
     });
-    const logger = makeLogger({ level: config.log.level, bindings: { peer: config.peer } });
+    const logger = makeLogger({ level: config.log.level, bindings: { self: config.peer } });
     const health = makeHealth();
     const metrics = makeMetrics({ version, processMetrics: 'collected' });
     const manifests = resolve(parseStore(options.store));

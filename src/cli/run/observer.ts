@@ -18,9 +18,11 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
     onPeer({ name, sessions, version, reason, message }) {
       metrics.sessions.set({ peer: name }, sessions);
       const isReachable = version !== undefined;
-      if (reachable.get(name) === isReachable) return;
+      const before = reachable.get(name);
+      if (before === isReachable) return;
       reachable.set(name, isReachable);
       if (isReachable) logger.info({ peer: name, version }, 'Peer became reachable');
+      else if (before === undefined) logger.info({ peer: name }, 'Peer is not reachable yet');
       else logger.warn({ peer: name, reason, cause: message }, 'Peer is unreachable');
     },
     onOpened: (direction) => metrics.connectionsOpen.add({ direction }, 1),

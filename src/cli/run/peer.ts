@@ -78,7 +78,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
     listen: config.dns.listen,
     clients: config.dns.clients,
     logger: logger.child({ component: 'dns' }),
-metrics: {
+    metrics: {
       countReply: ({ type, rcode }) => metrics.dnsQueries.inc({ type, rcode }),
       countDrop: ({ reason }) => metrics.dnsQueries.inc({ type: 'dropped', rcode: reason }),
     },
@@ -187,7 +187,9 @@ metrics: {
           certificateExpires: identity.notAfter.toISOString(),
           caches,
           control,
-          problems: formatProblems(store.problems(), { output: 'text' }).split('\n').filter((line) => line !== ''),
+          problems: formatProblems(store.problems(), { output: 'text' })
+            .split('\n')
+            .filter((line) => line !== ''),
         }),
     }),
   });
@@ -201,10 +203,7 @@ metrics: {
     });
     opening.defer(() => http.close());
   }
-  logger.info(
-    { peer: self.name, version, dns: formatHostPort(dns.address), vips: config.vips, manifests, state },
-    'Peer started',
-  );
+  logger.info({ version, dns: formatHostPort(dns.address), vips: config.vips, manifests, state }, 'Peer started');
 
   const opened = opening.move();
   return { drain: (deadlineMs) => control.drain(deadlineMs), close: () => opened.disposeAsync() };

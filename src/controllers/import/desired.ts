@@ -5,7 +5,7 @@ import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { compareText, type ObjectKey } from '../../api/object.ts';
 import { formatSource } from '../../api/record.ts';
 import type { ConstituentVerdict, MergedImport } from '../../merge/types.ts';
-import type { Applied } from '../../store/store.ts';
+import type { Applied } from '../../api/applied.ts';
 
 const managed = { [LABELS.managedBy]: MANAGED_BY };
 

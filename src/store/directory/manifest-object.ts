@@ -7,9 +7,12 @@ import { isMap, textAt, valueAt, type JsonObject } from '../../api/validation/js
 import { printable, quote } from '../../api/validation/quote.ts';
 import { validateObject } from '../../api/validation/validate.ts';
 import { decideKind } from './manifest-kind.ts';
+import type { Place } from './manifest-text.ts';
 
 export interface ObjectFinding extends Finding {
   readonly severity: 'error' | 'warning';
+  /** Where the path alone does not tell. */
+  readonly place?: Place;
 }
 
 /** What became of a document. */
@@ -39,10 +42,10 @@ const FOREIGN_NAME_CHARS_MAX = 120;
 const IDENTITY = ['apiVersion', 'kind', 'metadata', 'metadata.name', 'metadata.namespace'];
 
 /**
- * @param duplicates - keys that stand twice in the document; it is not sure what they say.
+ * @param duplicates - keys that stand twice in the document, at their second place; it is not sure what they say.
  */
-export function readObject(value: unknown, duplicates: readonly Finding[]): ReadObject {
-  const doubts = duplicates.map(toError);
+export function readObject(value: unknown, duplicates: readonly (Finding & { readonly place: Place })[]): ReadObject {
+  const doubts = duplicates.map((duplicate): ObjectFinding => ({ ...duplicate, severity: 'error' }));
   if (!isMap(value)) {
     const fix = 'Write apiVersion, kind and metadata, each on a line of its own.';
     return nobody([...doubts, toError({ path: [], message: `must be an object, is ${quote(value)}`, fix })]);
@@ -72,7 +75,7 @@ function readKnown(kind: KindName, document: JsonObject, doubts: readonly Object
   const isSure = findings.every(({ path, severity }) => severity === 'warning' || !IDENTITY.includes(path.join('.')));
   const isRefused = doubts.length > 0 || KINDS[kind].internal || problems.some(({ admits }) => !admits);
   return {
-    findings: findings.map(({ path, message, fix, severity }) => ({ path, message, fix, severity })),
+    findings,
     isIgnored: false,
     ...(isSure ? { name: `${kind} ${formatKey(key)}` } : {}),
     ...(isRefused ? (isSure ? { rejected: { kind, key } } : {}) : { taken: { kind, object } }),

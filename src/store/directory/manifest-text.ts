@@ -27,6 +27,7 @@ export interface ManifestDocument {
   readonly place: Place;
   /** JSON; undefined when the document cannot be read (then `problems` says why), null when it is empty. */
   readonly value: unknown;
+  /** With a value: keys that stand twice, at their second place; the first one's value counts. */
   readonly problems: readonly TextProblem[];
   /** Of the field, or of the nearest one above it that is there. */
   placeOf(path: readonly string[]): Place;
@@ -58,17 +59,20 @@ export function readManifestText(text: string): ManifestDocument[] {
   const take = (composed: Iterable<Document.Parsed>): void => {
     for (const document of composed) documents.push(toDocument(document, placeAt));
   };
+  let seen = 0;
   for (const token of new Parser(lines.addNewLine).parse(text)) {
-    if (documents.length >= MANIFEST_DOCUMENTS_MAX) {
+    if (token.type === 'document') seen += 1;
+    if (seen > MANIFEST_DOCUMENTS_MAX) {
       const message = `the file has more than ${MANIFEST_DOCUMENTS_MAX} documents; from here on it is not read`;
-      return [...documents, unreadable(placeAt(offsetOf(token)), message, 'Split the file.')];
+      documents.push(unreadable(placeAt(offsetOf(token)), message, 'Split the file.'));
+      break;
     }
-    if (isTooDeep(token)) {
-      documents.push(unreadable(placeAt(offsetOf(token)), TOO_DEEP, TOO_DEEP_FIX));
-    } else take(composer.next(token));
+    if (isTooDeep(token)) documents.push(unreadable(placeAt(offsetOf(token)), TOO_DEEP, TOO_DEEP_FIX));
+    else take(composer.next(token));
   }
   take(composer.end(false, text.length));
-  return documents;
+  // The composer hands a document out when the next one begins.
+  return documents.sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
 function unreadable(place: Place, message: string, fix: string): ManifestDocument {

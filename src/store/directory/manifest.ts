@@ -10,7 +10,7 @@ import { isMap } from '../../api/validation/json.ts';
 import { quote } from '../../api/validation/quote.ts';
 import { LIST_ITEMS_MAX } from './limits.ts';
 import { readObject } from './manifest-object.ts';
-import { readManifestText, type ManifestDocument } from './manifest-text.ts';
+import { readManifestText, type ManifestDocument, type TextProblem } from './manifest-text.ts';
 import type { ManifestFile, ManifestObject, Problem } from './manifest-types.ts';
 
 export type { ManifestFile, ManifestObject, Problem } from './manifest-types.ts';
@@ -55,7 +55,8 @@ export function parseManifestFile({
       if (read.name === undefined && !read.isIgnored) complete = false;
       for (const finding of read.findings) {
         const object = read.name === undefined ? {} : { object: read.name };
-        const problem = toProblem(finding, document.placeOf([...part.path, ...finding.path]));
+        const place = finding.place ?? document.placeOf([...part.path, ...finding.path]);
+        const problem = toProblem(finding, place);
         problems.push({ file, ...problem, ...object, severity: finding.severity });
       }
     }
@@ -90,10 +91,10 @@ function toParts({ value, problems }: ManifestDocument): { parts: readonly Part[
   };
 }
 
-function duplicatesIn({ problems }: ManifestDocument, part: Part): Finding[] {
+function duplicatesIn({ problems }: ManifestDocument, part: Part): TextProblem[] {
   return problems
     .filter(({ path }) => part.path.every((name, index) => path[index] === name))
-    .map(({ path, message, fix }) => ({ path: path.slice(part.path.length), message, fix }));
+    .map((problem) => ({ ...problem, path: problem.path.slice(part.path.length) }));
 }
 
 function toProblem(

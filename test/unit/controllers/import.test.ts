@@ -5,7 +5,8 @@ import type { ExportRecord } from '#src/api/record.ts';
 import { makeImportController } from '#src/controllers/import/reconciler.ts';
 import { closeCaches, openCaches, type Caches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
-import type { Applied, Store } from '#src/store/store.ts';
+import type { Applied } from '#src/api/applied.ts';
+import type { Store } from '#src/store/store.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { makeRecord } from '../exchange/samples.ts';
 

@@ -17,7 +17,9 @@ function pathsIn(text: string): string[] {
 }
 
 function isThere(path: string): boolean {
-  return [path, join('src', path)].some((candidate) => /[*{]/.test(path) ? globSync(candidate).length > 0 : existsSync(candidate));
+  return [path, join('src', path)].some((candidate) =>
+    /[*{]/.test(path) ? globSync(candidate).length > 0 : existsSync(candidate),
+  );
 }
 
 /** Numbered steps, each with what is indented below it. */
@@ -28,7 +30,8 @@ function stepsOf(text: string): string[] {
 describe('documents', () => {
   const paths = documentPaths();
 
-  it('there are documents to look at', () => assert.ok(paths.includes('README.md') && paths.includes('docs/ARCHITECTURE.md')));
+  it('there are documents to look at', () =>
+    assert.ok(paths.includes('README.md') && paths.includes('docs/ARCHITECTURE.md')));
 
   for (const path of paths) {
     it(`${path} → every path in a code span exists`, () => {
@@ -71,7 +74,10 @@ describe('docs/ARCHITECTURE.md', () => {
     assert.equal(rows.length, 9);
     for (const { invariant = '', 'held by': holders = '', 'shown by': tests = '' } of rows) {
       assert.ok(pathsIn(holders).length > 0, invariant);
-      assert.ok(pathsIn(tests).some((path) => path.startsWith('test/')), invariant);
+      assert.ok(
+        pathsIn(tests).some((path) => path.startsWith('test/')),
+        invariant,
+      );
     }
   });
 

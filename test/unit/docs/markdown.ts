@@ -24,7 +24,11 @@ export function sectionsOf(text: string): Section[] {
   const parts = withoutBlocks(text).split(/^(#{1,6}) +(.+)$/m);
   const sections: Section[] = [];
   for (let index = 1; index + 2 < parts.length; index += 3) {
-    sections.push({ level: parts[index]?.length ?? 0, title: parts[index + 1]?.trim() ?? '', text: parts[index + 2] ?? '' });
+    sections.push({
+      level: parts[index]?.length ?? 0,
+      title: parts[index + 1]?.trim() ?? '',
+      text: parts[index + 2] ?? '',
+    });
   }
   return sections;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { makeEngine, type EngineOptions, type Persistence } from '#src/store/engine.ts';
 import { MANAGER_NAME_CHARS_MAX, MANAGERS_PER_OBJECT_MAX, OBJECT_BYTES_MAX } from '#src/store/limits.ts';
 import type { StoredObject } from '#src/store/stored-object.ts';
-import type { Applied } from '#src/store/store.ts';
+import type { Applied } from '#src/api/applied.ts';
 
 const KEY = { namespace: 'shop', name: 'db' };
 

@@ -1,0 +1,21 @@
+/** Programs of other people that tests compare with. */
+import { spawnSync } from 'node:child_process';
+import type { Context } from 'mocha';
+
+const NAME = /^[a-z0-9][a-z0-9.+-]*$/;
+
+/**
+ * The path of a program. Where it is missing: in CI a failure, since a test that is skipped there is a test that nobody has; elsewhere
+ * the test is skipped, and its title says why. Call it in a hook or a test, with its `this`.
+ */
+export function requireTool(context: Context, name: string): string {
+  if (!NAME.test(name)) throw new TypeError(`${JSON.stringify(name)} is not the name of a program`);
+  const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
+  const path = stdout.trim();
+  if (status === 0 && path !== '') return path;
+  const { CI: ci = '' } = process.env;
+  if (ci !== '' && ci !== 'false') throw new Error(`${name} is not installed, which CI must have`);
+  const runnable = context.runnable();
+  runnable.title += ` (skipped: ${name} is not installed)`;
+  return context.skip();
+}
