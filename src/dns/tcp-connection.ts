@@ -14,7 +14,7 @@ import { HEADER_BYTES } from './message.ts';
 import type { DropReason } from './metrics.ts';
 
 export interface TcpConnectionOptions {
-  /** The reply to one query; undefined: none, and the connection ends. */
+  /** The reply to one query; undefined: there is none, which was counted, and the connection ends. */
   respond(query: Buffer): Buffer | undefined;
   readonly timeoutMs: number;
   /** Called at most once, before the connection is cut; not for one that is closed because it is idle. */
@@ -68,7 +68,7 @@ export function serveTcpConnection(socket: Socket, { respond, timeoutMs, onCut }
 
   function serve(query: Buffer): void {
     const reply = respond(query);
-    if (reply === undefined) return cut('not-a-query');
+    if (reply === undefined) return void socket.destroy();
     const prefix = Buffer.allocUnsafe(LENGTH_BYTES);
     prefix.writeUInt16BE(reply.length, 0);
     // One write: a length and its reply in two segments confuse simple clients (RFC 7766 §8).

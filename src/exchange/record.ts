@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
+import { isTimestamp } from '../api/validation/timestamp.ts';
 import type { ExportRecord } from '../api/record.ts';
 import { HOSTNAMES_PER_RECORD_MAX, PORTS_PER_RECORD_MAX, RECORD_BYTES_MAX } from './limits.ts';
 
@@ -20,6 +21,7 @@ const printable = v.pipe(
 const timestamp = v.pipe(
   v.string(),
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'must be RFC 3339 in UTC with second precision'),
+  v.check(isTimestamp, 'must be a day that exists'),
 );
 const keyValues = v.pipe(
   v.record(v.pipe(printable, v.maxLength(317)), printable),

@@ -91,7 +91,7 @@ describe('checkManifests', () => {
     [
       'a ServiceExport whose Service is wrong',
       [service.replace('5432', '0'), serviceExport, allow],
-      [/spec|must be a number between/],
+      [/error Service shop\/db: must be a number between 1 and 65535/],
     ],
     [
       'an export without policy',
@@ -228,8 +228,8 @@ describe('checkManifests', () => {
     const text = formatProblems(problems, { output: 'text' });
     const place = `${join(folder, 'a.yaml')}:4`;
     assert.deepEqual(text.split('\n'), [
-      `${place}:17: error: Service shop/db spec.ports[0].port: is missing. Fix: Add "port": a number between 1 and 65535.`,
-      `${place}:28: error: Service shop/db spec.ports[0].prot: unknown field "prot", did you mean "port"? Fix: Rename it to "port", or delete it.`,
+      `${place}:16: error: Service shop/db spec.ports[0].port: is missing. Fix: Add "port": a number between 1 and 65535.`,
+      `${place}:27: error: Service shop/db spec.ports[0].prot: unknown field "prot", did you mean "port"? Fix: Rename it to "port", or delete it.`,
     ]);
     assert.deepEqual(JSON.parse(formatProblems(problems, { output: 'json' })), problems);
     assert.equal(formatProblems([], { output: 'text' }), '');

@@ -1,6 +1,6 @@
 /** Programs of other people that tests compare with. */
 import { spawnSync } from 'node:child_process';
-import type { Context } from 'mocha';
+import { Hook, type Context } from 'mocha';
 
 const NAME = /^[a-z0-9][a-z0-9.+-]*$/;
 
@@ -16,6 +16,9 @@ export function requireTool(context: Context, name: string): string {
   const { CI: ci = '' } = process.env;
   if (ci !== '' && ci !== 'false') throw new Error(`${name} is not installed, which CI must have`);
   const runnable = context.runnable();
-  runnable.title += ` (skipped: ${name} is not installed)`;
+  const why = ` (skipped: ${name} is not installed)`;
+  // The title of a hook is not shown; those of the tests that it skips are.
+  if (runnable instanceof Hook) runnable.parent?.eachTest((test) => void (test.title += why));
+  else runnable.title += why;
   return context.skip();
 }

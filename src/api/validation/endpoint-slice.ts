@@ -47,20 +47,16 @@ function hostnameProblems(endpoint: unknown): Finding[] {
 }
 
 function portProblems(ports: readonly unknown[]): Finding[] {
-  const names = portNames(ports);
-  return names.flatMap((name, index) => {
+  const indexByName = new Map<string, number>();
+  return portNames(ports).flatMap((name, index) => {
     const path = [String(index), 'name'];
-    if (name !== '' && !isLabel(name)) {
-      const fix = 'Use the name that the port has in the Service.';
-      return [{ path, message: `must be an RFC 1123 label, is ${quote(name)}`, fix }];
+    const first = indexByName.get(name);
+    if (first !== undefined) {
+      return [{ path, message: `${quote(name)} is the name of ports[${first}] already`, fix: 'Name each port once.' }];
     }
-    if (names.indexOf(name) === index) return [];
-    return [
-      {
-        path,
-        message: `${quote(name)} is the name of ports[${names.indexOf(name)}] already`,
-        fix: 'Name each port once.',
-      },
-    ];
+    indexByName.set(name, index);
+    if (name === '' || isLabel(name)) return [];
+    const fix = 'Use the name that the port has in the Service.';
+    return [{ path, message: `must be an RFC 1123 label, is ${quote(name)}`, fix }];
   });
 }

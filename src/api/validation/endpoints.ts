@@ -29,14 +29,14 @@ const EXAMPLE =
  */
 export function parseEndpointsAnnotation(text: string): AnnotatedPort[] {
   const ports = text.split(';').map(parseGroup);
-  const names = ports.map(({ portName }) => portName);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (names.length > 1 && names.includes(undefined)) throw malformed('has several ports, and one without a name');
-  if (twice !== undefined) throw malformed(`names port ${quote(twice)} twice`, 'Join its endpoints with commas.');
   const count = ports.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
   if (count > ANNOTATED_ENDPOINTS_MAX) {
     throw malformed(`has ${count} endpoints, at most ${ANNOTATED_ENDPOINTS_MAX} are possible`, 'Use EndpointSlices.');
   }
+  const names = ports.map(({ portName }) => portName);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (names.length > 1 && names.includes(undefined)) throw malformed('has several ports, and one without a name');
+  if (twice !== undefined) throw malformed(`names port ${quote(twice)} twice`, 'Join its endpoints with commas.');
   return ports;
 }
 

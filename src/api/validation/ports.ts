@@ -9,10 +9,19 @@ export const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 
 /** @param ports - `spec.ports`; paths begin with the index. */
 export function portListProblems(ports: readonly unknown[]): Finding[] {
-  return [
-    ...ports.flatMap((port, index) => portProblems(port, { index, count: ports.length })),
-    ...twiceProblems(ports),
-  ];
+  return [...ports.flatMap((port, index) => portProblems(port, index)), ...twiceProblems(ports)];
+}
+
+/**
+ * Where there are several, each port of a Service needs a name. In an import the ports of several exports may come together,
+ * one of them without a name (CFL-17).
+ */
+export function namelessPortProblems(ports: readonly unknown[]): Finding[] {
+  if (ports.length < 2) return [];
+  return portNames(ports).flatMap((name, index) => {
+    const message = 'is needed where there are several ports';
+    return name !== '' ? [] : [{ path: [String(index), 'name'], message, fix: 'Give each port a name of its own.' }];
+  });
 }
 
 /** The ports' names; '' for one without. */
@@ -20,7 +29,7 @@ export function portNames(ports: readonly unknown[]): string[] {
   return ports.map((port) => textAt(port, 'name') ?? '');
 }
 
-function portProblems(value: unknown, { index, count }: { readonly index: number; readonly count: number }): Finding[] {
+function portProblems(value: unknown, index: number): Finding[] {
   const { name, port, protocol } = mapAt(value);
   const findings: Finding[] = [];
   const tell = (member: string, message: string, fix: string): void =>
@@ -41,9 +50,6 @@ function portProblems(value: unknown, { index, count }: { readonly index: number
   }
   if (typeof name === 'string' && name !== '' && !isLabel(name)) {
     tell('name', `must be an RFC 1123 label, is ${quote(name)}`, 'Use lower-case letters, digits and "-", at most 63.');
-  }
-  if (count > 1 && (name === undefined || name === '')) {
-    tell('name', 'is needed where there are several ports', 'Give each port a name of its own.');
   }
   return findings;
 }

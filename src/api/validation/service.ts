@@ -7,7 +7,7 @@ import { below, type Finding } from './finding.ts';
 import { listAt, textAt, valueAt, type JsonObject } from './json.ts';
 import { annotationProblems, labelProblems } from './labels.ts';
 import { LISTED_NAMES_MAX } from './limits.ts';
-import { portListProblems, portNames } from './ports.ts';
+import { namelessPortProblems, portListProblems, portNames } from './ports.ts';
 import { quote, quoteAll } from './quote.ts';
 
 const ENDPOINTS_PATH = ['metadata', 'annotations', ANNOTATIONS.endpoints];
@@ -15,7 +15,10 @@ const ENDPOINTS_PATH = ['metadata', 'annotations', ANNOTATIONS.endpoints];
 export function serviceProblems(service: JsonObject): Finding[] {
   const ports = listAt(service, 'spec', 'ports');
   return [
-    ...below(['spec', 'ports'], [...portListProblems(ports), ...targetPortProblems(ports)]),
+    ...below(
+      ['spec', 'ports'],
+      [...portListProblems(ports), ...namelessPortProblems(ports), ...targetPortProblems(ports)],
+    ),
     ...below(['spec', 'selector'], labelProblems(valueAt(service, 'spec', 'selector'))),
     ...clusterIpProblems(textAt(service, 'spec', 'clusterIP')),
     ...endpointsProblems(textAt(service, ...ENDPOINTS_PATH), portNames(ports)),
@@ -55,6 +58,10 @@ export function serviceImportProblems(serviceImport: JsonObject): Finding[] {
   );
   const ports = portListProblems(listAt(serviceImport, 'spec', 'ports'));
   return below(['spec'], [...ips, ...below(['ports'], ports)]);
+}
+
+export function serviceImportWarnings(serviceImport: JsonObject): Finding[] {
+  return below(['spec', 'ports'], namelessPortProblems(listAt(serviceImport, 'spec', 'ports')));
 }
 
 function targetPortProblems(ports: readonly unknown[]): Finding[] {

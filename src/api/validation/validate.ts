@@ -10,7 +10,8 @@ import { metadataProblems } from './metadata.ts';
 import { ourAnnotationProblems } from './our-annotations.ts';
 import { peerProblems } from './peer.ts';
 import { policyProblems, policyWarnings } from './policy.ts';
-import { serviceExportProblems, serviceImportProblems, serviceProblems, serviceWarnings } from './service.ts';
+import { serviceExportProblems, serviceImportProblems, serviceImportWarnings } from './service.ts';
+import { serviceProblems, serviceWarnings } from './service.ts';
 
 export interface ObjectProblem extends Finding {
   readonly severity: 'error' | 'warning';
@@ -32,7 +33,7 @@ const RULES: Readonly<Record<KindName, KindRules>> = {
   Service: { problems: serviceProblems, warnings: serviceWarnings },
   EndpointSlice: { problems: endpointSliceProblems, warnings: endpointSliceWarnings },
   ServiceExport: { problems: serviceExportProblems },
-  ServiceImport: { problems: serviceImportProblems },
+  ServiceImport: { problems: serviceImportProblems, warnings: serviceImportWarnings },
   Peer: { problems: peerProblems },
   AccessPolicy: POLICY_RULES,
   PrivilegedAccessPolicy: POLICY_RULES,

@@ -1,5 +1,6 @@
 /** What a policy's status says: pure. */
 import type { ConditionDraft } from '../../api/conditions.ts';
+import { formatPath } from '../../api/validation/finding.ts';
 
 export interface PolicyProblem {
   readonly path: readonly string[];
@@ -13,6 +14,6 @@ export function desiredPolicyCondition(action: string, problems: readonly Policy
     action === 'allow'
       ? 'Until it is mended it allows nothing.'
       : 'Until it is mended it denies everything in its scope.';
-  const list = problems.map(({ path, message, fix }) => `spec.${path.join('.')}: ${message}. Fix: ${fix}`);
+  const list = problems.map(({ path, message, fix }) => `${formatPath(['spec', ...path])}: ${message}. Fix: ${fix}`);
   return { type: 'Valid', status: 'False', reason: 'Invalid', message: [...list, effect].join('\n') };
 }

@@ -6,3 +6,5 @@ export const MANIFEST_VALUES_MAX = 100_000;
 export const SYNTAX_PROBLEMS_MAX = 3;
 /** Items of one `kind: List`, as many as a file has documents. */
 export const LIST_ITEMS_MAX = 1_000;
+/** Keys that stand twice in one document: beyond it the document is not read at all. */
+export const DUPLICATE_KEYS_MAX = 20;

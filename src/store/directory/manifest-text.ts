@@ -8,7 +8,7 @@ import { Composer, isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, P
 import type { CST, Document, Node, ParsedNode } from 'yaml';
 import { printable, quote } from '../../api/validation/quote.ts';
 import { MANIFEST_DEPTH_MAX, MANIFEST_DOCUMENTS_MAX } from '../limits.ts';
-import { MANIFEST_VALUES_MAX, SYNTAX_PROBLEMS_MAX } from './limits.ts';
+import { DUPLICATE_KEYS_MAX, MANIFEST_VALUES_MAX, SYNTAX_PROBLEMS_MAX } from './limits.ts';
 
 export interface Place {
   readonly line: number;
@@ -199,7 +199,9 @@ function toPlain(
       if (!members.has(name)) members.set(name, converted);
       else {
         const words = [`${quote(name)} stands here a second time`, 'Keep one of the two.'] as const;
-        problems.push(problemAt(isScalar(key) ? key : node, memberPath, words));
+        const problem = problemAt(isScalar(key) ? key : node, memberPath, words);
+        if (problems.length >= DUPLICATE_KEYS_MAX) throw new Unreadable(problem);
+        problems.push(problem);
       }
     }
     return Object.fromEntries(members);
@@ -209,6 +211,6 @@ function toPlain(
     return { value: convert(contents, []), problems };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { value: undefined, problems: [error.problem] };
+    return { value: undefined, problems: [...problems, error.problem] };
   }
 }

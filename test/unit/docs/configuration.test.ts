@@ -27,8 +27,14 @@ function at(tree: unknown, key: string): unknown {
 function written(value: unknown): string {
   if (value === undefined) return 'none';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : `\`${value.join(',')}\``;
-  if (typeof value !== 'object' || value === null) return `\`${String(value)}\``;
-  return 'port' in value ? `\`${formatHostPort(value as HostPort)}\`` : Object.keys(value).length === 0 ? 'none' : '?';
+  if (typeof value === 'string' || typeof value === 'number') return `\`${value}\``;
+  if (isHostPort(value)) return `\`${formatHostPort(value)}\``;
+  assert.deepEqual(value, {}, 'a default that this test cannot write');
+  return 'none';
+}
+
+function isHostPort(value: unknown): value is HostPort {
+  return typeof value === 'object' && value !== null && 'host' in value && 'port' in value;
 }
 
 describe('docs/CONFIGURATION.md', () => {

@@ -162,11 +162,11 @@ function canAnswer(status: RefusalStatus, reason: WireReason): boolean {
 /** Words in quotes on lines that speak of a reason, and the second argument of `ready(status, reason, ...)`. */
 function reasonsGivenIn(source: string): string[] {
   const lines = source.split('\n').filter((line) => /\breason\b/.test(line));
-  const quoted = lines.flatMap((line) => [...line.matchAll(/'([A-Z][a-z]+(?:[A-Z][A-Za-z]*)?)'/g)]);
+  // `{ type: 'Valid', status: 'False', reason: ... }` may stand on one line.
+  const spoken = lines.map((line) => line.replaceAll(/\b(?:type|status|state): '\w+'/g, ''));
+  const quoted = spoken.flatMap((line) => [...line.matchAll(/'([A-Z][a-z]+(?:[A-Z][A-Za-z]*)?)'/g)]);
   const readiness = [...source.matchAll(/\bready\(\s*'\w+',\s*'(\w+)'/g)];
-  const words = [...quoted, ...readiness].map(([, word = '']) => word);
-  // `{ type: 'Valid', status: 'False', reason: ... }` stands on one line.
-  return words.filter((word) => !['True', 'False', 'Unknown', 'Closed', 'Failed', 'Listening'].includes(word));
+  return [...quoted, ...readiness].map(([, word = '']) => word);
 }
 
 /** `PEER_UNREACHABLE` → `PeerUnreachable`. */

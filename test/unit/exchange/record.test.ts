@@ -36,6 +36,11 @@ describe('parseRecord', () => {
       message: /ports/,
     },
     {
+      name: 'a day that does not exist',
+      record: makeRecord('db', { createdAt: '2026-02-31T10:00:00Z' }),
+      message: /createdAt/,
+    },
+    {
       name: 'a local time',
       record: makeRecord('db', { createdAt: '2026-11-20T10:00:00+01:00' }),
       message: /createdAt/,

@@ -60,6 +60,25 @@ describe('validateObject', () => {
     });
   }
 
+  it('an import of ours with a port without a name beside others → taken: ports of several exports came together (CFL-18)', () => {
+    const ports = [
+      { name: '', port: 80 },
+      { name: 'web', port: 81, protocol: 'TCP' },
+    ];
+    const metadata = { name: 'db', namespace: 'store' };
+    const object = {
+      apiVersion: apiVersionOf('ServiceImport'),
+      kind: 'ServiceImport',
+      metadata,
+      spec: { type: 'ClusterSetIP', ports },
+    };
+    assert.deepEqual(findRefusals('ServiceImport', object), []);
+    assert.deepEqual(
+      validateObject('ServiceImport', object).map(({ severity, path }) => [severity, path.join('.')]),
+      [['warning', 'spec.ports.0.name']],
+    );
+  });
+
   it('refusals → as stores name them', () => {
     const object = {
       apiVersion: 'v1',
