@@ -8,8 +8,8 @@ export const RECORDS_PER_PEER_MAX = 10_000;
 export const PORTS_PER_RECORD_MAX = 64;
 /** Host names of one headless record. */
 export const HOSTNAMES_PER_RECORD_MAX = 1_000;
-/** Entries of one report, of each sort; what is beyond is not reported. */
-export const REPORT_ENTRIES_MAX = 4_000;
+/** Entries of one report, of each sort, so that the longest fits a line; what is beyond is not reported. */
+export const REPORT_ENTRIES_MAX = 1_500;
 /** How often an exporter repeats its digest: a heart beat, and the healing of a change that was lost. */
 export const DIGEST_INTERVAL_MS = 10_000;
 /** An export that a complete snapshot does not name is withdrawn when it is still absent after this time (DESIGN §6). */

@@ -32,7 +32,7 @@ export const REMAP_PORT_LAST = 29_999;
 export const REMAP_ATTEMPTS_MAX = 64;
 /** One line of the control stream: a hello with its features. */
 export const CONTROL_LINE_BYTES_MAX = 16 * 1024;
-/** One line of the exchange: a report of 4,000 entries of each sort; records have a bound of their own. */
+/** One line of the exchange: a report of 1,500 entries of each sort; records have a bound of their own. */
 export const EXCHANGE_LINE_BYTES_MAX = 1024 * 1024;
 /** Exchange streams of one peer: one in use and one that replaces it. */
 export const EXCHANGES_PER_PEER_MAX = 2;

@@ -30,7 +30,7 @@ export interface Config {
   readonly exports: {
     /** What a gateway may dial, `host:port`, `cidr:port` or `*:port`; empty: nothing. */
     readonly targets: readonly string[];
-    /** Restricted namespaces that wildcards may reach all the same. */
+    /** Restricted namespaces (kube-*, openshift*, default, clusterlink-system) whose Services may be exported all the same. */
     readonly namespaces: readonly string[];
   };
   /** Path of the admin socket. */

@@ -54,7 +54,12 @@ export const SETTINGS: readonly Setting[] = [
     'what exports may be dialled at: host:port, cidr:port, *',
     'exports: {targets: ["127.0.0.1:*"]}',
   ],
-  ['exports.namespaces', 'list', 'restricted namespaces that wildcards may reach', 'exports: {namespaces: [default]}'],
+  [
+    'exports.namespaces',
+    'list',
+    'restricted namespaces whose Services may be exported all the same',
+    'exports: {namespaces: [default]}',
+  ],
   ['admin', 'text', 'path of the admin socket; default: admin.sock in the state folder', 'admin: ./state/admin.sock'],
   ['metrics', 'text', 'where probes and metrics are served; absent: nowhere', 'metrics: "127.0.0.1:9090"'],
   ['labels', 'map', "this peer's labels, for policies here", 'labels: {region: eu}'],

@@ -14,22 +14,37 @@ import { formatStatus } from '../status.ts';
 
 const ADMIN_TIMEOUT_MS = 30_000;
 
+/** Which running peer is asked. */
+interface Where {
+  readonly state: string;
+  /** Of a peer whose configuration has `admin`. */
+  readonly admin?: string;
+}
+
 export function addReaderCommands({ program, streams, done }: Register): void {
+  const adminOption = (): Option => new Option('--admin <PATH>', 'admin socket, if it is not in the state folder');
   const outputOption = (): Option => new Option('-o, --output <FORMAT>', OUTPUTS.join(', ')).default('text');
-  const ask = (state: string, route: `${'GET' | 'POST'} ${string}`, body?: unknown): Promise<unknown> => {
+  const ask = (where: Where, route: `${'GET' | 'POST'} ${string}`, body?: unknown): Promise<unknown> => {
     const [method = 'GET', path = '/'] = route.split(' ');
-    return callAdmin({ path: join(state, 'admin.sock'), method, route: path, body, timeoutMs: ADMIN_TIMEOUT_MS });
+    return callAdmin({
+      path: where.admin ?? join(where.state, 'admin.sock'),
+      method,
+      route: path,
+      body,
+      timeoutMs: ADMIN_TIMEOUT_MS,
+    });
   };
 
   program
     .command('status')
     .description('Show peers, exports, imports, what rules skipped, and the last refusals of a running peer.')
     .addOption(stateOption())
+    .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs status --state ./state -o wide')
-    .action(async ({ state, output }: { state: string; output: string }) => {
+    .action(async ({ output, ...where }: Where & { output: string }) => {
       const format = parseOutput(output);
-      streams.out(formatStatus((await ask(state, 'GET /status')) as StatusReport, format));
+      streams.out(formatStatus((await ask(where, 'GET /status')) as StatusReport, format));
     });
 
   program
@@ -38,16 +53,17 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     .argument('<NAME:PORT>', 'the name of an import and its port')
     .description('Walk the way of a connection hop by hop, and name the first failure and what mends it.')
     .addOption(stateOption())
+    .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
       '\nExample:\n  npx clusterlink-mcs explain host db.store.svc.clusterset.local:5432 --state ./state',
     )
-    .action(async (client: string, target: string, { state, output }: { state: string; output: string }) => {
+    .action(async (client: string, target: string, { output, ...where }: Where & { output: string }) => {
       if (client !== 'host')
         throw new AppError('ERR_USAGE', `${JSON.stringify(client)}: is not a client here`, { fix: 'say host' });
       const format = parseOutput(output);
-      const explanation = (await ask(state, 'POST /explain', { target })) as Explanation;
+      const explanation = (await ask(where, 'POST /explain', { target })) as Explanation;
       streams.out(formatExplanation(explanation, format));
       done(explanation.ok ? EXIT.ok : EXIT.failed);
     });
@@ -58,11 +74,12 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     .argument('[NAMESPACE/NAME]', 'one object; without it all of the kind')
     .description('Print objects of a running peer, with what it has written into them.')
     .addOption(stateOption())
+    .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs get ServiceImport store/db -o yaml --state ./state')
-    .action(async (kind: string, key: string | undefined, { state, output }: { state: string; output: string }) => {
+    .action(async (kind: string, key: string | undefined, { output, ...where }: Where & { output: string }) => {
       const format = parseOutput(output);
-      const answer = await ask(state, 'POST /objects', { kind, ...(key === undefined ? {} : { key }) });
+      const answer = await ask(where, 'POST /objects', { kind, ...(key === undefined ? {} : { key }) });
       if (format === 'json' || format === 'yaml') return streams.out(formatData(answer, format));
       const objects = (Array.isArray(answer) ? answer : [answer]) as KubeObject[];
       streams.out(

@@ -9,11 +9,16 @@ export interface Observer extends Pick<ControlEvents, 'onPeer' | 'onOpened' | 'o
   onReconcile(result: ReconcileResult): void;
 }
 
+/** Lines about refusals in one window: whoever is refused chooses how often, and must not fill a disk. Metrics count all. */
+const REFUSAL_LINES_MAX = 100;
+const REFUSAL_WINDOW_MS = 10_000;
+
 /** Ends that nobody here has to look into. */
 const ORDINARY: ReadonlySet<string> = new Set([REASONS.Done, REASONS.Aborted]);
 
 export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger }): Observer {
   const reachable = new Map<string, boolean>();
+  const gate = makeLogGate();
   return {
     onPeer({ name, sessions, version, reason, message }) {
       metrics.sessions.set({ peer: name }, sessions);
@@ -28,20 +33,47 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
     onOpened: (direction) => metrics.connectionsOpen.add({ direction }, 1),
     onClosed(record) {
       const { direction, object, peer, reason, sentBytes, receivedBytes, opened } = record;
-      metrics.connections.inc({ direction, import_or_export: object, peer, reason });
+      // A peer may ask for any name: only names that are ours become label values.
+      const label = reason === REASONS.NothingOffered ? 'unknown' : object;
+      metrics.connections.inc({ direction, import_or_export: label, peer, reason });
       if (opened) metrics.connectionsOpen.add({ direction }, -1);
       metrics.bytes.inc({ direction: 'sent' }, sentBytes);
       metrics.bytes.inc({ direction: 'received' }, receivedBytes);
-      if (ORDINARY.has(reason)) logger.debug(record, 'Connection ended');
-      else logger.info(record, 'Connection was refused or cut');
+      if (ORDINARY.has(reason) || !gate.opens()) logger.debug(record, 'Connection ended');
+      else logger.info({ ...record, unlogged: gate.takeSkipped() }, 'Connection was refused or cut');
     },
     onRefused(reason, from) {
       metrics.handshakesRefused.inc({ reason });
-      logger.warn({ reason, from }, 'Peer connection was refused');
+      if (gate.opens()) logger.warn({ reason, from, unlogged: gate.takeSkipped() }, 'Peer connection was refused');
     },
     onReconcile({ controller, ok, durationMs }) {
       metrics.reconciles.inc({ controller, result: ok ? 'ok' : 'error' });
       metrics.reconcileSeconds.observe({ controller }, durationMs / 1000);
+    },
+  };
+}
+
+/** Lets a bounded number of lines through in a window, and counts those it kept back. */
+function makeLogGate(): { opens(): boolean; takeSkipped(): number } {
+  let windowStartMs = -Infinity;
+  let lines = 0;
+  let skipped = 0;
+  return {
+    opens() {
+      const nowMs = performance.now();
+      if (nowMs - windowStartMs >= REFUSAL_WINDOW_MS) {
+        windowStartMs = nowMs;
+        lines = 0;
+      }
+      lines++;
+      if (lines <= REFUSAL_LINES_MAX) return true;
+      skipped++;
+      return false;
+    },
+    takeSkipped() {
+      const count = skipped;
+      skipped = 0;
+      return count;
     },
   };
 }

@@ -68,8 +68,10 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const caches = openCaches(store);
   opening.defer(() => closeCaches(caches));
   await whenSynced(Object.values(caches), { timeoutMs: SYNC_TIMEOUT_MS });
-  metrics.storeProblems.set(store.problems().length);
-  opening.defer(store.onProblems((problems) => metrics.storeProblems.set(problems.length)));
+  const countErrors = (problems: ReturnType<typeof store.problems>): void =>
+    metrics.storeProblems.set(problems.filter(({ severity }) => severity === 'error').length);
+  countErrors(store.problems());
+  opening.defer(store.onProblems(countErrors));
   ready.store.ready();
 
   const dnsChannel = makeChannelPair<ZoneSnapshot, number>();
