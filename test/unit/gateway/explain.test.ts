@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
+import { explain, type ExplainInput } from '#src/gateway/explain.ts';
+import type { GatewaySnapshot, ProbeOutcome } from '#src/gateway/messages.ts';
+import { compilePolicies } from '#src/policy/compile.ts';
+
+const source = { peer: 'east', namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1 };
+const allow: IAccessPolicy = {
+  apiVersion: 'clusterlink.net/v1alpha1',
+  kind: 'AccessPolicy',
+  metadata: { namespace: 'store', name: 'all' },
+  spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: {} }] },
+};
+
+function makeInput(
+  changes: Partial<ExplainInput> & {
+    sources?: (typeof source)[];
+    policies?: IAccessPolicy[];
+    probes?: ProbeOutcome[];
+  } = {},
+): ExplainInput {
+  const { sources = [source], policies = [allow], probes = [], ...rest } = changes;
+  const snapshot: GatewaySnapshot = {
+    version: 1,
+    peers: [{ name: 'east', labels: {}, gateways: [], mayAssert: [] }],
+    imports: [
+      {
+        key: { namespace: 'store', name: 'db' },
+        ips: ['127.96.0.1'],
+        ports: [{ name: 'pg', protocol: 'TCP', port: 5432 }],
+        sources,
+        labels: {},
+        localFirst: true,
+      },
+    ],
+    exports: [],
+    policies: compilePolicies({ privileged: [], regular: policies, baseline: [] }),
+  };
+  const answers = [...probes];
+  return {
+    target: 'db.store.svc.clusterset.local:5432',
+    zones: ['clusterset.local'],
+    self: { name: 'west', labels: {} },
+    client: { namespace: 'default', serviceAccount: 'host', labels: {} },
+    store: 'dir:./manifests',
+    snapshot,
+    binding: () => undefined,
+    serviceImport: () => undefined,
+    peer: (name) => ({ name, sessions: 1, version: '0.1.0', message: '' }),
+    probe: () => Promise.resolve(answers.shift() ?? { ok: true }),
+    ...rest,
+  };
+}
+
+describe('explain', () => {
+  it('everything is well → seven hops, all ok', async () => {
+    const { ok, hops } = await explain(makeInput());
+    assert.equal(ok, true);
+    assert.deepEqual(
+      hops.map(({ hop }) => hop),
+      ['name', 'import', 'source', 'egress', 'session', 'ingress', 'dial'],
+    );
+  });
+
+  const denied: ProbeOutcome = { ok: false, reason: 'INGRESS_DENIED', message: 'east answered 404 denied.' };
+  const unavailable: ProbeOutcome = {
+    ok: false,
+    reason: 'NO_USABLE_SOURCE',
+    message: 'east answered 503 unavailable.',
+  };
+  const cases: { name: string; input: ExplainInput; hop: string; code: string; fix: RegExp }[] = [
+    {
+      name: 'no name',
+      input: makeInput({ target: 'nonsense' }),
+      hop: 'name',
+      code: 'ERR_USAGE',
+      fix: /NAME\.NAMESPACE\.svc\.clusterset\.local:PORT/,
+    },
+    {
+      name: 'a name of another zone',
+      input: makeInput({ target: 'db.store.svc.cluster.local:5432' }),
+      hop: 'name',
+      code: 'ERR_USAGE',
+      fix: /PORT/,
+    },
+    {
+      name: 'no such import',
+      input: makeInput({ target: 'store/web:80' }),
+      hop: 'import',
+      code: 'IMPORT_DELETED',
+      fix: /clusterlink-mcs import --store dir:\.\/manifests/,
+    },
+    {
+      name: 'no egress yes',
+      input: makeInput({ policies: [] }),
+      hop: 'egress',
+      code: 'EGRESS_DENIED',
+      fix: /^npx clusterlink-mcs allow --store dir:\.\/manifests --namespace store --export shop\/db --to-peer east$/,
+    },
+    {
+      name: 'no session',
+      input: makeInput({ peer: (name) => ({ name, sessions: 0, reason: 'CERT_EXPIRED', message: 'expired' }) }),
+      hop: 'session',
+      code: 'CERT_EXPIRED',
+      fix: /gateway of east/,
+    },
+    {
+      name: 'no Peer object',
+      input: makeInput({ peer: () => undefined }),
+      hop: 'session',
+      code: 'PEER_UNREACHABLE',
+      fix: /Peer object east/,
+    },
+    {
+      name: 'no ready endpoint',
+      input: makeInput({ sources: [{ ...source, readyEndpoints: 0 }] }),
+      hop: 'source',
+      code: 'NO_USABLE_SOURCE',
+      fix: /endpoints that are ready/,
+    },
+    {
+      name: 'no ingress yes',
+      input: makeInput({ probes: [denied] }),
+      hop: 'ingress',
+      code: 'INGRESS_DENIED',
+      fix: /at east: npx clusterlink-mcs allow --namespace shop --export shop\/db --from-peer west/,
+    },
+    {
+      name: 'nobody listens',
+      input: makeInput({ probes: [{ ok: true }, unavailable] }),
+      hop: 'dial',
+      code: 'NO_USABLE_SOURCE',
+      fix: /exports\.targets/,
+    },
+  ];
+  for (const { name, input, hop, code, fix } of cases) {
+    it(`${name} → fails at ${hop} with ${code} and what mends it`, async () => {
+      const { ok, hops } = await explain(input);
+      const failed = hops.at(-1);
+      assert.deepEqual([ok, failed?.ok, failed?.hop, failed?.code], [false, false, hop, code]);
+      assert.match(failed?.fix ?? '', fix);
+    });
+  }
+
+  it('the first source fails and the second works → ok', async () => {
+    const { ok, hops } = await explain(
+      makeInput({ sources: [source, { ...source, peer: 'south' }], probes: [denied] }),
+    );
+    assert.equal(ok, true);
+    assert.equal(hops.at(-1)?.subject, 'south/shop/db');
+  });
+});
