@@ -1,5 +1,5 @@
 /** The importer's side with one peer: keeps an exchange open while the peer can be reached, and folds what it says. */
-import { REOPEN_MAX_MS, REOPEN_MIN_MS, SNAPSHOT_TIMEOUT_MS } from './limits.ts';
+import { REOPEN_MAX_MS, REOPEN_MIN_MS, SILENCE_TIMEOUT_MS, SNAPSHOT_TIMEOUT_MS, STEADY_AFTER_MS } from './limits.ts';
 import { beginStream, expire, haveOf, nextDueMs, receive, type Ledger } from './ledger.ts';
 import { parseExporterMessage, type ImporterMessage } from './messages.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -26,51 +26,85 @@ export interface ExchangeClient {
   close(): void;
 }
 
+/** One exchange stream, from asking for it to its end. */
+interface Conversation {
+  readonly lines: ExchangeStream;
+  readonly openedMs: number;
+  opened: boolean;
+  writable: boolean;
+  /** The report has changed since it was last said here. */
+  reportDue: boolean;
+}
+
 export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClient {
   const { peer, open, clock, onChange, onProblem } = options;
   let { ledger } = options;
   let report: OwnReport = { conflicts: [], imports: [] };
   let reachable = false;
   let closed = false;
-  let stream: { readonly lines: ExchangeStream; opened: boolean } | undefined;
+  let stream: Conversation | undefined;
   let reopenMs = REOPEN_MIN_MS;
   let cancelReopen = (): void => undefined;
-  let cancelSnapshotTimeout = (): void => undefined;
+  let cancelTimeout = (): void => undefined;
   let cancelExpiry = (): void => undefined;
 
   function adopt(next: Ledger): void {
+    // A record of an arriving snapshot: nothing counts before it is complete.
+    if (next === ledger) return;
     const changed = next.entries !== ledger.entries || next.digest !== ledger.digest || next.epoch !== ledger.epoch;
     ledger = next;
+    scheduleExpiry();
+    if (changed) onChange(ledger);
+  }
+
+  function scheduleExpiry(): void {
     cancelExpiry();
     const dueMs = nextDueMs(ledger);
-    if (dueMs !== undefined) {
-      cancelExpiry = clock.after(Math.max(0, dueMs - clock.nowMs()), () => adopt(expire(ledger, clock.nowMs())));
-    }
-    if (changed) onChange(ledger);
+    if (dueMs === undefined) return;
+    cancelExpiry = clock.after(Math.max(1, dueMs - clock.nowMs()), () => {
+      const next = expire(ledger, clock.nowMs());
+      // A timer may be early by a millisecond, and the clock may have been set back.
+      if (next === ledger) scheduleExpiry();
+      else adopt(next);
+    });
   }
 
   function connect(): void {
     if (!reachable || closed || stream !== undefined) return;
-    const current = {
+    const current: Conversation = {
+      openedMs: clock.nowMs(),
       opened: false,
+      writable: true,
+      reportDue: true,
       lines: open(peer, {
         onOpened() {
           if (stream !== current) return;
           current.opened = true;
           ledger = beginStream(ledger);
-          current.lines.send({ op: 'watch', have: haveOf(ledger) });
-          current.lines.send({ op: 'report', ...report });
+          current.writable = current.lines.send({ op: 'watch', have: haveOf(ledger) });
+          sendReport(current);
         },
         onLine(line) {
           if (stream === current) digestLine(line);
         },
+        onWritable() {
+          current.writable = true;
+          if (stream === current) sendReport(current);
+        },
         onClosed(reason) {
-          if (stream === current) lose(reason);
+          if (stream === current) lose(current, reason);
         },
       }),
     };
     stream = current;
-    cancelSnapshotTimeout = clock.after(SNAPSHOT_TIMEOUT_MS, () => breakStream('no complete snapshot in time'));
+    cancelTimeout = clock.after(SNAPSHOT_TIMEOUT_MS, () => breakStream('no complete snapshot in time'));
+  }
+
+  /** The newest one alone: what a slow exporter has not read of the older ones is of no use to it. */
+  function sendReport(current: Conversation): void {
+    if (!current.opened || !current.writable || !current.reportDue) return;
+    current.reportDue = false;
+    current.writable = current.lines.send({ op: 'report', ...report });
   }
 
   function digestLine(line: unknown): void {
@@ -78,8 +112,8 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
       const step = receive(ledger, parseExporterMessage(line), clock.nowMs());
       if (!step.ok) return breakStream(step.problem);
       if (step.ledger.arriving === undefined) {
-        cancelSnapshotTimeout();
-        reopenMs = REOPEN_MIN_MS;
+        cancelTimeout();
+        cancelTimeout = clock.after(SILENCE_TIMEOUT_MS, () => breakStream('no heart beat in time'));
       }
       adopt(step.ledger);
     } catch (error) {
@@ -90,22 +124,25 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
   /** The peer said something that cannot be: what it said before stays, and it is asked anew. */
   function breakStream(problem: string): void {
     const broken = stream;
-    onProblem(problem);
-    lose(problem);
-    broken?.lines.close();
+    if (broken === undefined) return;
+    lose(broken, problem);
+    broken.lines.close();
   }
 
-  function lose(reason: string): void {
+  function lose({ openedMs }: Conversation, reason: string): void {
     stream = undefined;
-    cancelSnapshotTimeout();
+    cancelTimeout();
     ledger = { ...ledger, arriving: undefined };
     if (!reachable || closed) return;
     if (reason !== '') onProblem(reason);
+    // Not before it has lasted: a peer that breaks every stream at once must not be asked in a hot loop.
+    if (clock.nowMs() - openedMs >= STEADY_AFTER_MS) reopenMs = REOPEN_MIN_MS;
+    cancelReopen();
     cancelReopen = clock.after(reopenMs, connect);
     reopenMs = Math.min(REOPEN_MAX_MS, reopenMs * 2);
   }
 
-  adopt(ledger);
+  scheduleExpiry();
   return {
     setReachable(next) {
       reachable = next;
@@ -118,12 +155,14 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
     setReport(next) {
       if (JSON.stringify(next) === JSON.stringify(report)) return;
       report = next;
-      if (stream?.opened) stream.lines.send({ op: 'report', ...report });
+      if (stream === undefined) return;
+      stream.reportDue = true;
+      sendReport(stream);
     },
     close() {
       closed = true;
       cancelReopen();
-      cancelSnapshotTimeout();
+      cancelTimeout();
       cancelExpiry();
       stream?.lines.close();
       stream = undefined;

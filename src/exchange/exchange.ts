@@ -5,17 +5,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PeerRecordsSpecReport } from '../api/generated/PeerRecords.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import { formatKey, type ObjectKey } from '../api/object.ts';
 import { formatSource } from '../api/record.ts';
-import { buildCatalogue } from '../catalogue/build.ts';
-import { compilePolicies } from '../policy/compile.ts';
+import { CATALOGUE_KINDS } from '../catalogue/read.ts';
+import { POLICY_KINDS } from '../policy/read.ts';
 import type { Logger } from '../runtime/log.ts';
 import { makeWorkQueue } from '../runtime/queue.ts';
 import { onAnyChange, type Caches } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
 import { makeExchangeClient, type ExchangeClient, type OwnReport } from './client.ts';
-import { visibleRecords } from './disclosure.ts';
 import { toTimestamp, type Ledger } from './ledger.ts';
 import { PUBLISH_DELAY_MS, REPORT_ENTRIES_MAX, WRITE_TIMEOUT_MS } from './limits.ts';
+import { makeOffer } from './offer.ts';
 import { desiredPeerRecords, ledgerOf } from './peer-records.ts';
 import { makeExchangeServer, type PeerReport } from './server.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -55,6 +56,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
   const states = new Map<string, PeerState>();
   const reachable = new Set<string>();
   const writes = makeWorkQueue({ reconcile: writePeerRecords, concurrency: 4, timeoutMs: WRITE_TIMEOUT_MS, logger });
+  let offer = makeOffer({ self, caches, allowedNamespaces });
   const server = makeExchangeServer({
     epoch,
     clock,
@@ -72,7 +74,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
       states.delete(peer);
       writes.add(peer);
     }
-    for (const peer of names) if (!states.has(peer)) follow(peer);
+    for (const peer of names) {
+      if (states.has(peer)) continue;
+      follow(peer);
+      // A peer that comes back at once: what is remembered of it here may be under deletion there.
+      writes.add(peer);
+    }
   }
 
   function follow(peer: string): void {
@@ -114,51 +121,16 @@ export function startExchange(options: ExchangeOptions): Exchange {
     return undefined;
   }
 
-  function keepReport(peer: string, { conflicts, imports }: PeerReport): void {
+  function keepReport(peer: string, said: Pick<PeerReport, 'conflicts' | 'imports'>): void {
     const state = states.get(peer);
     if (state === undefined) return;
-    // Only what we offer to this peer can be reported on by it: nothing else of ours is its business.
-    const visible = new Set(visibleTo(peer).map(({ namespace, name }) => `${namespace}/${name}`));
-    const isVisible = (key: { readonly namespace: string; readonly name: string }): boolean =>
-      visible.has(`${key.namespace}/${key.name}`);
-    const next = {
-      conflicts: conflicts.filter(isVisible).map((conflict) => ({ ...conflict })),
-      imports: imports.filter(isVisible).map((key) => ({ ...key })),
-    };
     const { report } = state;
+    // Only what we offer to this peer can be reported on by it: nothing else of ours is its business.
+    const next = filterReport(said, offer.visibleTo(peer));
     if (report !== undefined && isDeepStrictEqual({ conflicts: report.conflicts, imports: report.imports }, next))
       return;
     state.report = { receivedAt: toTimestamp(clock.nowMs()), ...next };
     writes.add(peer);
-  }
-
-  function visibleTo(peer: string): ReturnType<typeof visibleRecords> {
-    const object = caches.Peer.list().find(({ metadata }) => metadata?.name === peer);
-    if (object === undefined) return [];
-    return visibleRecords({ peer: { name: peer, labels: object.metadata?.labels ?? {} }, self, ...offered() });
-  }
-
-  let offer:
-    | {
-        readonly entries: ReturnType<typeof buildCatalogue>['entries'];
-        readonly policies: ReturnType<typeof compilePolicies>;
-      }
-    | undefined;
-  function offered(): NonNullable<typeof offer> {
-    offer ??= {
-      entries: buildCatalogue({
-        serviceExports: caches.ServiceExport.list(),
-        services: caches.Service.list(),
-        endpointSlices: caches.EndpointSlice.list(),
-        allowedNamespaces,
-      }).entries,
-      policies: compilePolicies({
-        privileged: caches.PrivilegedAccessPolicy.list(),
-        regular: caches.AccessPolicy.list(),
-        baseline: caches.BaselineAccessPolicy.list(),
-      }),
-    };
-    return offer;
   }
 
   function reportFor(peer: string): OwnReport {
@@ -181,30 +153,25 @@ export function startExchange(options: ExchangeOptions): Exchange {
   function publishSoon(): void {
     cancelPublish ??= clock.after(PUBLISH_DELAY_MS, () => {
       cancelPublish = undefined;
-      offer = undefined;
-      server.publish(visibleTo);
-      for (const [peer, { client }] of states) client.setReport(reportFor(peer));
+      offer = makeOffer({ self, caches, allowedNamespaces });
+      server.publish((peer) => offer.visibleTo(peer));
+      for (const [peer, { client, report }] of states) {
+        client.setReport(reportFor(peer));
+        // What it may see no longer is no longer its business either.
+        if (report !== undefined) keepReport(peer, report);
+      }
     });
   }
 
   followPeers();
   publishSoon();
+  // Also those of peers whose Peer object went while this process was away.
+  for (const { spec } of caches.PeerRecords.list()) writes.add(spec.peer);
   const stops = [
     caches.Peer.onChange(followPeers),
-    onAnyChange(
-      caches,
-      [
-        'ServiceExport',
-        'Service',
-        'EndpointSlice',
-        'AccessPolicy',
-        'PrivilegedAccessPolicy',
-        'BaselineAccessPolicy',
-        'Peer',
-        'ImportBinding',
-      ],
-      publishSoon,
-    ),
+    // Whatever others do to these objects is undone. Their names are `<peer>` and `<peer>.<n>`.
+    caches.PeerRecords.onChange(({ name }) => writes.add(name.split('.')[0] ?? name)),
+    onAnyChange(caches, [...CATALOGUE_KINDS, ...POLICY_KINDS, 'Peer', 'ImportBinding'], publishSoon),
   ];
 
   return {
@@ -222,5 +189,17 @@ export function startExchange(options: ExchangeOptions): Exchange {
       server.close();
       await writes.close();
     },
+  };
+}
+
+function filterReport(
+  { conflicts, imports }: Pick<PeerReport, 'conflicts' | 'imports'>,
+  offered: readonly ObjectKey[],
+): Pick<PeerRecordsSpecReport, 'conflicts' | 'imports'> {
+  const visible = new Set(offered.map(formatKey));
+  const isVisible = (key: ObjectKey): boolean => visible.has(formatKey(key));
+  return {
+    conflicts: conflicts.filter(isVisible).map(({ reasons, ...conflict }) => ({ ...conflict, reasons: [...reasons] })),
+    imports: imports.filter(isVisible).map((key) => ({ ...key })),
   };
 }

@@ -6,17 +6,21 @@
  */
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, hashOf, type Hashed } from './digest.ts';
 import { ABSENCE_GRACE_MS, RECORDS_PER_PEER_MAX } from './limits.ts';
 import type { ExporterMessage } from './messages.ts';
 
 export interface LedgerEntry {
   readonly record: ExportRecord;
+  /** Of the record as it was said; absent for one that was read from PeerRecords. */
+  readonly hash?: string;
   /** RFC 3339, when this peer first named this export object (its uid). */
   readonly firstSeen: string;
   /** Set while a complete snapshot did not name it; milliseconds since the epoch of time. */
   readonly absentSinceMs?: number;
 }
+
+type Said = Pick<LedgerEntry, 'record' | 'hash'>;
 
 export interface Ledger {
   readonly epoch: string;
@@ -27,7 +31,7 @@ export interface Ledger {
    * The records of a snapshot that is still arriving; undefined when none is. The one thing changed in place: a snapshot of
    * 10,000 records would else be copied 10,000 times.
    */
-  readonly arriving: Map<string, ExportRecord> | undefined;
+  readonly arriving: Map<string, Said> | undefined;
 }
 
 export type LedgerStep =
@@ -39,8 +43,13 @@ export const EMPTY_LEDGER: Ledger = { epoch: '', digest: null, entries: new Map(
 
 /** What to offer in `watch`: the digest of what is here, or null when a snapshot is wanted anyway. */
 export function haveOf(ledger: Ledger): string | null {
-  const someAbsent = [...ledger.entries.values()].some((entry) => entry.absentSinceMs !== undefined);
-  return ledger.digest === null || someAbsent ? null : digestOf(recordsOf(ledger));
+  return ledger.digest === null || hasAbsent(ledger) ? null : digestOf(hashedOf(ledger.entries));
+}
+
+function* hashedOf(said: ReadonlyMap<string, Said>): Generator<Hashed> {
+  for (const { record, hash = hashOf(record) } of said.values()) {
+    yield { namespace: record.namespace, name: record.name, hash };
+  }
 }
 
 export function recordsOf(ledger: Ledger): ExportRecord[] {
@@ -56,9 +65,12 @@ export function beginStream(ledger: Ledger): Ledger {
 export function receive(ledger: Ledger, message: ExporterMessage, nowMs: number): LedgerStep {
   switch (message.op) {
     case 'unchanged':
-      return { ok: true, ledger: { ...ledger, arriving: undefined } };
+      // Only in answer to a digest: else a peer could keep alive what its snapshot did not name.
+      return ledger.arriving?.size === 0 && ledger.digest !== null && !hasAbsent(ledger)
+        ? { ok: true, ledger: { ...ledger, arriving: undefined } }
+        : refuse('unchanged, without having been told a digest');
     case 'record':
-      return receiveRecord(ledger, message.record, nowMs);
+      return receiveRecord(ledger, message, nowMs);
     case 'withdrawn':
       return ledger.arriving === undefined ? withdraw(ledger, message) : refuse('withdrawn inside a snapshot');
     case 'synced':
@@ -66,9 +78,7 @@ export function receive(ledger: Ledger, message: ExporterMessage, nowMs: number)
         ? refuse('synced without a snapshot')
         : completeSnapshot({ ledger, arriving: ledger.arriving, digest: message.digest, epoch: message.epoch, nowMs });
     case 'digest':
-      return digestOf(recordsOf(ledger)) === message.digest || hasAbsent(ledger)
-        ? { ok: true, ledger }
-        : refuse('the digest is not that of the records here');
+      return receiveDigest(ledger, message.digest);
   }
 }
 
@@ -88,14 +98,22 @@ export function nextDueMs(ledger: Ledger): number | undefined {
   return due.length === 0 ? undefined : Math.min(...due);
 }
 
-function receiveRecord(ledger: Ledger, record: ExportRecord, nowMs: number): LedgerStep {
-  const key = formatKey(record);
+function receiveRecord(ledger: Ledger, said: Said, nowMs: number): LedgerStep {
+  const key = formatKey(said.record);
   if (ledger.arriving !== undefined) {
-    ledger.arriving.set(key, record);
+    ledger.arriving.set(key, said);
     return ledger.arriving.size > RECORDS_PER_PEER_MAX ? tooMany() : { ok: true, ledger };
   }
-  const entries = new Map(ledger.entries).set(key, toEntry(ledger.entries.get(key), record, nowMs));
+  const entries = new Map(ledger.entries).set(key, toEntry(ledger.entries.get(key), said, nowMs));
   return entries.size > RECORDS_PER_PEER_MAX ? tooMany() : { ok: true, ledger: { ...ledger, entries } };
+}
+
+/** A heart beat. What is absent is here and not there until its grace time is over, so nothing can be compared before. */
+function receiveDigest(ledger: Ledger, digest: string): LedgerStep {
+  if (ledger.arriving !== undefined) return refuse('a digest inside a snapshot');
+  if (hasAbsent(ledger)) return { ok: true, ledger };
+  if (digestOf(hashedOf(ledger.entries)) !== digest) return refuse('the digest is not that of the records here');
+  return { ok: true, ledger: ledger.digest === digest ? ledger : { ...ledger, digest } };
 }
 
 function withdraw(ledger: Ledger, key: ObjectKey): LedgerStep {
@@ -106,25 +124,25 @@ function withdraw(ledger: Ledger, key: ObjectKey): LedgerStep {
 
 function completeSnapshot(input: {
   readonly ledger: Ledger;
-  readonly arriving: ReadonlyMap<string, ExportRecord>;
+  readonly arriving: ReadonlyMap<string, Said>;
   readonly digest: string;
   readonly epoch: string;
   readonly nowMs: number;
 }): LedgerStep {
   const { ledger, arriving, digest, epoch, nowMs } = input;
-  if (digestOf(arriving.values()) !== digest) return refuse('the digest is not that of the snapshot');
+  if (digestOf(hashedOf(arriving)) !== digest) return refuse('the digest is not that of the snapshot');
   const entries = new Map<string, LedgerEntry>();
   for (const [key, entry] of ledger.entries) {
     if (!arriving.has(key)) entries.set(key, { ...entry, absentSinceMs: entry.absentSinceMs ?? nowMs });
   }
-  for (const [key, record] of arriving) entries.set(key, toEntry(ledger.entries.get(key), record, nowMs));
+  for (const [key, said] of arriving) entries.set(key, toEntry(ledger.entries.get(key), said, nowMs));
   return { ok: true, ledger: { epoch, digest, entries, arriving: undefined } };
 }
 
 /** The same export object keeps the time it was first seen; a new uid is a new export. */
-function toEntry(before: LedgerEntry | undefined, record: ExportRecord, nowMs: number): LedgerEntry {
+function toEntry(before: LedgerEntry | undefined, { record, hash }: Said, nowMs: number): LedgerEntry {
   const firstSeen = before?.record.uid === record.uid ? before.firstSeen : toTimestamp(nowMs);
-  return { record, firstSeen };
+  return { record, firstSeen, ...(hash === undefined ? {} : { hash }) };
 }
 
 /** RFC 3339 with second precision, as an API server writes it. */
@@ -132,8 +150,9 @@ export function toTimestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
-function hasAbsent(ledger: Ledger): boolean {
-  return nextDueMs(ledger) !== undefined;
+function hasAbsent({ entries }: Ledger): boolean {
+  for (const { absentSinceMs } of entries.values()) if (absentSinceMs !== undefined) return true;
+  return false;
 }
 
 function refuse(problem: string): LedgerStep {

@@ -17,8 +17,14 @@ export const ABSENCE_GRACE_MS = 5_000;
 /** First and greatest wait before an exchange with a reachable peer is opened again. */
 export const REOPEN_MIN_MS = 200;
 export const REOPEN_MAX_MS = 5_000;
+/** An exchange that lasted this long began well: the next wait is the first one again. */
+export const STEADY_AFTER_MS = 15_000;
 /** From opening the stream to the first complete snapshot. */
 export const SNAPSHOT_TIMEOUT_MS = 60_000;
+/** Three heart beats that did not come: the exporter no longer speaks, although its session lives. */
+export const SILENCE_TIMEOUT_MS = 35_000;
+/** Lines that are sent before the stream has taken the first of them: 1 MiB of the longest records. */
+export const LINES_AHEAD_MAX = 64;
 /** Size of one PeerRecords object, below the 1.5 MiB that an API server takes (DESIGN §4). */
 export const PEER_RECORDS_CHUNK_BYTES = 256 * 1024;
 /** Changes of objects that come together are published together. */

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
 import type { ExportRecord } from '../api/record.ts';
+import { hashOf } from './digest.ts';
 import { REPORT_ENTRIES_MAX } from './limits.ts';
 import { parseRecord } from './record.ts';
 
@@ -23,7 +24,8 @@ export type ImporterMessage =
 
 export type ExporterMessage =
   | { readonly op: 'unchanged' }
-  | { readonly op: 'record'; readonly record: ExportRecord }
+  /** `hash` is never on the wire: whoever hears a record hashes it as it was said. */
+  | { readonly op: 'record'; readonly record: ExportRecord; readonly hash?: string }
   | { readonly op: 'withdrawn'; readonly namespace: string; readonly name: string }
   | { readonly op: 'synced'; readonly digest: string; readonly epoch: string }
   | { readonly op: 'digest'; readonly digest: string };
@@ -72,7 +74,8 @@ export function parseExporterMessage(line: unknown): ExporterMessage {
   const result = v.safeParse(exporterMessage, line);
   if (!result.success) throw malformed('exporter');
   const message = result.output;
-  return message.op === 'record' ? { op: 'record', record: parseRecord(message.record) } : message;
+  if (message.op !== 'record') return message;
+  return { op: 'record', record: parseRecord(message.record), hash: hashOf(message.record) };
 }
 
 function malformed(side: string): AppError {

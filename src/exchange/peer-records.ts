@@ -45,7 +45,7 @@ function splitChunks(entries: readonly LedgerEntry[]): LedgerEntry[][] {
   const chunks: LedgerEntry[][] = [[]];
   let bytes = 0;
   for (const entry of entries) {
-    const size = Buffer.byteLength(JSON.stringify(entry));
+    const size = Buffer.byteLength(JSON.stringify({ record: entry.record, firstSeen: entry.firstSeen }));
     if (bytes + size > PEER_RECORDS_CHUNK_BYTES && bytes > 0) {
       chunks.push([]);
       bytes = 0;

@@ -1,7 +1,7 @@
 /** The exporter's side: tells each peer the records it may see, as a snapshot and then as changes. */
-import { formatKey } from '../api/object.ts';
+import { formatKey, parseKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
-import { canonicalJson, digestOf } from './digest.ts';
+import { digestOf, hashOf, type Hashed } from './digest.ts';
 import { DIGEST_INTERVAL_MS } from './limits.ts';
 import { parseImporterMessage, type ExporterMessage, type ImporterMessage } from './messages.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -29,10 +29,15 @@ export interface ExchangeServer {
 interface Subscription {
   readonly peer: string;
   readonly stream: ExchangeStream;
-  /** Its `watch`, until it was answered. */
+  /** Its `watch`, until it is answered. */
   watch: Extract<ImporterMessage, { op: 'watch' }> | undefined;
-  /** What it knows: canonical JSON by key. Undefined before its snapshot. */
-  sent: Map<string, string> | undefined;
+  /** What it is told, or is being told: by `namespace/name`. Undefined before its snapshot. */
+  told: Map<string, Hashed> | undefined;
+  /** What is still to be said; made as the stream takes it, so that nothing queues for a slow importer. */
+  speech: Iterator<ExporterMessage> | undefined;
+  /** What it may see could differ from what it is told. */
+  isStale: boolean;
+  writable: boolean;
 }
 
 export function makeExchangeServer({ epoch, clock, onReport, onProblem }: ExchangeServerOptions): ExchangeServer {
@@ -40,30 +45,35 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
   let visibleTo: ((peer: string) => readonly ExportRecord[]) | undefined;
   let cancelBeat = (): void => undefined;
 
-  function serve(subscription: Subscription): void {
-    if (visibleTo === undefined) return;
-    const records = visibleTo(subscription.peer);
-    if (subscription.sent !== undefined) sendChanges(subscription, records);
-    else if (subscription.watch !== undefined) sendSnapshot(subscription, records, subscription.watch.have);
+  /** Says what there is to say while the stream takes it. */
+  function pump(subscription: Subscription): void {
+    while (subscription.writable && subscriptions.has(subscription)) {
+      subscription.speech ??= nextSpeech(subscription);
+      const next = subscription.speech?.next();
+      if (next === undefined) return;
+      if (next.done === true) subscription.speech = undefined;
+      else subscription.writable = subscription.stream.send(next.value);
+    }
   }
 
-  function sendSnapshot(subscription: Subscription, records: readonly ExportRecord[], have: string | null): void {
-    const digest = digestOf(records);
-    if (have === digest) say(subscription, { op: 'unchanged' });
-    else {
-      for (const record of records) say(subscription, { op: 'record', record });
-      say(subscription, { op: 'synced', digest, epoch });
-    }
-    subscription.sent = new Map(records.map((record) => [formatKey(record), canonicalJson(record)]));
-    subscription.watch = undefined;
+  function nextSpeech(subscription: Subscription): Iterator<ExporterMessage> | undefined {
+    const { peer, watch, told, isStale } = subscription;
+    if (visibleTo === undefined || (watch === undefined && (told === undefined || !isStale))) return undefined;
+    const records = visibleTo(peer);
+    const seen = new Map(records.map((record) => [formatKey(record), toHashed(record)]));
+    Object.assign(subscription, { watch: undefined, isStale: false, told: seen });
+    if (watch === undefined) return sayChanges({ records, seen, told: told ?? new Map() });
+    return saySnapshot({ records, digest: digestOf(seen.values()), have: watch.have, epoch });
   }
 
   function beat(): void {
     cancelBeat = clock.after(DIGEST_INTERVAL_MS, () => {
       for (const subscription of subscriptions) {
-        if (subscription.sent === undefined || visibleTo === undefined) continue;
-        serve(subscription);
-        say(subscription, { op: 'digest', digest: digestOf(visibleTo(subscription.peer)) });
+        subscription.isStale = true;
+        pump(subscription);
+        const { told, speech, writable, stream } = subscription;
+        if (told === undefined || speech !== undefined || !writable) continue;
+        subscription.writable = stream.send({ op: 'digest', digest: digestOf(told.values()) });
       }
       beat();
     });
@@ -72,21 +82,32 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
 
   return {
     accept(peer, stream) {
-      const subscription: Subscription = { peer, stream, watch: undefined, sent: undefined };
+      const subscription: Subscription = {
+        peer,
+        stream,
+        watch: undefined,
+        told: undefined,
+        speech: undefined,
+        isStale: false,
+        writable: true,
+      };
       subscriptions.add(subscription);
       return {
         onLine(line) {
           try {
             const message = parseImporterMessage(line);
             if (message.op === 'report') return onReport(peer, message);
-            subscription.watch = message;
-            subscription.sent = undefined;
-            serve(subscription);
+            Object.assign(subscription, { watch: message, told: undefined, speech: undefined });
+            pump(subscription);
           } catch (error) {
             onProblem(peer, error instanceof Error ? error.message : String(error));
             subscriptions.delete(subscription);
             stream.close();
           }
+        },
+        onWritable() {
+          subscription.writable = true;
+          pump(subscription);
         },
         onClosed() {
           subscriptions.delete(subscription);
@@ -95,7 +116,10 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
     },
     publish(next) {
       visibleTo = next;
-      for (const subscription of subscriptions) serve(subscription);
+      for (const subscription of subscriptions) {
+        subscription.isStale = true;
+        pump(subscription);
+      }
     },
     close() {
       cancelBeat();
@@ -105,23 +129,34 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
   };
 }
 
-function sendChanges(subscription: Subscription, records: readonly ExportRecord[]): void {
-  const before = subscription.sent ?? new Map<string, string>();
-  const after = new Map<string, string>();
-  for (const record of records) {
-    const key = formatKey(record);
-    const json = canonicalJson(record);
-    after.set(key, json);
-    if (before.get(key) !== json) say(subscription, { op: 'record', record });
-  }
-  for (const key of before.keys()) {
-    if (after.has(key)) continue;
-    const [namespace = '', name = ''] = key.split('/');
-    say(subscription, { op: 'withdrawn', namespace, name });
-  }
-  subscription.sent = after;
+function toHashed(record: ExportRecord): Hashed {
+  return { namespace: record.namespace, name: record.name, hash: hashOf(record) };
 }
 
-function say({ stream }: Subscription, message: ExporterMessage): void {
-  stream.send(message);
+function* saySnapshot(input: {
+  readonly records: readonly ExportRecord[];
+  readonly digest: string;
+  readonly have: string | null;
+  readonly epoch: string;
+}): Generator<ExporterMessage> {
+  const { records, digest, have, epoch } = input;
+  if (have === digest) {
+    yield { op: 'unchanged' };
+    return;
+  }
+  for (const record of records) yield { op: 'record', record };
+  yield { op: 'synced', digest, epoch };
+}
+
+function* sayChanges(input: {
+  readonly records: readonly ExportRecord[];
+  readonly seen: ReadonlyMap<string, Hashed>;
+  readonly told: ReadonlyMap<string, Hashed>;
+}): Generator<ExporterMessage> {
+  const { records, seen, told } = input;
+  for (const record of records) {
+    const key = formatKey(record);
+    if (told.get(key)?.hash !== seen.get(key)?.hash) yield { op: 'record', record };
+  }
+  for (const key of told.keys()) if (!seen.has(key)) yield { op: 'withdrawn', ...parseKey(key) };
 }

@@ -1,13 +1,16 @@
 /** What the exchange needs of whatever carries it: ordered lines both ways, and the news that a stream has ended. */
 
 export interface ExchangeStream {
-  send(line: unknown): void;
+  /** Always takes the line. False: enough for now, the next one after `onWritable`. */
+  send(line: unknown): boolean;
   close(): void;
 }
 
 export interface ExchangeHandlers {
   /** One line of the peer, any JSON value. */
   onLine(line: unknown): void;
+  /** After a `send` that gave false: there is room again. */
+  onWritable(): void;
   /** The stream has ended, for whatever cause; nothing follows. */
   onClosed(reason: string): void;
 }

@@ -4,10 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
+import { formatKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { SourceKey } from '../api/record.ts';
-import { buildCatalogue } from '../catalogue/build.ts';
-import { compilePolicies } from '../policy/compile.ts';
+import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
+import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { Logger } from '../runtime/log.ts';
 import { onAnyChange, type Caches } from '../store/caches.ts';
@@ -89,17 +90,8 @@ export function startControl(options: ControlOptions): Control {
       self,
       bindings: caches.ImportBinding.list(),
       peers: caches.Peer.list(),
-      catalogue: buildCatalogue({
-        serviceExports: caches.ServiceExport.list(),
-        services: caches.Service.list(),
-        endpointSlices: caches.EndpointSlice.list(),
-        allowedNamespaces,
-      }),
-      policies: compilePolicies({
-        privileged: caches.PrivilegedAccessPolicy.list(),
-        regular: caches.AccessPolicy.list(),
-        baseline: caches.BaselineAccessPolicy.list(),
-      }),
+      catalogue: readCatalogue(caches, allowedNamespaces),
+      policies: readPolicies(caches),
     });
     if (snapshot !== undefined && isDeepStrictEqual({ ...desired, version: snapshot.version }, snapshot)) return;
     snapshot = { ...desired, version: (snapshot?.version ?? 0) + 1 };
@@ -111,6 +103,7 @@ export function startControl(options: ControlOptions): Control {
     switch (message.kind) {
       case 'acknowledged':
         acknowledged = message.version;
+        if (snapshot?.version === message.version) forgetOthers(snapshot);
         return events.onSnapshot('acknowledged', message.version);
       case 'listening':
         listening = message.address;
@@ -120,7 +113,7 @@ export function startControl(options: ControlOptions): Control {
         writer.observePeer(message.peer);
         return events.onPeer(message.peer);
       case 'import':
-        imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
+        imports.set(formatKey(message.import.key), message.import);
         return writer.observeImport(message.import);
       case 'opened':
         return events.onOpened(message.direction);
@@ -141,24 +134,20 @@ export function startControl(options: ControlOptions): Control {
     }
   }
 
+  /** The data plane speaks of these no more; whatever came before its acknowledgement was its last word on others. */
+  function forgetOthers(inForce: GatewaySnapshot): void {
+    const names = new Set(inForce.peers.map(({ name }) => name));
+    const objects = new Set(inForce.imports.map(({ key }) => formatKey(key)));
+    for (const name of peers.keys()) if (!names.has(name)) peers.delete(name);
+    for (const object of imports.keys()) if (!objects.has(object)) imports.delete(object);
+    writer.retain({ peers: names, imports: objects });
+  }
+
   channel.onMessage(digest);
   const publishSoon = (): void => {
     timer ??= setTimeout(publish, SNAPSHOT_DELAY_MS);
   };
-  const stop = onAnyChange(
-    caches,
-    [
-      'ImportBinding',
-      'Peer',
-      'ServiceExport',
-      'Service',
-      'EndpointSlice',
-      'AccessPolicy',
-      'PrivilegedAccessPolicy',
-      'BaselineAccessPolicy',
-    ],
-    publishSoon,
-  );
+  const stop = onAnyChange(caches, ['ImportBinding', 'Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS], publishSoon);
   publish();
 
   return {

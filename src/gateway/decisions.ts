@@ -1,11 +1,11 @@
 /** The two yeses (DESIGN §3.2), as questions to the policy engine: pure, asked at the start and again on every change. */
 import { formatKey } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { clientAttributes, exportAttributes } from '../policy/attributes.ts';
-import { decide } from '../policy/decide.ts';
+import { clientAttributes, exportAttributes, workloadAttributes } from '../policy/attributes.ts';
+import { couldAdmit, decide } from '../policy/decide.ts';
 import { explainDecision } from '../policy/explain.ts';
 import type { Attributes } from '../policy/types.ts';
-import type { Assertable, ImportRoute, RouteSource } from './messages.ts';
+import type { Assertable, ExportRoute, ImportRoute, RouteSource } from './messages.ts';
 import type { Routes } from './routes.ts';
 
 /** The peer that this process is. */
@@ -87,18 +87,30 @@ export function decideIngress({ routes, self, peer, asserted, export: key }: Ing
     : (peerRoute?.mayAssert ?? []);
   const question = {
     from: believedAttributes({ peer, peerLabels, asserted, mayAssert }),
-    to: exportAttributes({
-      peer: self.name,
-      peerLabels: self.labels,
-      namespace: key.namespace,
-      name: key.name,
-      labels: route.labels,
-    }),
+    to: ownExportAttributes(self, route),
     namespace: key.namespace,
   };
   const decision = decide(routes.policies, question);
   const message = explainDecision(decision, question);
   return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.IngressDenied, message };
+}
+
+/** Whether some workload of this peer could be admitted: nobody else learns that the export is there (DESIGN §3.3). */
+export function mayKnowExport(question: Omit<IngressQuestion, 'asserted'>): boolean {
+  const { routes, self, peer, export: key } = question;
+  const route = routes.exports.get(formatKey(key));
+  const peerRoute = routes.peers.get(peer);
+  if (route === undefined || peerRoute === undefined) return false;
+  if (route.exportTo !== undefined && !route.exportTo.includes(peer)) return false;
+  return couldAdmit(routes.policies, {
+    from: workloadAttributes({ peer, peerLabels: peerRoute.labels }),
+    to: ownExportAttributes(self, route),
+    namespace: key.namespace,
+  });
+}
+
+function ownExportAttributes(self: Self, { namespace, name, labels }: ExportRoute): Attributes {
+  return exportAttributes({ peer: self.name, peerLabels: self.labels, namespace, name, labels });
 }
 
 /** What a peer asserts counts as far as its Peer object grants it; everything else about the workload stays unknown. */

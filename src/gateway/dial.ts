@@ -1,6 +1,7 @@
 /** Connects an export's connection to one of its ready endpoints: resolve, filter, dial, and on failure the next one. */
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
@@ -15,10 +16,11 @@ export interface DialOptions {
   /** Which endpoint is first: turned by one a connection. */
   readonly turn: number;
   readonly targets: TargetFilter;
+  /** Aborted when nobody waits for the connection any more. */
   readonly signal: AbortSignal;
 }
 
-/** Tries up to three endpoints. The socket is half-open capable, paused, and has an error listener of its caller's to come. */
+/** Tries up to three endpoints. The socket can be half-open, nothing of it is read yet, and its errors are the caller's. */
 export async function dialEndpoint({ endpoints, turn, targets, signal }: DialOptions): Promise<DialResult> {
   if (endpoints.length === 0) {
     return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
@@ -32,6 +34,14 @@ export async function dialEndpoint({ endpoints, turn, targets, signal }: DialOpt
     failure = result;
   }
   return failure;
+}
+
+/** Aborted when whoever asked is gone. */
+export function signalOfClose(asker: Duplex): AbortSignal {
+  const gone = new AbortController();
+  if (asker.destroyed) gone.abort();
+  else asker.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 async function dialOne(endpoint: Endpoint, targets: TargetFilter, signal: AbortSignal): Promise<DialResult> {

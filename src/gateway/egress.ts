@@ -2,18 +2,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
 import { decideEgress, type ClientIdentity, type Self } from './decisions.ts';
+import { signalOfClose } from './dial.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
-import { CONNECTIONS_PER_IMPORT_MAX } from './limits.ts';
+import { CONNECTIONS_PER_IMPORT_MAX, SOURCES_PER_CONNECTION_MAX } from './limits.ts';
 import type { Arrival } from './listeners.ts';
-import type { ClosingRecord, ImportRoute, RouteSource } from './messages.ts';
+import type { ClosingRecord, RouteSource } from './messages.ts';
 import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
+import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
 import { orderSources } from './source-choice.ts';
-import { runTunnel } from './tunnel.ts';
+import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
 
 export interface EgressOptions {
@@ -29,18 +32,26 @@ export interface EgressOptions {
   onClosed(record: ClosingRecord): void;
 }
 
-/** An opened source: the far end of the tunnel, and how to ask its half of the decision again. */
-export interface OpenedSource {
-  readonly upstream: Duplex;
-  recheck(routes: Routes): Revocation | undefined;
-  explainCut?(): { readonly reason: Reason; readonly message: string } | undefined;
+/** A local connection on its way to a source. */
+interface Client {
+  readonly arrival: Arrival;
+  readonly socket: Socket;
+  readonly connection: string;
 }
 
-export type SourceAttempt =
-  ({ readonly ok: true } & OpenedSource) | { readonly ok: false; readonly reason: Reason; readonly message: string };
+/** An opened source: the far end of the tunnel, and its half of the decision where that is taken here. */
+interface OpenedSource {
+  readonly ok: true;
+  readonly upstream: Duplex;
+  readonly peerSide?: PeerSide;
+  recheck?(routes: Routes): Revocation | undefined;
+}
+type Failure = { readonly ok: false } & Revocation;
 
 export interface Egress {
   serveClient(arrival: Arrival, socket: Socket): Promise<void>;
+  /** Forgets what is kept of imports that are not among these. */
+  retain(imports: ReadonlyMap<string, unknown>): void;
 }
 
 export function makeEgress(options: EgressOptions): Egress {
@@ -48,49 +59,32 @@ export function makeEgress(options: EgressOptions): Egress {
   const turns = new Map<string, number>();
   const openByImport = new Map<string, number>();
 
-  async function serveClient({ object, port }: Arrival, socket: Socket): Promise<void> {
+  async function serveClient(arrival: Arrival, socket: Socket): Promise<void> {
+    const { object } = arrival;
     const openedMs = now();
     const connection = randomBytes(16).toString('hex');
     const subject = { connection, direction: 'egress' as const, object };
     // Until it is relayed nobody else listens; a client that resets meanwhile must not end the process.
     socket.on('error', () => undefined);
-    const refuse = (failure: { reason: Reason; message: string }, peer = ''): void => {
+    const refuse = (failure: Revocation, peer: string): void => {
       socket.resetAndDestroy();
-      onClosed(refusalRecord({ ...subject, ...failure, peer, durationMs: now() - openedMs }));
+      const { reason, message } = failure;
+      onClosed(refusalRecord({ ...subject, reason, message, peer, durationMs: now() - openedMs }));
     };
 
-    const route = routes().imports.get(object);
-    if (route === undefined) return refuse({ reason: REASONS.ImportDeleted, message: 'The import is gone.' });
     if ((openByImport.get(object) ?? 0) >= CONNECTIONS_PER_IMPORT_MAX) {
-      return refuse({ reason: REASONS.Overloaded, message: `${CONNECTIONS_PER_IMPORT_MAX} connections are open.` });
+      return refuse({ reason: REASONS.Overloaded, message: `${CONNECTIONS_PER_IMPORT_MAX} connections are open.` }, '');
     }
     count(object, 1);
     try {
-      const turn = turns.get(object) ?? 0;
-      turns.set(object, turn + 1);
-      const sources = orderSources({ self: self.name, route, port, reachable: peers.reachable, turn });
-      let failure: { reason: Reason; message: string } = {
-        reason: REASONS.NoUsableSource,
-        message: 'No source can be used now.',
-      };
-      let failedPeer = '';
-      for (const source of sources) {
-        const attempt = await openSource({ route, source, port, connection });
-        if (attempt.ok) return await relay({ attempt, source, route });
-        // A source that is denied here says less than one that was tried.
-        if (failedPeer === '' || attempt.reason !== REASONS.EgressDenied) failure = attempt;
-        failedPeer = source.peer;
-        if (socket.destroyed) break;
-      }
-      refuse(failure, failedPeer);
-    } finally {
-      count(object, -1);
-    }
-
-    async function relay(chosen: { attempt: OpenedSource; source: RouteSource; route: ImportRoute }): Promise<void> {
-      const { attempt, source } = chosen;
+      const opened = await openAny({ arrival, socket, connection });
+      if (!opened.ok) return refuse(opened, opened.peer);
+      const { source, attempt } = opened;
       if (socket.destroyed) {
-        attempt.upstream.destroy();
+        resetConnection(
+          attempt.upstream,
+          new AppError('ERR_STREAM_RESET', `connection ${connection}: its client left`),
+        );
         return refuse({ reason: REASONS.Aborted, message: 'The client left before a source was open.' }, source.peer);
       }
       onOpened();
@@ -102,36 +96,70 @@ export function makeEgress(options: EgressOptions): Egress {
         now,
         downstream: socket,
         upstream: attempt.upstream,
-        recheck: (next) => recheckEgress(next, object, source) ?? attempt.recheck(next),
-        ...(attempt.explainCut === undefined ? {} : { explainCut: attempt.explainCut }),
+        peerSide: attempt.peerSide,
+        recheck: (next) => recheckEgress(next, arrival, source) ?? attempt.recheck?.(next),
       });
       onClosed(record);
+    } finally {
+      count(object, -1);
     }
   }
 
-  async function openSource(input: {
-    readonly route: ImportRoute;
-    readonly source: RouteSource;
-    readonly port: number;
-    readonly connection: string;
-  }): Promise<SourceAttempt> {
-    const { route, source, port, connection } = input;
-    const admission = decideEgress({ routes: routes(), self, client, route, source });
-    if (!admission.allowed) return { ok: false, reason: admission.reason, message: admission.message };
-    if (source.peer === self.name) {
-      const access: ExportAccess = { peer: self.name, asserted: client, export: source, port };
-      const opened = await ingress.open(access);
-      return opened.ok
-        ? { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, access) }
-        : opened;
+  /** Tries the import's sources in turn until one is open; else gives the failure that says most, and whose it was. */
+  async function openAny(
+    from: Client,
+  ): Promise<
+    | { readonly ok: true; readonly source: RouteSource; readonly attempt: OpenedSource }
+    | (Failure & { readonly peer: string })
+  > {
+    const { object, port } = from.arrival;
+    const route = routes().imports.get(object);
+    if (route === undefined) return { ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' };
+    const turn = turns.get(object) ?? 0;
+    turns.set(object, turn + 1);
+    let failure = { ...fail(REASONS.NoUsableSource, 'No source can be used now.'), peer: '' };
+    let tried = 0;
+    for (const source of orderSources({ self: self.name, route, port, reachable: peers.reachable, turn })) {
+      const attempt = await openSource(from, source);
+      if (attempt.ok) return { ok: true, source, attempt };
+      const isDenied = attempt.reason === REASONS.EgressDenied;
+      // A source that is denied here costs nothing, and says less than one that was tried.
+      if (!isDenied) tried++;
+      if (!isDenied || failure.peer === '') failure = { ...attempt, peer: source.peer };
+      if (from.socket.destroyed || tried >= SOURCES_PER_CONNECTION_MAX) break;
     }
+    return failure;
+  }
+
+  async function openSource(from: Client, source: RouteSource): Promise<OpenedSource | Failure> {
+    const route = routes().imports.get(from.arrival.object);
+    if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
+    const admission = decideEgress({ routes: routes(), self, client, route, source });
+    if (!admission.allowed) return fail(admission.reason, admission.message);
+    const attempt = await (source.peer === self.name ? openHere(from, source) : openThere(from, source));
+    if (!attempt.ok) return attempt;
+    // A snapshot may have come while the source was opened.
+    const revoked = recheckEgress(routes(), from.arrival, source) ?? attempt.recheck?.(routes());
+    if (revoked === undefined) return attempt;
+    attempt.peerSide?.tellCut(revoked);
+    resetConnection(attempt.upstream, new AppError('ERR_STREAM_RESET', `connection ${from.connection}: revoked`));
+    return fail(revoked.reason, revoked.message);
+  }
+
+  async function openHere({ arrival, socket }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
+    const access: ExportAccess = { peer: self.name, asserted: client, export: source, port: arrival.port };
+    const opened = await ingress.open(access, signalOfClose(socket));
+    if (!opened.ok) return opened;
+    return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, access) };
+  }
+
+  async function openThere({ arrival, connection }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
     const session = peers.sessionFor(source.peer);
-    if (session === undefined)
-      return { ok: false, reason: REASONS.PeerUnreachable, message: `No session with ${source.peer}.` };
+    if (session === undefined) return fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
     return openStream(session, {
       exporter: source.peer,
       export: { namespace: source.namespace, name: source.name },
-      port: { port, protocol: 'TCP' },
+      port: { port: arrival.port, protocol: 'TCP' },
       source: toAsserted(client),
       client: connection,
       connection,
@@ -140,14 +168,17 @@ export function makeEgress(options: EgressOptions): Egress {
     });
   }
 
-  function recheckEgress(next: Routes, object: string, source: RouteSource): Revocation | undefined {
+  function recheckEgress(next: Routes, { object, port }: Arrival, source: RouteSource): Revocation | undefined {
     const route = next.imports.get(object);
     if (route === undefined) return { reason: REASONS.ImportDeleted, message: 'The import is gone.' };
-    const present = route.sources.find(
-      ({ peer, namespace, name }) => formatSource({ peer, namespace, name }) === formatSource(source),
-    );
-    if (present === undefined)
-      return { reason: REASONS.ExportDeleted, message: `${formatSource(source)} backs the import no longer.` };
+    if (source.peer !== self.name && !next.peers.has(source.peer)) {
+      return { reason: REASONS.PeerUnknown, message: `There is no Peer object for ${source.peer} any more.` };
+    }
+    const present = route.sources.find((candidate) => formatSource(candidate) === formatSource(source));
+    if (present?.ports.includes(port) !== true) {
+      const message = `${formatSource(source)} backs port ${port} of the import no longer.`;
+      return { reason: REASONS.ExportDeleted, message };
+    }
     const admission = decideEgress({ routes: next, self, client, route, source: present });
     return admission.allowed ? undefined : { reason: REASONS.PolicyChanged, message: admission.message };
   }
@@ -158,7 +189,16 @@ export function makeEgress(options: EgressOptions): Egress {
     else openByImport.delete(object);
   }
 
-  return { serveClient };
+  return {
+    serveClient,
+    retain(imports) {
+      for (const object of turns.keys()) if (!imports.has(object)) turns.delete(object);
+    },
+  };
+}
+
+function fail(reason: Reason, message: string): Failure {
+  return { ok: false, reason, message };
 }
 
 /** What this peer says of its client: the other believes as much as its Peer object for us grants. */

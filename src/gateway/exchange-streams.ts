@@ -8,7 +8,7 @@ import { readHead } from './read-head.ts';
 import type { PeerSession } from './session.ts';
 import { encodeAnswer, encodeExchange, parseAnswer } from './wire/connect.ts';
 import { makeResponseHeadParser } from './wire/head.ts';
-import { makeLineReader, writeLine } from './wire/lines.ts';
+import { makeLineReader, writeLine, type LineReader } from './wire/lines.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export interface ExchangeStreams {
@@ -22,6 +22,7 @@ interface Channel {
   readonly ref: ExchangeRef;
   readonly side: 'client' | 'server';
   stream: YamuxStream | undefined;
+  reader: LineReader | undefined;
   /** Lets the reader go on; set while a line is with the control part. */
   next: (() => void) | undefined;
 }
@@ -34,10 +35,15 @@ export interface ExchangeStreamsOptions {
 export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): ExchangeStreams {
   const channels = new Map<string, Channel>();
 
+  function addChannel(ref: ExchangeRef, side: Channel['side']): Channel {
+    const channel: Channel = { ref, side, stream: undefined, reader: undefined, next: undefined };
+    channels.set(ref.channel, channel);
+    return channel;
+  }
+
   function attach(channel: Channel, stream: YamuxStream): void {
     channel.stream = stream;
-    const end = (reason: string): void => close(channel, reason);
-    makeLineReader(stream, {
+    channel.reader = makeLineReader(stream, {
       lineBytesMax: EXCHANGE_LINE_BYTES_MAX,
       // One line at a time is with the control part: a peer cannot fill its queue.
       onLine: (line) => {
@@ -46,22 +52,22 @@ export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): Ex
         post({ kind: 'exchange-line', ...channel.ref, line });
         return promise;
       },
-      onEnd: () => end('the peer ended the stream'),
-      onError: (error) => end(error.message),
+      onEnd: () => close(channel, 'the peer ended the stream'),
+      onError: (error) => close(channel, error.message),
     });
     post({ kind: 'exchange-opened', side: channel.side, ...channel.ref });
   }
 
   function close(channel: Channel, reason: string): void {
     if (!channels.delete(channel.ref.channel)) return;
+    channel.reader?.close();
     channel.next?.();
     channel.stream?.reset();
     post({ kind: 'exchange-closed', ...channel.ref, reason });
   }
 
   async function open(ref: ExchangeRef): Promise<void> {
-    const channel: Channel = { ref, side: 'client', stream: undefined, next: undefined };
-    channels.set(ref.channel, channel);
+    const channel = addChannel(ref, 'client');
     try {
       const session = peers.sessionFor(ref.peer);
       if (session === undefined) throw new AppError('ERR_STREAM_RESET', `no session with ${ref.peer}`);
@@ -76,6 +82,17 @@ export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): Ex
     }
   }
 
+  /** The control part sends a few lines ahead and then waits for these acknowledgements: a slow peer holds it back. */
+  async function send(channel: Channel, line: unknown): Promise<void> {
+    if (channel.stream === undefined) return;
+    try {
+      await writeLine(channel.stream, line);
+      if (channels.has(channel.ref.channel)) post({ kind: 'exchange-sent', ...channel.ref });
+    } catch (error) {
+      close(channel, error instanceof Error ? error.message : String(error));
+    }
+  }
+
   return {
     serve(session, stream) {
       const { peer } = session;
@@ -84,23 +101,24 @@ export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): Ex
       for (const channel of present.slice(0, Math.max(0, present.length - EXCHANGES_PER_PEER_MAX + 1))) {
         close(channel, 'replaced by a newer stream');
       }
-      const channel: Channel = { ref: { peer, channel: randomUUID() }, side: 'server', stream, next: undefined };
-      channels.set(channel.ref.channel, channel);
       stream.write(encodeAnswer({ ok: true }));
-      attach(channel, stream);
+      attach(addChannel({ peer, channel: randomUUID() }, 'server'), stream);
     },
     digest(message) {
       if (message.kind === 'exchange-open') return void open({ peer: message.peer, channel: message.channel });
       const channel = channels.get(message.channel);
       if (channel === undefined) return;
-      if (message.kind === 'exchange-line' && channel.stream !== undefined)
-        void writeLine(channel.stream, message.line);
-      if (message.kind === 'exchange-consumed') {
-        const next = channel.next;
-        channel.next = undefined;
-        next?.();
+      switch (message.kind) {
+        case 'exchange-line':
+          return void send(channel, message.line);
+        case 'exchange-consumed': {
+          const { next } = channel;
+          channel.next = undefined;
+          return next?.();
+        }
+        case 'exchange-close':
+          return close(channel, '');
       }
-      if (message.kind === 'exchange-close') close(channel, '');
     },
     close() {
       for (const channel of [...channels.values()]) close(channel, 'the gateway is shutting down');

@@ -116,15 +116,18 @@ export function dialPeer({ peer, gateway, identity, signal }: DialPeerOptions): 
       socket.destroy();
       settle({ ok: false, reason, message: `${where}: ${message}` });
     };
+    const onClose = (): void => fail(REASONS.PeerUnreachable, 'closed during the handshake');
     signal.addEventListener('abort', onAbort, { once: true });
+    // Stays: a socket that fails after it was settled must not end the process.
     socket.on('error', (error) => fail(reasonOfDialError(error), error.message));
-    socket.once('close', () => fail(REASONS.PeerUnreachable, 'closed during the handshake'));
+    socket.once('close', onClose);
     socket.once('secureConnect', () => {
       const verified = verifyPeerSocket(socket, { expected: peer });
       if (!verified.ok) return fail(verified.reason, verified.message);
-      socket.removeAllListeners('close');
+      socket.off('close', onClose);
       settle({ ok: true, socket });
     });
+    if (signal.aborted) onAbort();
   });
 }
 

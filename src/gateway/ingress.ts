@@ -1,9 +1,11 @@
 /** A stream that a peer has opened: read its head, decide, dial, answer, relay. Reads top to bottom in `serveConnect`. */
 import { formatKey } from '../api/object.ts';
-import { REASONS, type Reason, type WireReason } from '../api/reasons.ts';
+import { REASONS, type Reason } from '../api/reasons.ts';
 import type { CataloguePort } from '../catalogue/types.ts';
-import { decideIngress, type AssertedClient, type Self } from './decisions.ts';
-import { dialEndpoint, type DialResult } from './dial.ts';
+import { decideIngress, mayKnowExport, type AssertedClient, type Self } from './decisions.ts';
+import { answerAndClose } from './answer-and-close.ts';
+import { explainCut, toWire } from './cuts.ts';
+import { dialEndpoint, signalOfClose, type DialResult } from './dial.ts';
 import { VIA_MAX } from './limits.ts';
 import type { ClosingRecord } from './messages.ts';
 import type { Routes } from './routes.ts';
@@ -22,6 +24,8 @@ export interface IngressOptions {
   readonly now: () => number;
   onOpened(): void;
   onClosed(record: ClosingRecord): void;
+  /** A peer asked whether it would be admitted, and would not be: no connection, but not nothing either. */
+  onProbeRefused(reason: Reason, peer: string): void;
 }
 
 /** What an export's owner says to the one who asks for it: the same decision for peers and for clients of this peer. */
@@ -41,13 +45,13 @@ export type ExportDecision = { readonly ok: true; readonly message: string } | E
 export interface Ingress {
   serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void>;
   /** Decides and dials for a client of this peer itself: self is a source like any other (DESIGN §7). */
-  open(access: ExportAccess): Promise<ExportDial>;
+  open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial>;
   decide(access: ExportAccess): ExportDecision;
   recheck(routes: Routes, access: ExportAccess): Revocation | undefined;
 }
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { self, routes, targets, table, now, onOpened, onClosed } = options;
+  const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused } = options;
   let turn = 0;
 
   function decide(access: ExportAccess): ExportDecision {
@@ -60,73 +64,67 @@ export function makeIngress(options: IngressOptions): Ingress {
     return { ok: true, message: admission.message };
   }
 
-  async function open(access: ExportAccess): Promise<ExportDial> {
+  async function open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial> {
     const decision = decide(access);
     if (!decision.ok) return decision;
     const endpoints = findPort(routes(), access)?.endpoints ?? [];
-    const dialled = await dialEndpoint({
-      endpoints,
-      turn: turn++,
-      targets: targets(),
-      signal: new AbortController().signal,
-    });
+    const dialled = await dialEndpoint({ endpoints, turn: turn++, targets: targets(), signal });
     return dialled.ok ? { ok: true, socket: dialled.socket, message: decision.message } : dialled;
   }
 
   function recheck(next: Routes, access: ExportAccess): Revocation | undefined {
     const admission = decideIngress({ routes: next, self, ...access });
-    if (admission.allowed) return undefined;
-    const reason = admission.reason === REASONS.NothingOffered ? REASONS.ExportDeleted : REASONS.PolicyChanged;
-    return {
-      reason: admission.reason === REASONS.PeerUnknown ? REASONS.PeerUnknown : reason,
-      message: admission.message,
-    };
+    if (!admission.allowed) return { reason: toRevoked(admission.reason), message: admission.message };
+    if (findPort(next, access) !== undefined) return undefined;
+    const message = `${formatKey(access.export)} has TCP port ${access.port} no longer.`;
+    return { reason: REASONS.ExportDeleted, message };
   }
 
   async function serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
     const openedMs = now();
-    const { connection, via, probe } = request;
+    const { connection, probe } = request;
     const access: ExportAccess = {
       peer: session.peer,
       asserted: toAsserted(request.source),
       export: request.export,
       port: request.port.port,
     };
-    const subject = {
-      connection,
-      direction: 'ingress' as const,
-      object: formatKey(request.export),
-      peer: session.peer,
+    const subject = { connection, direction: 'ingress' as const, object: formatKey(access.export), peer: access.peer };
+    const record = (failure: Revocation): void => {
+      onClosed(refusalRecord({ ...subject, ...failure, durationMs: now() - openedMs }));
     };
-    const refuse = (reason: Reason, message: string): void => {
-      stream.end(encodeAnswer({ ok: false, ...toWire(reason), connection }));
-      stream.resume();
-      if (probe === undefined) onClosed(refusalRecord({ ...subject, reason, message, durationMs: now() - openedMs }));
+    const refuse = ({ reason, message }: Revocation): void => {
+      answerAndClose(stream, { ok: false, ...toRefusal(reason, access), connection });
+      if (probe === undefined) record({ reason, message });
+      else onProbeRefused(reason, access.peer);
     };
 
-    if (request.exporter !== self.name)
-      return refuse(REASONS.PeerNameMismatch, `The request is for ${request.exporter}.`);
-    if (via.includes(self.name) || via.length > VIA_MAX) return refuse(REASONS.Loop, `It came by ${via.join(', ')}.`);
+    const failure = checkRequest(request, self.name);
+    if (failure !== undefined) return refuse(failure);
     if (probe === 'decide') {
       const decision = decide(access);
-      return decision.ok ? acceptProbe(stream, connection) : refuse(decision.reason, decision.message);
+      return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(decision);
     }
-    const opened = await open(access);
-    if (!opened.ok) return refuse(opened.reason, opened.message);
-    if (stream.destroyed) return void opened.socket.destroy();
+    const opened = await open(access, signalOfClose(stream));
+    if (stream.destroyed) {
+      if (opened.ok) opened.socket.resetAndDestroy();
+      const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
+      return record((await explainCut({ session, stream, direction: 'ingress' })) ?? left);
+    }
+    if (!opened.ok) return refuse(opened);
     if (probe === 'dial') {
       opened.socket.destroy();
-      return acceptProbe(stream, connection);
+      return answerAndClose(stream, { ok: true, connection });
     }
-    // The policy may have changed while the endpoint was dialled.
+    // A snapshot may have come while the endpoint was dialled.
     const revoked = recheck(routes(), access);
     if (revoked !== undefined) {
-      opened.socket.destroy();
-      return refuse(revoked.reason, revoked.message);
+      opened.socket.resetAndDestroy();
+      return refuse(revoked);
     }
     stream.write(encodeAnswer({ ok: true, connection }));
     onOpened();
-    const record = await runTunnel({
+    const ended = await runTunnel({
       subject,
       message: opened.message,
       openedMs,
@@ -134,18 +132,43 @@ export function makeIngress(options: IngressOptions): Ingress {
       now,
       downstream: stream,
       upstream: opened.socket,
+      peerSide: {
+        side: 'left',
+        tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
+        explainCut: () => explainCut({ session, stream, direction: 'ingress' }),
+      },
       recheck: (next) => recheck(next, access),
-      onAbort: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
     });
-    onClosed(record);
+    onClosed(ended);
+  }
+
+  /** That an export is there is told only to peers of which some workload could be admitted (DESIGN §3.3, shapes §4). */
+  function toRefusal(reason: Reason, access: ExportAccess): ReturnType<typeof toWire> {
+    const coarse = toWire(reason);
+    const isToldToExist = coarse.reason === 'denied' && mayKnowExport({ routes: routes(), self, ...access });
+    return isToldToExist && reason !== REASONS.NothingOffered ? { ...coarse, status: 403 } : coarse;
   }
 
   return { serveConnect, open, decide, recheck };
 }
 
-function acceptProbe(stream: YamuxStream, connection: string): void {
-  stream.end(encodeAnswer({ ok: true, connection }));
-  stream.resume();
+/** What is wrong with a request before anybody is asked for a decision. */
+function checkRequest({ exporter, via, endpoint }: ConnectRequest, self: string): Revocation | undefined {
+  if (exporter !== self) return { reason: REASONS.PeerNameMismatch, message: `The request is for ${exporter}.` };
+  if (via.includes(self) || via.length > VIA_MAX) {
+    return { reason: REASONS.Loop, message: `It came by ${via.join(', ')}.` };
+  }
+  if (endpoint === undefined) return undefined;
+  return {
+    reason: REASONS.NothingOffered,
+    message: 'It asks for one endpoint of a headless export, which has no ports.',
+  };
+}
+
+/** What an open connection is told when the answer to its question has changed. */
+function toRevoked(reason: Reason): Reason {
+  if (reason === REASONS.PeerUnknown) return reason;
+  return reason === REASONS.NothingOffered ? REASONS.ExportDeleted : REASONS.PolicyChanged;
 }
 
 function findPort(routes: Routes, { export: key, port }: ExportAccess): CataloguePort | undefined {
@@ -166,28 +189,4 @@ function toAsserted(source: Readonly<Record<string, string>> | null): AssertedCl
     ...(serviceAccount === undefined ? {} : { serviceAccount }),
     labels: Object.fromEntries(labels),
   };
-}
-
-/** Coarse on the wire: fine reasons stay with their owner (DESIGN §6). */
-function toWire(reason: Reason): { readonly status: 400 | 403 | 404 | 503 | 508; readonly reason: WireReason } {
-  switch (reason) {
-    case REASONS.NothingOffered:
-    case REASONS.ExportDeleted:
-      return { status: 404, reason: 'denied' };
-    case REASONS.IngressDenied:
-    case REASONS.PolicyChanged:
-    case REASONS.PeerUnknown:
-      return { status: 403, reason: 'denied' };
-    case REASONS.Loop:
-      return { status: 508, reason: 'loop' };
-    case REASONS.Drained:
-      return { status: 503, reason: 'drained' };
-    case REASONS.Overloaded:
-      return { status: 503, reason: 'overloaded' };
-    case REASONS.Malformed:
-    case REASONS.PeerNameMismatch:
-      return { status: 400, reason: 'malformed' };
-    default:
-      return { status: 503, reason: 'unavailable' };
-  }
 }

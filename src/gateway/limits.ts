@@ -10,6 +10,10 @@ export const STREAMS_PER_SESSION_MAX = 2_000;
 export const SESSIONS_PER_PEER_MAX = 4;
 /** From accepting a stream to its complete head. */
 export const HEAD_TIMEOUT_MS = 5_000;
+/** From a refusal to the reset of its stream: the answer is read within a round trip. */
+export const REFUSAL_LINGER_MS = 2_000;
+/** Streams that a session may open in a second: beyond it they are reset, so that nobody floods log, metrics and channel. */
+export const STREAMS_PER_SECOND_MAX = 10_000;
 /** From opening a stream to the peer's answer: its dial and one round trip. */
 export const ANSWER_TIMEOUT_MS = 10_000;
 /** One attempt to connect to an endpoint. */
@@ -30,8 +34,18 @@ export const REMAP_PORT_FIRST = 20_000;
 export const REMAP_PORT_LAST = 29_999;
 /** Attempts to find a free port in that range. */
 export const REMAP_ATTEMPTS_MAX = 64;
+/** When a listener that could have no port is tried again: whoever holds the ports may have gone. */
+export const LISTEN_RETRY_MS = 5_000;
 /** One line of the control stream: a hello with its features. */
 export const CONTROL_LINE_BYTES_MAX = 16 * 1024;
+/** Lines that wait for a peer which does not read its control stream: 4,000 streams cut at once take 200 KiB. */
+export const CONTROL_BACKLOG_BYTES_MAX = 256 * 1024;
+/** Streams that came with the peer's hello, before it was digested; a peer that opens more did not wait for our hello. */
+export const EARLY_STREAMS_MAX = 64;
+/** Reasons remembered for streams that the peer has just cut; older ones are forgotten. */
+export const CLOSED_REASONS_MAX = 1_000;
+/** How long the closing record of a stream that was reset waits for the peer's word: it may queue behind bulk data. */
+export const CUT_REASON_WAIT_MS = 1_000;
 /** One line of the exchange: a report of 1,500 entries of each sort; records have a bound of their own. */
 export const EXCHANGE_LINE_BYTES_MAX = 1024 * 1024;
 /** Exchange streams of one peer: one in use and one that replaces it. */

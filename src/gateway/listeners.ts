@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import { formatKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
-import { REMAP_ATTEMPTS_MAX, REMAP_PORT_FIRST, REMAP_PORT_LAST } from './limits.ts';
+import { LISTEN_RETRY_MS, REMAP_ATTEMPTS_MAX, REMAP_PORT_FIRST, REMAP_PORT_LAST } from './limits.ts';
 import type { ImportRoute, RoutePort } from './messages.ts';
 
 /** A client of an import: which import, by which port. */
@@ -32,11 +32,16 @@ export interface Listeners {
 interface Slot {
   readonly object: string;
   readonly address: string;
-  readonly port: RoutePort;
+  port: RoutePort;
   wanted: boolean;
+  /** Of no import any more; it stays until it is closed, so that a returning one does not meet its own listener. */
+  gone: boolean;
   server: Server | undefined;
+  /** Where it was before, when it could not have the port itself: clients and SRV records know that one. */
+  lastListenPort: number | undefined;
   /** Serialises opening and closing. */
   work: Promise<void>;
+  retry: NodeJS.Timeout | undefined;
   state: ImportBindingStatusListener;
 }
 
@@ -52,27 +57,37 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
           const object = formatKey(route.key);
           const id = `${object} ${address} ${port.port}`;
           seen.add(id);
-          const slot = slots.get(id) ?? addSlot(id, object, address, port);
+          const slot = slots.get(id) ?? addSlot(id, { object, address, port });
+          slot.port = port;
+          slot.gone = false;
           setWanted(slot, isUsable(route, port.port));
         }
       }
     }
     for (const [id, slot] of slots) {
-      if (seen.has(id)) continue;
-      slots.delete(id);
+      if (seen.has(id) || slot.gone) continue;
+      slot.gone = true;
+      report(slot);
       setWanted(slot, false);
+      slot.work = slot.work.then(() => {
+        if (slot.gone && slots.get(id) === slot) slots.delete(id);
+      });
     }
   }
 
-  function addSlot(id: string, object: string, address: string, port: RoutePort): Slot {
+  function addSlot(id: string, { object, address, port }: Pick<Slot, 'object' | 'address' | 'port'>): Slot {
+    const { lastListenPort } = port;
     const slot: Slot = {
       object,
       address,
       port,
       wanted: false,
+      gone: false,
       server: undefined,
+      lastListenPort,
       work: Promise.resolve(),
-      state: { port: port.port, address, state: 'Closed', reason: REASONS.NoUsableSource },
+      retry: undefined,
+      state: closedState({ address, port: port.port, lastListenPort }),
     };
     slots.set(id, slot);
     report(slot);
@@ -82,11 +97,17 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
   function setWanted(slot: Slot, wanted: boolean): void {
     if (slot.wanted === wanted) return;
     slot.wanted = wanted;
+    work(slot);
+  }
+
+  /** Level-driven: whatever is wanted when its turn comes. */
+  function work(slot: Slot): void {
     slot.work = slot.work.then(() => (slot.wanted ? open(slot) : shut(slot)));
   }
 
   async function open(slot: Slot): Promise<void> {
     if (slot.server !== undefined) return;
+    clearTimeout(slot.retry);
     const { address, port } = slot;
     let cause = '';
     for (const candidate of candidatePorts(slot)) {
@@ -97,25 +118,32 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
       });
       if (attempt.ok) {
         slot.server = attempt.server;
+        slot.lastListenPort = candidate === port.port ? undefined : candidate;
         slot.state = listeningState({ address, port: port.port, listenPort: candidate, cause });
         return report(slot);
       }
       cause = cause || attempt.message;
     }
     slot.state = { port: port.port, address, state: 'Failed', reason: 'AddressInUse', message: cause };
+    slot.retry = setTimeout(() => work(slot), LISTEN_RETRY_MS);
     report(slot);
   }
 
   function shut(slot: Slot): void {
+    clearTimeout(slot.retry);
     slot.server?.close();
     slot.server = undefined;
-    slot.state = { port: slot.port.port, address: slot.address, state: 'Closed', reason: REASONS.NoUsableSource };
+    const { address, port, lastListenPort } = slot;
+    slot.state = closedState({ address, port: port.port, lastListenPort });
     report(slot);
   }
 
-  function report(slot: Slot): void {
-    const states = [...slots.values()].filter(({ object }) => object === slot.object).map(({ state }) => state);
-    onState(slot.object, states);
+  function report({ object }: Slot): void {
+    const present = [...slots.values()].filter((slot) => slot.object === object && !slot.gone);
+    onState(
+      object,
+      present.map(({ state }) => state),
+    );
   }
 
   return {
@@ -129,13 +157,24 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
 }
 
 /** The port itself, then where it was before, then places in the remap range that depend on the name alone. */
-function* candidatePorts({ object, port }: Slot): Generator<number> {
+function* candidatePorts({ object, port, lastListenPort }: Slot): Generator<number> {
   yield port.port;
-  if (port.lastListenPort !== undefined) yield port.lastListenPort;
+  if (lastListenPort !== undefined) yield lastListenPort;
   const size = REMAP_PORT_LAST - REMAP_PORT_FIRST + 1;
   let place = port.port;
   for (const char of object) place = (place * 31 + (char.codePointAt(0) ?? 0)) % size;
   for (let step = 0; step < REMAP_ATTEMPTS_MAX; step++) yield REMAP_PORT_FIRST + ((place + step * 7) % size);
+}
+
+/** A listener that has moved says where it will be again: DNS goes on naming that port. */
+function closedState(input: {
+  readonly address: string;
+  readonly port: number;
+  readonly lastListenPort: number | undefined;
+}): ImportBindingStatusListener {
+  const { address, port, lastListenPort: listenPort } = input;
+  const moved = listenPort === undefined ? {} : { listenPort };
+  return { port, address, ...moved, state: 'Closed', reason: REASONS.NoUsableSource };
 }
 
 function listeningState(input: {

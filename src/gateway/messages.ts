@@ -92,6 +92,8 @@ export type UpMessage =
   | { readonly kind: 'drained' }
   | ({ readonly kind: 'exchange-opened'; readonly side: 'client' | 'server' } & ExchangeRef)
   | ({ readonly kind: 'exchange-line'; readonly line: unknown } & ExchangeRef)
+  /** One line of ours is on its way: the next may come. */
+  | ({ readonly kind: 'exchange-sent' } & ExchangeRef)
   | ({ readonly kind: 'exchange-closed'; readonly reason: string } & ExchangeRef)
   | { readonly kind: 'probed'; readonly id: string; readonly outcome: ProbeOutcome };
 

@@ -1,21 +1,17 @@
 /** Opens one CONNECT stream over a session and waits for the exporter's answer: one round trip. */
 import { AppError } from '../api/errors.ts';
-import { REASONS, type Reason, type WireReason } from '../api/reasons.ts';
+import { REASONS, type Reason } from '../api/reasons.ts';
+import { explainCut, fromWire, toWire } from './cuts.ts';
 import { ANSWER_TIMEOUT_MS } from './limits.ts';
 import type { PeerSession } from './session.ts';
+import type { PeerSide } from './tunnel.ts';
 import { readHead } from './read-head.ts';
 import { encodeConnect, parseAnswer, type ConnectRequest } from './wire/connect.ts';
 import { makeResponseHeadParser } from './wire/head.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export type StreamAttempt =
-  | {
-      readonly ok: true;
-      readonly upstream: YamuxStream;
-      /** The exporter rechecks its own decision; there is nothing more to ask here. */
-      recheck(): undefined;
-      explainCut(): { readonly reason: Reason; readonly message: string } | undefined;
-    }
+  | { readonly ok: true; readonly upstream: YamuxStream; readonly peerSide: PeerSide }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** Never rejects. A failed stream is reset, so that its id and its buffers are free at both ends. */
@@ -25,7 +21,8 @@ export async function openStream(session: PeerSession, request: ConnectRequest):
   try {
     stream = session.openStream();
   } catch (error) {
-    return { ok: false, reason: REASONS.Overloaded, message: error instanceof Error ? error.message : String(error) };
+    const { code, message } = error as AppError;
+    return { ok: false, reason: code === 'ERR_BOUND_EXCEEDED' ? REASONS.Overloaded : REASONS.PeerUnreachable, message };
   }
   try {
     stream.write(encodeConnect(request));
@@ -44,10 +41,10 @@ export async function openStream(session: PeerSession, request: ConnectRequest):
     return {
       ok: true,
       upstream: stream,
-      recheck: () => undefined,
-      explainCut() {
-        const said = session.reasonOf(stream);
-        return said === undefined ? undefined : { reason: fromWire(said), message: `${peer} cut it: ${said}.` };
+      peerSide: {
+        side: 'right',
+        tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
+        explainCut: () => explainCut({ session, stream, direction: 'egress' }),
       },
     };
   } catch (error) {
@@ -55,23 +52,5 @@ export async function openStream(session: PeerSession, request: ConnectRequest):
     const { code, message } = error as AppError;
     const reason = code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
     return { ok: false, reason, message };
-  }
-}
-
-/** The exporter says no more than this (DESIGN §6); `explain` on its side tells the rest. */
-export function fromWire(reason: WireReason): Reason {
-  switch (reason) {
-    case 'denied':
-      return REASONS.IngressDenied;
-    case 'unavailable':
-      return REASONS.NoUsableSource;
-    case 'overloaded':
-      return REASONS.Overloaded;
-    case 'loop':
-      return REASONS.Loop;
-    case 'drained':
-      return REASONS.Drained;
-    case 'malformed':
-      return REASONS.Malformed;
   }
 }

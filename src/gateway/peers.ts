@@ -12,7 +12,7 @@ export type DialOutcome =
 export interface PeersOptions {
   /** Makes a session to one of the peer's gateways, or says why none could be. Has its own deadlines. */
   dial(peer: PeerRoute, gateway: PeerRoute['gateways'][number], signal: AbortSignal): Promise<DialOutcome>;
-  /** A peer's sessions have changed. */
+  /** A peer's sessions have changed, or it is gone: then the reason is `PEER_UNKNOWN`. */
   onChange(observation: PeerObservation): void;
 }
 
@@ -26,7 +26,7 @@ export interface Peers {
   add(session: PeerSession): boolean;
   /** A session has ended or drains. */
   changed(session: PeerSession, ended: { readonly error: Error | undefined } | undefined): void;
-  /** A session for a new stream; undefined if there is none. */
+  /** The nearest session that has room for a new stream, else one that is full; undefined if there is none. */
   sessionFor(peer: string): PeerSession | undefined;
   sessions(): readonly PeerSession[];
   close(): void;
@@ -40,11 +40,15 @@ interface Entry {
   /** The signal of the dialling that is under way; another one than `abort`'s is a dialling that ends itself. */
   dialling: AbortSignal | undefined;
   last: { readonly reason: Reason; readonly message: string };
+  /** The wait before the next round of dials: grows while sessions fail, or die young. */
+  waitMs: number;
 }
 
 export function makePeers({ dial, onChange }: PeersOptions): Peers {
   const entries = new Map<string, Entry>();
   const reachable = new Set<string>();
+  /** When each session began. */
+  const bornMs = new WeakMap<PeerSession, number>();
 
   function refresh(entry: Entry): void {
     const { name } = entry.route;
@@ -67,7 +71,8 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     const { signal } = entry.abort;
     if (entry.dialling === signal || entry.route.gateways.length === 0) return;
     entry.dialling = signal;
-    let waitMs = REDIAL_MIN_MS;
+    // A peer that takes a session and drops it at once must not be dialled in a hot loop.
+    if (entry.waitMs > REDIAL_MIN_MS) await waitBefore(entry, signal);
     while (!signal.aborted && !hasUsable(entry)) {
       for (const gateway of entry.route.gateways) {
         const outcome = await dial(entry.route, gateway, signal);
@@ -81,11 +86,15 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
         }
         fail(entry, outcome);
       }
-      if (signal.aborted || hasUsable(entry)) break;
-      await pause(waitMs * (0.5 + Math.random() / 2), signal);
-      waitMs = Math.min(REDIAL_MAX_MS, waitMs * 2);
+      if (!signal.aborted && !hasUsable(entry)) await waitBefore(entry, signal);
     }
     if (entry.dialling === signal) entry.dialling = undefined;
+  }
+
+  async function waitBefore(entry: Entry, signal: AbortSignal): Promise<void> {
+    const waitMs = entry.waitMs;
+    entry.waitMs = Math.min(REDIAL_MAX_MS, waitMs * 2);
+    await pause(waitMs * (0.5 + Math.random() / 2), signal);
   }
 
   function fail(entry: Entry, failure: { readonly reason: Reason; readonly message: string }): void {
@@ -98,22 +107,35 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     const entry = entries.get(session.peer);
     if (entry === undefined || entry.sessions.size >= SESSIONS_PER_PEER_MAX) return false;
     entry.sessions.add(session);
+    bornMs.set(session, performance.now());
     refresh(entry);
     return true;
   }
 
-  function drop(entry: Entry): void {
+  function end(entry: Entry, session: PeerSession, error: Error | undefined): void {
+    entry.sessions.delete(session);
+    entry.last = { reason: REASONS.PeerUnreachable, message: error?.message ?? 'The peer closed the session.' };
+    const ageMs = performance.now() - (bornMs.get(session) ?? -Infinity);
+    entry.waitMs = ageMs < REDIAL_MAX_MS ? Math.min(REDIAL_MAX_MS, entry.waitMs * 2) : REDIAL_MIN_MS;
+  }
+
+  function drop(entry: Entry, error: AppError): void {
     entry.abort.abort();
     entries.delete(entry.route.name);
     reachable.delete(entry.route.name);
-    for (const session of [...entry.sessions]) session.destroy(goneError(entry.route.name));
+    for (const session of [...entry.sessions]) session.destroy(error);
   }
 
   return {
     reachable,
     isKnown: (peer) => entries.has(peer),
     apply(routes) {
-      for (const entry of [...entries.values()]) if (!routes.has(entry.route.name)) drop(entry);
+      for (const entry of [...entries.values()]) {
+        const { name } = entry.route;
+        if (routes.has(name)) continue;
+        drop(entry, goneError(name));
+        onChange({ name, sessions: 0, reason: REASONS.PeerUnknown, message: 'Its Peer object is gone.' });
+      }
       for (const route of routes.values()) {
         const present = entries.get(route.name);
         if (present === undefined) {
@@ -123,6 +145,7 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
             abort: new AbortController(),
             dialling: undefined,
             last: { reason: REASONS.PeerUnreachable, message: 'No session was opened yet.' },
+            waitMs: REDIAL_MIN_MS,
           };
           entries.set(route.name, entry);
           refresh(entry);
@@ -130,6 +153,7 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
           present.route = route;
           present.abort.abort();
           present.abort = new AbortController();
+          present.waitMs = REDIAL_MIN_MS;
           refresh(present);
         } else present.route = route;
       }
@@ -138,26 +162,19 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     changed(session, ended) {
       const entry = entries.get(session.peer);
       if (entry === undefined || !entry.sessions.has(session)) return;
-      if (ended !== undefined) {
-        entry.sessions.delete(session);
-        entry.last = {
-          reason: REASONS.PeerUnreachable,
-          message: ended.error?.message ?? 'The peer closed the session.',
-        };
-      }
+      if (ended !== undefined) end(entry, session, ended.error);
       refresh(entry);
     },
     sessionFor(peer) {
       const usable = [...(entries.get(peer)?.sessions ?? [])].filter(({ draining }) => !draining);
-      return usable.reduce<PeerSession | undefined>(
-        (best, session) =>
-          best === undefined || (session.rttMs ?? Infinity) < (best.rttMs ?? Infinity) ? session : best,
-        undefined,
-      );
+      const cost = ({ full, rttMs }: PeerSession): number => (full ? Infinity : (rttMs ?? Number.MAX_VALUE));
+      return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0))[0];
     },
     sessions: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
     close() {
-      for (const entry of [...entries.values()]) drop(entry);
+      for (const entry of [...entries.values()]) {
+        drop(entry, new AppError('ERR_STREAM_RESET', `peer ${entry.route.name}: this gateway is shutting down`));
+      }
     },
   };
 }

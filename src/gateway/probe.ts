@@ -5,6 +5,7 @@ import type { SourceKey } from '../api/record.ts';
 import type { ClientIdentity, Self } from './decisions.ts';
 import { toAsserted } from './egress.ts';
 import type { Ingress } from './ingress.ts';
+import { PROBE_TIMEOUT_MS } from './limits.ts';
 import type { ProbeOutcome } from './messages.ts';
 import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
@@ -38,9 +39,8 @@ export async function probeSource(options: ProbeOptions): Promise<ProbeOutcome> 
     crit: ['mcs-probe'],
   });
   if (!attempt.ok) return { ok: false, reason: attempt.reason, message: attempt.message };
-  attempt.upstream.on('error', () => undefined);
-  attempt.upstream.resume();
-  attempt.upstream.end();
+  // The answer was all there is; an exporter that never ends its half holds nothing here.
+  attempt.upstream.reset();
   return { ok: true };
 }
 
@@ -48,7 +48,7 @@ async function probeSelf({ self, client, ingress, source, port, mode }: ProbeOpt
   const access = { peer: self.name, asserted: client, export: source, port };
   const decision = ingress.decide(access);
   if (!decision.ok || mode === 'decide') return decision.ok ? { ok: true } : decision;
-  const opened = await ingress.open(access);
+  const opened = await ingress.open(access, AbortSignal.timeout(PROBE_TIMEOUT_MS));
   if (!opened.ok) return opened;
   opened.socket.destroy();
   return { ok: true };

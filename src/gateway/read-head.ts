@@ -37,6 +37,7 @@ export function readHead<H>(stream: Duplex, parser: HeadParser<H>, timeoutMs: nu
         fail(error as Error);
       }
     };
+    if (stream.destroyed) return onEnd();
     stream.on('readable', onReadable).on('end', onEnd).on('error', fail).on('close', onEnd);
     onReadable();
   });

@@ -5,25 +5,45 @@
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import type { WireReason } from '../api/reasons.ts';
-import { parseControlLine, type Hello } from './hello.ts';
-import { CONTROL_LINE_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, STREAMS_PER_SESSION_MAX } from './limits.ts';
+import { parseControlLine, type ControlLine, type Hello } from './hello.ts';
+import {
+  CLOSED_REASONS_MAX,
+  CONTROL_BACKLOG_BYTES_MAX,
+  CONTROL_LINE_BYTES_MAX,
+  CUT_REASON_WAIT_MS,
+  EARLY_STREAMS_MAX,
+  HANDSHAKE_TIMEOUT_MS,
+  STREAMS_PER_SESSION_MAX,
+} from './limits.ts';
 import { makeLineReader, writeLine } from './wire/lines.ts';
 import { openYamux, type YamuxSession } from './yamux/session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
+/** Why a stream came to a bad end, where the session can tell. */
+export type Cut =
+  | { readonly kind: 'session-lost'; readonly message: string }
+  /** The peer's own word, as coarse as the wire has it. */
+  | { readonly kind: 'told'; readonly reason: WireReason };
+
 export interface PeerSession {
   readonly peer: string;
   readonly hello: Hello;
-  /** The peer has asked for no new streams. */
+  /** The peer takes no new streams. */
   readonly draining: boolean;
+  /** As many streams of ours are open as the peer takes, or as this end allows itself. */
+  readonly full: boolean;
   readonly rttMs: number | undefined;
+  /** @throws {AppError} `ERR_BOUND_EXCEEDED` when it is full, `ERR_STREAM_RESET` when it takes none any more. */
   openStream(): YamuxStream;
   /** Tells the peer why the stream it sees reset was cut, as coarse as the wire has it. */
   tellClosed(stream: YamuxStream, reason: WireReason): void;
-  /** Why the peer cut a stream, if it said so. */
-  reasonOf(stream: YamuxStream): WireReason | undefined;
+  /**
+   * Asks why a stream failed. The peer's word may come behind its reset, which overtakes waiting data: it has
+   * {@link CUT_REASON_WAIT_MS}. Undefined when the peer says nothing: then its client or its service has left.
+   */
+  explainCut(stream: YamuxStream): Promise<Cut | undefined>;
   drain(deadlineMs: number): void;
-  /** Ends it in good order. */
+  /** Ends it without an error of this end; streams that are open are reset all the same. */
   close(): void;
   destroy(error: AppError): void;
 }
@@ -39,12 +59,6 @@ export interface SessionOptions {
   onClose(session: PeerSession, error: Error | undefined): void;
 }
 
-/** Streams held that came together with the peer's hello, before it was read; a peer that opens more did not wait for ours. */
-const EARLY_STREAMS_MAX = 64;
-
-/** Reasons remembered for streams that were just cut; older ones are forgotten. */
-const CLOSED_REASONS_MAX = 1_000;
-
 /**
  * Multiplexes the connection and exchanges hellos; no other stream is served before both.
  *
@@ -53,13 +67,14 @@ const CLOSED_REASONS_MAX = 1_000;
  */
 export async function establishSession(options: SessionOptions): Promise<PeerSession> {
   const { socket, role, peer, hello, onStream, onDraining, onClose } = options;
-  const reasons = new Map<number, WireReason>();
   const greeted = Promise.withResolvers<Hello>();
   greeted.promise.catch(() => undefined);
+  const cuts = makeCutReasons();
+  const early: YamuxStream[] = [];
   let control: YamuxStream | undefined;
   let session: PeerSession | undefined;
-  const early: YamuxStream[] = [];
   let draining = false;
+  let end: { readonly error: Error } | undefined;
 
   const yamux: YamuxSession = openYamux({
     socket,
@@ -72,77 +87,99 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       else stream.reset();
     },
     onClose(error) {
-      greeted.reject(
-        error ?? new AppError('ERR_STREAM_RESET', 'session: the peer hung up before its hello', { retryable: true }),
-      );
+      end = { error: error ?? new AppError('ERR_STREAM_RESET', 'session: the peer hung up', { retryable: true }) };
+      cuts.close();
+      greeted.reject(end.error);
       if (session !== undefined) onClose(session, error);
     },
   });
 
   function startControl(stream: YamuxStream): void {
     control = stream;
-    stream.on('error', (error) => yamux.destroy(error));
     makeLineReader(stream, {
       lineBytesMax: CONTROL_LINE_BYTES_MAX,
       onLine: digest,
       onEnd: () => yamux.destroy(new AppError('ERR_MALFORMED', 'session: the control stream has ended')),
       onError: (error) => yamux.destroy(error),
     });
-    void writeLine(stream, { hello });
+    say({ hello });
   }
 
   function digest(line: unknown): void {
-    try {
-      const parsed = parseControlLine(line);
-      if (parsed === undefined) return;
-      if ('hello' in parsed) greeted.resolve(parsed.hello);
-      else if ('closed' in parsed) remember(parsed.closed.stream, parsed.closed.reason);
-      else if (!draining) {
-        draining = true;
-        if (session !== undefined) onDraining(session);
-      }
-    } catch (error) {
-      yamux.destroy(error as AppError);
-    }
+    const parsed = parseControlLine(line);
+    if (parsed === undefined) return;
+    if ('hello' in parsed) greeted.resolve(parsed.hello);
+    else if ('closed' in parsed) cuts.remember(parsed.closed.stream, parsed.closed.reason);
+    else startDraining();
   }
 
-  function remember(stream: number, reason: WireReason): void {
-    reasons.set(stream, reason);
-    const [oldest] = reasons.keys();
-    if (reasons.size > CLOSED_REASONS_MAX && oldest !== undefined) reasons.delete(oldest);
+  function startDraining(): void {
+    if (draining) return;
+    draining = true;
+    if (session !== undefined) onDraining(session);
   }
 
-  if (role === 'dialler') startControl(yamux.openStream());
+  function say(line: ControlLine): void {
+    if (control === undefined || !control.writable) return;
+    void writeLine(control, line);
+    if (control.writableLength <= CONTROL_BACKLOG_BYTES_MAX) return;
+    yamux.destroy(
+      new AppError('ERR_BOUND_EXCEEDED', 'session: the peer does not read its control stream', { retryable: true }),
+    );
+  }
+
+  function makeSession(theirs: Hello): PeerSession {
+    let opened = 0;
+    const streamsMax = Math.min(theirs.streams, STREAMS_PER_SESSION_MAX - 1);
+    return {
+      peer,
+      hello: theirs,
+      get draining() {
+        return draining;
+      },
+      get full() {
+        return opened >= streamsMax;
+      },
+      get rttMs() {
+        return yamux.rttMs;
+      },
+      openStream() {
+        if (opened >= streamsMax) {
+          throw new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: ${streamsMax} streams are open`, { retryable: true });
+        }
+        // A peer may go away by the multiplexing's own word, without a `drain` line.
+        if (!yamux.takesStreams) startDraining();
+        const stream = yamux.openStream();
+        opened++;
+        stream.once('close', () => opened--);
+        return stream;
+      },
+      tellClosed: (stream, reason) => say({ closed: { stream: stream.id, reason } }),
+      async explainCut(stream) {
+        if (end !== undefined) return { kind: 'session-lost', message: end.error.message };
+        const reason = await cuts.reasonOf(stream.id);
+        return reason === undefined ? undefined : { kind: 'told', reason };
+      },
+      drain: (deadlineMs) => say({ drain: { deadlineMs } }),
+      close: () => yamux.destroy(),
+      destroy: (error) => yamux.destroy(error),
+    };
+  }
+
   const timer = setTimeout(() => {
     greeted.reject(
       new AppError('ERR_TIMEOUT', `peer ${peer}: no hello in ${HANDSHAKE_TIMEOUT_MS} ms`, { retryable: true }),
     );
   }, HANDSHAKE_TIMEOUT_MS);
   try {
+    if (role === 'dialler') startControl(yamux.openStream());
     const theirs = await greeted.promise;
+    // A hello and the end may come in one piece: the end was heard when there was no session yet to tell it of.
+    if (end !== undefined) throw end.error;
     if (theirs.peer !== peer) {
       throw new AppError('ERR_MALFORMED', `peer ${peer}: its hello names another peer than its certificate`);
     }
-    session = {
-      peer,
-      hello: theirs,
-      get draining() {
-        return draining;
-      },
-      get rttMs() {
-        return yamux.rttMs;
-      },
-      openStream: () => yamux.openStream(),
-      tellClosed(stream, reason) {
-        if (control?.writable) void writeLine(control, { closed: { stream: stream.id, reason } });
-      },
-      reasonOf: (stream) => reasons.get(stream.id),
-      drain(deadlineMs) {
-        if (control?.writable) void writeLine(control, { drain: { deadlineMs } });
-      },
-      close: () => yamux.destroy(),
-      destroy: (error) => yamux.destroy(error),
-    };
+    session = makeSession(theirs);
     for (const stream of early) onStream(session, stream);
     return session;
   } catch (error) {
@@ -151,4 +188,40 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   } finally {
     clearTimeout(timer);
   }
+}
+
+interface CutReasons {
+  remember(stream: number, reason: WireReason): void;
+  /** Waits for a word that may still be under way. */
+  reasonOf(stream: number): Promise<WireReason | undefined>;
+  /** Nobody will say anything any more. */
+  close(): void;
+}
+
+/** What the peer says of streams it has cut: kept for those who ask later, awaited by those who ask before it is heard. */
+function makeCutReasons(): CutReasons {
+  const reasons = new Map<number, WireReason>();
+  const waiting = new Map<number, () => void>();
+  return {
+    remember(stream, reason) {
+      reasons.set(stream, reason);
+      const [oldest] = reasons.keys();
+      if (reasons.size > CLOSED_REASONS_MAX && oldest !== undefined) reasons.delete(oldest);
+      waiting.get(stream)?.();
+    },
+    async reasonOf(stream) {
+      if (!reasons.has(stream)) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, CUT_REASON_WAIT_MS);
+          waiting.set(stream, () => {
+            clearTimeout(timer);
+            resolve();
+          });
+        });
+        waiting.delete(stream);
+      }
+      return reasons.get(stream);
+    },
+    close: () => waiting.forEach((resolve) => resolve()),
+  };
 }

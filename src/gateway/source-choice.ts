@@ -1,6 +1,5 @@
 /** In which order the sources of an import are tried for one connection: pure. */
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { SOURCES_PER_CONNECTION_MAX } from './limits.ts';
 import type { ImportRoute, RouteSource } from './messages.ts';
 
 /** Whether a source can be used now, as far as is known without trying. */
@@ -37,7 +36,7 @@ export function orderSources({ self, route, port, reachable, turn }: ChoiceInput
   const isPreferred = (source: RouteSource): boolean => route.localFirst && source.peer === self;
   const preferred = candidates.filter(isPreferred);
   const others = candidates.filter((source) => !isPreferred(source));
-  return [...rotate(preferred, turn), ...rotate(others, turn)].slice(0, SOURCES_PER_CONNECTION_MAX);
+  return [...rotate(preferred, turn), ...rotate(others, turn)];
 }
 
 function rotate<T>(items: readonly T[], turn: number): T[] {

@@ -20,6 +20,8 @@ export interface StatusWriterOptions {
 export interface StatusWriter {
   observePeer(observation: PeerObservation): void;
   observeImport(observation: ImportObservation): void;
+  /** Forgets what was observed of others than these: peer names, and `namespace/name` of imports. */
+  retain(present: { readonly peers: ReadonlySet<string>; readonly imports: ReadonlySet<string> }): void;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,10 @@ export function makeStatusWriter({ store, caches, logger, now }: StatusWriterOpt
     observeImport(observation) {
       imports.set(formatKey(observation.key), observation);
       queue.add(`import ${formatKey(observation.key)}`);
+    },
+    retain(present) {
+      for (const name of peers.keys()) if (!present.peers.has(name)) peers.delete(name);
+      for (const object of imports.keys()) if (!present.imports.has(object)) imports.delete(object);
     },
     async close() {
       stops.forEach((stop) => stop());

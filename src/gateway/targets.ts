@@ -4,7 +4,7 @@
  * An export names its endpoints, and whoever writes exports must not thereby reach the gateway's own loopback, a metadata
  * service or the gateway itself.
  */
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, SocketAddress } from 'node:net';
 import { AppError } from '../api/errors.ts';
 
 export interface TargetRule {
@@ -35,10 +35,11 @@ const SPECIAL: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
   ['169.254.0.0', 16, 'ipv4'], // link-local, and cloud metadata services
   ['224.0.0.0', 4, 'ipv4'], // multicast
   ['240.0.0.0', 4, 'ipv4'], // reserved, and broadcast
-  ['::', 127, 'ipv6'], // unspecified and loopback
+  ['::', 96, 'ipv6'], // unspecified, loopback, and IPv4-compatible (RFC 4291 §2.5.5.1)
   ['fe80::', 10, 'ipv6'], // link-local
   ['ff00::', 8, 'ipv6'], // multicast
   ['64:ff9b::', 96, 'ipv6'], // NAT64: an IPv4 address in disguise
+  ['64:ff9b:1::', 48, 'ipv6'], // likewise, for local use (RFC 8215)
   ['2002::', 16, 'ipv6'], // 6to4: likewise
 ];
 
@@ -78,10 +79,11 @@ export function parseTargetRule(text: string): TargetRule {
   return { host: host.replace(/^\[|\]/g, ''), port: number };
 }
 
-/** An IPv4 address in IPv6 clothes is judged as what it is. */
+/** An IPv4 address in IPv6 clothes is judged as what it is, however it is spelled: `::ffff:7f00:1` is 127.0.0.1. */
 function unmap(address: string): string {
-  const match = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  return match?.[1] ?? address;
+  if (isIP(address) !== 6) return address;
+  const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1] ?? canonical;
 }
 
 function covers(rule: string, address: string): boolean {

@@ -1,11 +1,20 @@
 /** One open connection, whichever end this gateway is: relays bytes until both sides are done, and says how it ended. */
 import type { Duplex } from 'node:stream';
 import { AppError } from '../api/errors.ts';
-import { REASONS, type Reason } from '../api/reasons.ts';
+import { REASONS } from '../api/reasons.ts';
 import type { ClosingRecord } from './messages.ts';
-import { startRelay } from './relay.ts';
+import { startRelay, type RelayOutcome, type RelaySide } from './relay.ts';
 import type { Routes } from './routes.ts';
 import type { Revocation, Tunnel, TunnelTable } from './tunnels.ts';
+
+/** The side of a connection that is a stream of a session: the other gateway has more to say about it than a reset. */
+export interface PeerSide {
+  readonly side: RelaySide;
+  /** Before both sides are reset by this gateway's own decision. */
+  tellCut(revocation: Revocation): void;
+  /** Why that side failed; undefined when all that is known is that it was reset. */
+  explainCut(): Promise<Revocation | undefined>;
+}
 
 export interface TunnelOptions {
   readonly subject: Pick<ClosingRecord, 'connection' | 'direction' | 'object' | 'peer'>;
@@ -17,48 +26,48 @@ export interface TunnelOptions {
   /** The side towards the one who opened the connection. */
   readonly downstream: Duplex;
   readonly upstream: Duplex;
+  /** Absent when both ends are here. */
+  readonly peerSide?: PeerSide | undefined;
   recheck(routes: Routes): Revocation | undefined;
-  /** Before both sides are reset by this gateway's own decision. */
-  onAbort?(revocation: Revocation): void;
-  /** What the other gateway said about a cut, if it did. */
-  explainCut?(): { readonly reason: Reason; readonly message: string } | undefined;
 }
 
 /** Runs to the end of the connection; never rejects. */
 export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
-  const { subject, message, openedMs, table, now, downstream, upstream, recheck, onAbort, explainCut } = options;
+  const { subject, message, openedMs, table, now, downstream, upstream, peerSide, recheck } = options;
   const relay = startRelay({ left: downstream, right: upstream });
   let revoked: Revocation | undefined;
   const tunnel: Tunnel = {
-    connection: subject.connection,
-    direction: subject.direction,
-    object: subject.object,
-    peer: subject.peer,
-    openedMs,
     recheck,
     abort(revocation) {
-      revoked ??= revocation;
-      onAbort?.(revocation);
+      if (revoked !== undefined) return;
+      revoked = revocation;
+      peerSide?.tellCut(revocation);
       relay.abort(new AppError('ERR_STREAM_RESET', `connection ${subject.connection}: ${revocation.message}`));
     },
   };
   table.add(tunnel);
   const outcome = await relay.done;
   table.remove(tunnel);
-  const end =
-    revoked ??
-    (outcome.error === undefined ? { reason: REASONS.Done, message } : (explainCut?.() ?? toAborted(outcome.error)));
+  const durationMs = Math.round(now() - openedMs);
+  const end = revoked ?? (await describeEnd({ outcome, message, peerSide }));
   return {
     ...subject,
     ...end,
     opened: true,
     sentBytes: outcome.leftToRightBytes,
     receivedBytes: outcome.rightToLeftBytes,
-    durationMs: Math.round(now() - openedMs),
+    durationMs,
   };
 }
 
-function toAborted(error: Error): { readonly reason: Reason; readonly message: string } {
-  const code = 'code' in error ? String(error.code) : error.message;
-  return { reason: code === 'ERR_TIMEOUT' ? REASONS.SessionLost : REASONS.Aborted, message: code };
+async function describeEnd(input: {
+  readonly outcome: RelayOutcome;
+  readonly message: string;
+  readonly peerSide: PeerSide | undefined;
+}): Promise<Revocation> {
+  const { outcome, message, peerSide } = input;
+  const { error, failedSide } = outcome;
+  if (error === undefined) return { reason: REASONS.Done, message };
+  const explained = failedSide === peerSide?.side ? await peerSide?.explainCut() : undefined;
+  return explained ?? { reason: REASONS.Aborted, message: 'code' in error ? String(error.code) : error.message };
 }

@@ -1,6 +1,6 @@
 /** The connections that are open: so that a change of mind reaches them too, and that each leaves one closing record. */
 import { REASONS, type Reason } from '../api/reasons.ts';
-import type { ClosingRecord, Direction } from './messages.ts';
+import type { ClosingRecord } from './messages.ts';
 import type { Routes } from './routes.ts';
 
 /** Why a connection that was allowed is allowed no longer. */
@@ -10,12 +10,6 @@ export interface Revocation {
 }
 
 export interface Tunnel {
-  readonly connection: string;
-  readonly direction: Direction;
-  /** `namespace/name` of the local import or export. */
-  readonly object: string;
-  readonly peer: string;
-  readonly openedMs: number;
   /** Asks the decision of this end again; undefined while the answer is still yes. */
   recheck(routes: Routes): Revocation | undefined;
   /** Resets both sides. */
@@ -23,12 +17,11 @@ export interface Tunnel {
 }
 
 export interface TunnelTable {
-  readonly size: number;
   add(tunnel: Tunnel): void;
   remove(tunnel: Tunnel): void;
   /** Cuts what `routes` no longer allow. */
   recheck(routes: Routes): void;
-  /** Cuts all of them (`DRAINED` at the end of a drain). */
+  /** Cuts all of them, and those that are added later (`DRAINED` at the end of a drain). */
   abortAll(revocation: Revocation): void;
   /** Resolves when none is left, or at the deadline. */
   whenEmpty(deadlineMs: number): Promise<void>;
@@ -37,13 +30,13 @@ export interface TunnelTable {
 export function makeTunnelTable(): TunnelTable {
   const open = new Set<Tunnel>();
   const waiting = new Set<() => void>();
+  /** Set for good: connections that were being opened while all others were cut are cut as they come. */
+  let over: Revocation | undefined;
 
   return {
-    get size() {
-      return open.size;
-    },
     add(tunnel) {
       open.add(tunnel);
+      if (over !== undefined) tunnel.abort(over);
     },
     remove(tunnel) {
       open.delete(tunnel);
@@ -56,6 +49,7 @@ export function makeTunnelTable(): TunnelTable {
       }
     },
     abortAll(revocation) {
+      over = revocation;
       for (const tunnel of [...open]) tunnel.abort(revocation);
     },
     whenEmpty(deadlineMs) {
@@ -75,7 +69,8 @@ export function makeTunnelTable(): TunnelTable {
 
 /** What a closing record says of a refusal that came before any tunnel. */
 export function refusalRecord(input: Omit<ClosingRecord, 'opened' | 'sentBytes' | 'receivedBytes'>): ClosingRecord {
-  return { ...input, opened: false, sentBytes: 0, receivedBytes: 0 };
+  const durationMs = Math.round(input.durationMs);
+  return { ...input, durationMs, opened: false, sentBytes: 0, receivedBytes: 0 };
 }
 
 export const DRAIN_REVOCATION: Revocation = { reason: REASONS.Drained, message: 'The gateway is shutting down.' };

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { SOURCES_PER_CONNECTION_MAX } from '#src/gateway/limits.ts';
 import { makeTestFabric, type TestFabric } from '#test/support/fabric.ts';
 import { allowAll, startTestPlane, type SnapshotParts, type TestPlane } from '#test/support/planes.ts';
+import { startProxy, type Proxy } from '#test/support/proxy.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const VIP = '127.99.1.1';
@@ -72,9 +74,10 @@ function route(
   };
 }
 
-function outcomeOf(host: string, port: number): Promise<string> {
+function outcomeOf(host: string, port: number, say = ''): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, host);
+    if (say !== '') socket.write(say);
     socket.once('data', () => settle('bytes'));
     socket.once('end', () => settle('end'));
     socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? 'error'));
@@ -115,6 +118,38 @@ describe('gateway', function () {
     east.apply({ peers: [route(west)], exports: exporting(service.port), policies: allowAll('shop') });
     west.apply({ peers: [route(east)], imports: importing('east'), policies: allowAll('store') });
     return { east, west, port: await listenPort(west) };
+  }
+  /** The same, over a network that the test can stall and cut; only west dials. */
+  async function linkedOver(
+    onSocket: (socket: Socket) => void,
+  ): Promise<{ east: TestPlane; west: TestPlane; port: number; proxy: Proxy }> {
+    const [east, west, service] = [await start('east'), await start('west', 'no'), await backend(onSocket)];
+    const proxy = await startProxy(east.port);
+    open.push(proxy);
+    east.apply({ peers: [route(west)], exports: exporting(service.port), policies: allowAll('shop') });
+    const gateways = [{ host: '127.0.0.1', port: proxy.port }];
+    west.apply({
+      peers: [{ ...route(east), gateways }],
+      imports: importing('east'),
+      policies: allowAll('store'),
+    });
+    return { east, west, port: await listenPort(west), proxy };
+  }
+  /** An open connection over which a byte has come back, and how it will end. */
+  async function openConnection(port: number): Promise<{ socket: Socket; ended: Promise<string> }> {
+    const socket = connect({ port, host: VIP, allowHalfOpen: true });
+    const ended = new Promise<string>((resolve) => {
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+      socket.once('end', () => resolve('end'));
+    });
+    socket.write('x');
+    await new Promise((resolve) => socket.once('data', resolve));
+    return { socket, ended };
+  }
+  async function onlyClosing(plane: TestPlane): Promise<TestPlane['closings'][number]> {
+    const record = await waitFor(`${plane.name} records it`, () => plane.closings[0]);
+    assert.equal(plane.closings.length, 1, JSON.stringify(plane.closings));
+    return record;
   }
   async function listenPort(plane: TestPlane): Promise<number> {
     const state = await waitFor('the import listens', () =>
@@ -252,6 +287,152 @@ describe('gateway', function () {
       socket.write('x');
     });
     assert.equal(seen, 'ECONNRESET');
+  });
+
+  it('the session dies in the middle of a transfer → resets at both ends, SESSION_LOST, one record each', async () => {
+    const service = { endings: [] as string[], received: 0 };
+    const { east, west, port, proxy } = await linkedOver((socket) => {
+      socket.on('data', (chunk: Buffer) => (service.received += chunk.length));
+      socket.on('error', (error: NodeJS.ErrnoException) => service.endings.push(error.code ?? ''));
+      socket.on('end', () => service.endings.push('end'));
+      socket.write('x');
+    });
+    const { socket, ended } = await openConnection(port);
+    const payload = Buffer.alloc(256 * 1024);
+    const feed = (): void => {
+      while (socket.writable && socket.write(payload));
+    };
+    socket.on('drain', feed);
+    feed();
+    await waitFor('bytes flow', () => service.received > 1024 * 1024);
+    proxy.cut();
+    assert.equal(await ended, 'ECONNRESET');
+    await waitFor('the service sees its end', () => service.endings.length > 0);
+    assert.deepEqual(service.endings, ['ECONNRESET']);
+    assert.deepEqual(
+      [(await onlyClosing(west)).reason, (await onlyClosing(east)).reason],
+      ['SESSION_LOST', 'SESSION_LOST'],
+    );
+    await waitFor('a new session carries new connections', async () => {
+      const again = await openConnection(await listenPort(west));
+      again.socket.resetAndDestroy();
+      return true;
+    });
+  });
+
+  it('the client resets → the service sees a reset, ABORTED at both ends, one record each', async () => {
+    const endings: string[] = [];
+    const { east, west, port } = await linked((socket) => {
+      socket.on('data', (chunk: Buffer) => socket.write(chunk));
+      socket.on('error', (error: NodeJS.ErrnoException) => endings.push(error.code ?? ''));
+      socket.on('end', () => endings.push('end'));
+    });
+    const { socket } = await openConnection(port);
+    socket.resetAndDestroy();
+    await waitFor('the service sees its end', () => endings.length > 0);
+    assert.deepEqual(endings, ['ECONNRESET']);
+    assert.deepEqual([(await onlyClosing(west)).reason, (await onlyClosing(east)).reason], ['ABORTED', 'ABORTED']);
+  });
+
+  for (const [side, reasons] of [
+    ['east', ['INGRESS_DENIED', 'POLICY_CHANGED']],
+    ['west', ['POLICY_CHANGED', 'EGRESS_DENIED']],
+  ] as const) {
+    it(`${side} cuts in the middle of a bulk transfer → the other end knows by whom: ${reasons.join(', ')}`, async () => {
+      const { east, west, port } = await linked((socket) => {
+        const payload = Buffer.alloc(256 * 1024);
+        const feed = (): void => {
+          while (socket.writable && socket.write(payload));
+        };
+        socket.on('drain', feed);
+        feed();
+      });
+      const { socket, ended } = await openConnection(port);
+      socket.resume();
+      await waitFor('bytes flow', () => socket.bytesRead > 1024 * 1024);
+      if (side === 'east') east.apply({ peers: [route(west)], exports: exporting(1) });
+      else west.apply({ peers: [route(east)], imports: importing('east') });
+      assert.equal(await ended, 'ECONNRESET');
+      assert.deepEqual([(await onlyClosing(west)).reason, (await onlyClosing(east)).reason], reasons);
+    });
+  }
+
+  it('a policy turns to no while the source is being opened → no byte passes, POLICY_CHANGED', async () => {
+    let received = 0;
+    const { east, west, port, proxy } = await linkedOver((socket) => {
+      socket.on('data', (chunk: Buffer) => (received += chunk.length));
+    });
+    proxy.hold();
+    const outcome = outcomeOf(VIP, port, 'x');
+    await waitFor('east has said yes', () => east.opened());
+    const version = west.apply({ peers: [route(east)], imports: importing('east') });
+    await waitFor('the snapshot is in force', () => west.acknowledged() === version);
+    proxy.release();
+    assert.equal(await outcome, 'ECONNRESET');
+    const mine = await onlyClosing(west);
+    assert.deepEqual([mine.reason, mine.opened], ['POLICY_CHANGED', false]);
+    assert.equal((await onlyClosing(east)).reason, 'EGRESS_DENIED');
+    assert.equal(received, 0);
+  });
+
+  it('the Peer object goes → its connections and sessions end, PEER_UNKNOWN; it is turned away until it is back', async () => {
+    const { east, west, port } = await linkedOver(echo);
+    const { ended } = await openConnection(port);
+    const service = await backend(echo);
+    east.apply({ exports: exporting(service.port), policies: allowAll('shop') });
+    assert.equal(await ended, 'ECONNRESET');
+    assert.equal((await onlyClosing(east)).reason, 'PEER_UNKNOWN');
+    assert.ok(['INGRESS_DENIED', 'SESSION_LOST'].includes((await onlyClosing(west)).reason));
+    await waitFor('it is observed', () => east.peers.get('west')?.reason === 'PEER_UNKNOWN');
+    await waitFor('it is turned away', () => east.refusals.some((refusal) => refusal.startsWith('PEER_UNKNOWN west')));
+    await waitFor('the listener is closed', async () => (await outcomeOf(VIP, port)) === 'ECONNREFUSED');
+    east.apply({ peers: [route(west)], exports: exporting(service.port), policies: allowAll('shop') });
+    await waitFor('it is back', async () => (await roundTrip(await listenPort(west), Buffer.from('x'))).length === 1);
+  });
+
+  it('the export loses the port while a connection is open → reset, EXPORT_DELETED', async () => {
+    const { east, west, port } = await linked(echo);
+    const { ended } = await openConnection(port);
+    const [db] = exporting(1);
+    assert.ok(db !== undefined);
+    east.apply({ peers: [route(west)], exports: [{ ...db, ports: [] }], policies: allowAll('shop') });
+    assert.equal(await ended, 'ECONNRESET');
+    assert.equal((await onlyClosing(east)).reason, 'EXPORT_DELETED');
+  });
+
+  it('more denied sources than are tried for one connection → the allowed one is used all the same', async () => {
+    const [west, service] = [await start('west'), await backend(echo)];
+    const [imported] = importing('west');
+    assert.ok(imported !== undefined);
+    const names = Array.from({ length: SOURCES_PER_CONNECTION_MAX + 2 }, (_, index) => `denied-${index}`);
+    const [db] = exporting(service.port);
+    assert.ok(db !== undefined);
+    west.apply({
+      imports: [
+        {
+          ...imported,
+          sources: [...names, 'db'].map((name) => ({
+            ...{ peer: 'west', namespace: 'shop', name },
+            ...{ ports: [5432], readyEndpoints: 1 },
+          })),
+        },
+      ],
+      exports: [db, ...names.map((name) => ({ ...db, name }))],
+      policies: [
+        ...allowAll('shop'),
+        {
+          ...{ apiVersion: 'clusterlink.net/v1alpha1', kind: 'AccessPolicy' },
+          metadata: { namespace: 'store', name: 'db-only' },
+          spec: {
+            action: 'allow',
+            from: [{ workloadSelector: {} }],
+            to: [{ workloadSelector: { matchLabels: { 'export.clusterlink.net/name': 'db' } } }],
+          },
+        },
+      ],
+    });
+    const port = await listenPort(west);
+    for (let turn = 0; turn < 3; turn++) assert.equal((await roundTrip(port, Buffer.from('x'))).toString(), 'x');
   });
 
   it('a peer without an address exports over the session it has dialled', async () => {

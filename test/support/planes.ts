@@ -31,6 +31,8 @@ export interface TestPlane {
   post(message: DownMessage): void;
   onExchange(listener: (message: Extract<UpMessage, { kind: `exchange-${string}` }>) => void): void;
   drained(): boolean;
+  /** How many connections were let through. */
+  opened(): number;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export async function startTestPlane({
   let version = 0;
   let acknowledged = 0;
   let drained = false;
+  let opened = 0;
   const listening = Promise.withResolvers<number>();
   parent.onMessage((message) => {
     if (message.kind === 'acknowledged') acknowledged = message.version;
@@ -67,6 +70,7 @@ export async function startTestPlane({
     else if (message.kind === 'import')
       imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
     else if (message.kind === 'drained') drained = true;
+    else if (message.kind === 'opened') opened++;
     else if (message.kind.startsWith('exchange-')) onExchange(message as Parameters<typeof onExchange>[0]);
   });
   const plane = await startDataPlane({
@@ -109,6 +113,7 @@ export async function startTestPlane({
       onExchange = listener;
     },
     drained: () => drained,
+    opened: () => opened,
     async close() {
       await plane.close();
       parent.close();

@@ -1,6 +1,7 @@
 /** Joins the exchange to the data plane: exchange streams travel as messages of the gateway's channel. */
 import { randomUUID } from 'node:crypto';
 import type { Exchange } from '../../exchange/exchange.ts';
+import { LINES_AHEAD_MAX } from '../../exchange/limits.ts';
 import type { ExchangeHandlers, ExchangeStream, OpenExchange } from '../../exchange/transport.ts';
 import type { DownMessage, ExchangeRef, UpMessage } from '../../gateway/messages.ts';
 
@@ -11,24 +12,52 @@ export interface ExchangeBridge {
   serve(exchange: Pick<Exchange, 'accept'>): void;
 }
 
+/** One exchange stream on this side of the channel. */
+interface Carried {
+  readonly handlers: ExchangeHandlers & { onOpened?(): void };
+  /** Lines under way that the stream has not taken yet. */
+  ahead: number;
+  /** Its owner was told to wait. */
+  isFull: boolean;
+}
+
 export function makeExchangeBridge(post: (message: DownMessage) => void): ExchangeBridge {
-  const handlersByChannel = new Map<string, ExchangeHandlers & { onOpened?(): void }>();
+  const carriedByChannel = new Map<string, Carried>();
   let accept: Exchange['accept'] | undefined;
 
   function streamOf(ref: ExchangeRef): ExchangeStream {
     return {
-      send: (line) => post({ kind: 'exchange-line', ...ref, line }),
+      send(line) {
+        post({ kind: 'exchange-line', ...ref, line });
+        const carried = carriedByChannel.get(ref.channel);
+        if (carried === undefined) return true;
+        carried.ahead++;
+        carried.isFull = carried.ahead >= LINES_AHEAD_MAX;
+        return !carried.isFull;
+      },
       close() {
-        handlersByChannel.delete(ref.channel);
+        carriedByChannel.delete(ref.channel);
         post({ kind: 'exchange-close', ...ref });
       },
     };
   }
 
+  function carry(ref: ExchangeRef, handlers: Carried['handlers']): void {
+    carriedByChannel.set(ref.channel, { handlers, ahead: 0, isFull: false });
+  }
+
+  /** Half of the lines are taken: late enough to send the next in one go, early enough that the stream never runs dry. */
+  function onSent(carried: Carried): void {
+    carried.ahead--;
+    if (!carried.isFull || carried.ahead > LINES_AHEAD_MAX / 2) return;
+    carried.isFull = false;
+    carried.handlers.onWritable();
+  }
+
   return {
     open(peer, handlers) {
       const ref = { peer, channel: randomUUID() };
-      handlersByChannel.set(ref.channel, handlers);
+      carry(ref, handlers);
       post({ kind: 'exchange-open', ...ref });
       return streamOf(ref);
     },
@@ -37,20 +66,22 @@ export function makeExchangeBridge(post: (message: DownMessage) => void): Exchan
     },
     digest(message) {
       const ref = { peer: message.peer, channel: message.channel };
+      const carried = carriedByChannel.get(ref.channel);
       switch (message.kind) {
         case 'exchange-opened':
-          if (message.side === 'client') handlersByChannel.get(ref.channel)?.onOpened?.();
+          if (message.side === 'client') carried?.handlers.onOpened?.();
           else if (accept === undefined) post({ kind: 'exchange-close', ...ref });
-          else handlersByChannel.set(ref.channel, accept(ref.peer, streamOf(ref)));
+          else carry(ref, accept(ref.peer, streamOf(ref)));
           return;
         case 'exchange-line':
-          handlersByChannel.get(ref.channel)?.onLine(message.line);
+          carried?.handlers.onLine(message.line);
           return post({ kind: 'exchange-consumed', ...ref });
-        case 'exchange-closed': {
-          const handlers = handlersByChannel.get(ref.channel);
-          handlersByChannel.delete(ref.channel);
-          handlers?.onClosed(message.reason);
-        }
+        case 'exchange-sent':
+          if (carried !== undefined) onSent(carried);
+          return;
+        case 'exchange-closed':
+          carriedByChannel.delete(ref.channel);
+          return carried?.handlers.onClosed(message.reason);
       }
     },
   };

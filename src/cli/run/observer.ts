@@ -13,6 +13,9 @@ export interface Observer extends Pick<ControlEvents, 'onPeer' | 'onOpened' | 'o
 const REFUSAL_LINES_MAX = 100;
 const REFUSAL_WINDOW_MS = 10_000;
 
+/** Requests that were refused before their export was looked up, or because it is not there. */
+const UNCHECKED: ReadonlySet<string> = new Set([REASONS.NothingOffered, REASONS.PeerNameMismatch, REASONS.Loop]);
+
 /** Ends that nobody here has to look into. */
 const ORDINARY: ReadonlySet<string> = new Set([REASONS.Done, REASONS.Aborted]);
 
@@ -21,6 +24,11 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
   const gate = makeLogGate();
   return {
     onPeer({ name, sessions, version, reason, message }) {
+      if (reason === REASONS.PeerUnknown) {
+        metrics.sessions.remove({ peer: name });
+        if (reachable.delete(name)) logger.info({ peer: name }, 'Peer was removed');
+        return;
+      }
       metrics.sessions.set({ peer: name }, sessions);
       const isReachable = version !== undefined;
       const before = reachable.get(name);
@@ -34,7 +42,7 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
     onClosed(record) {
       const { direction, object, peer, reason, sentBytes, receivedBytes, opened } = record;
       // A peer may ask for any name: only names that are ours become label values.
-      const label = reason === REASONS.NothingOffered ? 'unknown' : object;
+      const label = direction === 'ingress' && UNCHECKED.has(reason) ? 'unknown' : object;
       metrics.connections.inc({ direction, import_or_export: label, peer, reason });
       if (opened) metrics.connectionsOpen.add({ direction }, -1);
       metrics.bytes.inc({ direction: 'sent' }, sentBytes);

@@ -47,6 +47,8 @@ export interface Peer {
   close(): Promise<void>;
 }
 
+/** How often the metric of the certificate's expiry is brought up to date. */
+const EXPIRY_INTERVAL_MS = 60_000;
 /** The store is read from a folder: seconds are plenty. */
 const SYNC_TIMEOUT_MS = 30_000;
 
@@ -60,7 +62,11 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const ready = { store: health.expect('store'), gateway: health.expect('gateway'), dns: health.expect('dns') };
 
   const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
-  metrics.certificateExpirySeconds.set((identity.notAfter.getTime() - Date.now()) / 1000);
+  const tellExpiry = (): void =>
+    metrics.certificateExpirySeconds.set((identity.notAfter.getTime() - Date.now()) / 1000);
+  tellExpiry();
+  const expiryTimer = setInterval(tellExpiry, EXPIRY_INTERVAL_MS);
+  opening.defer(() => clearInterval(expiryTimer));
 
   const store = await openDirectoryStore({ manifests, state, logger: logger.child({ component: 'store' }) });
   opening.defer(() => store.close());

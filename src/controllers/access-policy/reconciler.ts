@@ -2,6 +2,7 @@
 import { dateConditions } from '../../api/conditions.ts';
 import { policyProblems } from '../../api/validation/policy.ts';
 import { formatKey, keyOf, parseKey } from '../../api/object.ts';
+import { POLICY_KINDS } from '../../policy/read.ts';
 import type { PolicyKind } from '../../policy/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Caches } from '../../store/caches.ts';
@@ -14,8 +15,6 @@ export interface AccessPolicyControllerOptions {
   readonly caches: Caches;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
-
-const KINDS_OF_POLICY: readonly PolicyKind[] = ['PrivilegedAccessPolicy', 'AccessPolicy', 'BaselineAccessPolicy'];
 
 export function makeAccessPolicyController({ store, caches, clock }: AccessPolicyControllerOptions): Controller {
   async function reconcile(key: string): Promise<void> {
@@ -37,9 +36,9 @@ export function makeAccessPolicyController({ store, caches, clock }: AccessPolic
     name: 'access-policy',
     reconcile,
     watches: (enqueue) =>
-      KINDS_OF_POLICY.map((kind) => caches[kind].onChange((key) => enqueue(`${kind} ${formatKey(key)}`))),
+      POLICY_KINDS.map((kind) => caches[kind].onChange((key) => enqueue(`${kind} ${formatKey(key)}`))),
     resync: (enqueue) => {
-      for (const kind of KINDS_OF_POLICY) {
+      for (const kind of POLICY_KINDS) {
         for (const object of caches[kind].list()) enqueue(`${kind} ${formatKey(keyOf(object))}`);
       }
     },

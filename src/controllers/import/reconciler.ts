@@ -6,12 +6,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { dateConditions } from '../../api/conditions.ts';
+import { AppError } from '../../api/errors.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
 import { formatSource } from '../../api/record.ts';
-import { buildCatalogue } from '../../catalogue/build.ts';
+import { CATALOGUE_KINDS, readCatalogue } from '../../catalogue/read.ts';
 import { SKIPPED_LISTED_MAX } from '../../merge/limits.ts';
 import { merge } from '../../merge/merge.ts';
 import type { ConstituentVerdict, MergedImport, MergePeer, MergeRecord, RuleStatus } from '../../merge/types.ts';
@@ -63,12 +64,16 @@ export function makeImportController(options: ImportControllerOptions): Controll
     const [free, taken] = splitByOwner(imports);
     const ipsByImport = await assign(free);
     const verdictsByImport = Map.groupBy(verdicts, (verdict) => formatKey(verdict.import));
+    // One object that the store refuses must not hold up the others: what a peer says gets into them.
+    const failures: unknown[] = [];
+    const attempt = (write: Promise<void>): Promise<unknown> => write.catch((error: unknown) => failures.push(error));
     for (const merged of free) {
-      const ips = ipsByImport.get(formatKey(merged.key)) ?? [];
-      await applyImport(merged, ips, verdictsByImport.get(formatKey(merged.key)) ?? []);
+      const object = formatKey(merged.key);
+      await attempt(applyImport(merged, ipsByImport.get(object) ?? [], verdictsByImport.get(object) ?? []));
     }
-    await removeOthers(new Set(free.map(({ key }) => formatKey(key))));
-    for (const status of ruleStatuses) await applyRuleStatus(withTaken(status, taken));
+    await attempt(removeOthers(new Set(free.map(({ key }) => formatKey(key)))));
+    for (const status of ruleStatuses) await attempt(applyRuleStatus(withTaken(status, taken)));
+    if (failures.length > 0) throw failures.find(isRetryable) ?? failures[0];
   }
 
   function observePeers(): MergePeer[] {
@@ -81,12 +86,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
   }
 
   function observeRecords(): MergeRecord[] {
-    const { entries } = buildCatalogue({
-      serviceExports: caches.ServiceExport.list(),
-      services: caches.Service.list(),
-      endpointSlices: caches.EndpointSlice.list(),
-      allowedNamespaces,
-    });
+    const { entries } = readCatalogue(caches, allowedNamespaces);
     const own = entries.map(({ record }) => ({ peer: self.name, record }));
     // What a peer said counts while a local Peer object says that it is one (DESIGN §3.1).
     const known = new Set(caches.Peer.list().map(({ metadata }) => metadata?.name ?? ''));
@@ -185,9 +185,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
           'ImportRule',
           'Peer',
           'PeerRecords',
-          'ServiceExport',
-          'Service',
-          'EndpointSlice',
+          ...CATALOGUE_KINDS,
           'ImportBinding',
           'ServiceImport',
         ] as const
@@ -198,6 +196,10 @@ export function makeImportController(options: ImportControllerOptions): Controll
 
 function isOurs(object: IServiceImport): boolean {
   return object.metadata?.labels?.[LABELS.managedBy] === MANAGED_BY;
+}
+
+function isRetryable(error: unknown): boolean {
+  return !(error instanceof AppError) || error.retryable;
 }
 
 function uidOf(object: IServiceImport | IImportBinding): { uid?: string } {

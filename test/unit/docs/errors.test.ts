@@ -5,7 +5,7 @@ import { REASONS, WIRE_REASONS, type WireReason } from '#src/api/reasons.ts';
 import type { ExportVerdict } from '#src/catalogue/types.ts';
 import { exitCodeOf } from '#src/cli/output.ts';
 import type { DropReason } from '#src/dns/metrics.ts';
-import { fromWire } from '#src/gateway/open-stream.ts';
+import { fromWire } from '#src/gateway/cuts.ts';
 import { encodeAnswer, type RefusalStatus } from '#src/gateway/wire/connect.ts';
 import { PROPERTIES } from '#src/merge/properties.ts';
 import type { RuleProblem } from '#src/merge/rule.ts';

@@ -36,16 +36,20 @@ function makePair() {
       if (!live) return;
       serverSide = server.accept('west', {
         send: (line) => {
-          if (!live) return;
+          if (!live) return true;
           lines.push(line);
           client.onLine(JSON.parse(JSON.stringify(line)));
+          return true;
         },
         close: () => cut('closed by the exporter'),
       });
       client.onOpened();
     });
     return {
-      send: (line) => live && serverSide?.onLine(JSON.parse(JSON.stringify(line))),
+      send: (line) => {
+        if (live) serverSide?.onLine(JSON.parse(JSON.stringify(line)));
+        return true;
+      },
       close: () => cut('closed by the importer'),
     };
   };

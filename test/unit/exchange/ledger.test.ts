@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { digestOf } from '#src/exchange/digest.ts';
+import { digestOf, hashOf } from '#src/exchange/digest.ts';
 import {
   beginStream,
   EMPTY_LEDGER,
@@ -26,9 +26,13 @@ function fold(ledger: Ledger, messages: readonly ExporterMessage[], nowMs = T0):
   }, ledger);
 }
 
+function digestOfRecords(records: readonly (typeof db)[]): string {
+  return digestOf(records.map((record) => ({ ...record, hash: hashOf(record) })));
+}
+
 function snapshotOf(...records: (typeof db)[]): ExporterMessage[] {
   const messages: ExporterMessage[] = records.map((record) => ({ op: 'record', record }));
-  return [...messages, { op: 'synced', digest: digestOf(records), epoch: 'one' }];
+  return [...messages, { op: 'synced', digest: digestOfRecords(records), epoch: 'one' }];
 }
 
 function names(ledger: Ledger): string[] {
@@ -43,7 +47,7 @@ describe('receive', () => {
   it('a complete snapshot → its records, epoch and digest', () => {
     assert.deepEqual(names(both), ['db', 'web']);
     assert.equal(both.epoch, 'one');
-    assert.equal(haveOf(both), digestOf([db, web]));
+    assert.equal(haveOf(both), digestOfRecords([db, web]));
   });
 
   it('a snapshot that breaks off → nothing changes (DESIGN §3.4)', () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { SOURCES_PER_CONNECTION_MAX } from '#src/gateway/limits.ts';
 import type { ImportRoute, RouteSource } from '#src/gateway/messages.ts';
 import { orderSources, usabilityOf } from '#src/gateway/source-choice.ts';
 
@@ -78,12 +77,5 @@ describe('orderSources', () => {
 
   it('no source can be used → none', () => {
     assert.deepEqual(order(makeRoute([makeSource('nowhere')]), 0), []);
-  });
-
-  it('more sources than are tried → cut at the bound', () => {
-    const sources = Array.from({ length: SOURCES_PER_CONNECTION_MAX + 1 }, (_, index) =>
-      makeSource('east', { name: `s${index}` }),
-    );
-    assert.equal(order(makeRoute(sources), 0).length, SOURCES_PER_CONNECTION_MAX);
   });
 });

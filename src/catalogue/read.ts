@@ -1,0 +1,28 @@
+/** The catalogue of what lists of objects hold now: caches have this shape, and so have plain arrays with a `list`. Pure. */
+import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IService } from '../api/generated/Service.ts';
+import type { IServiceExport } from '../api/generated/ServiceExport.ts';
+import { buildCatalogue } from './build.ts';
+import type { Catalogue } from './types.ts';
+
+export interface CatalogueSources {
+  readonly ServiceExport: { list(): readonly IServiceExport[] };
+  readonly Service: { list(): readonly IService[] };
+  readonly EndpointSlice: { list(): readonly IEndpointSlice[] };
+}
+
+/** The kinds that a catalogue is made of: whoever keeps one watches these. */
+export const CATALOGUE_KINDS = [
+  'ServiceExport',
+  'Service',
+  'EndpointSlice',
+] as const satisfies (keyof CatalogueSources)[];
+
+export function readCatalogue(sources: CatalogueSources, allowedNamespaces: readonly string[]): Catalogue {
+  return buildCatalogue({
+    serviceExports: sources.ServiceExport.list(),
+    services: sources.Service.list(),
+    endpointSlices: sources.EndpointSlice.list(),
+    allowedNamespaces,
+  });
+}

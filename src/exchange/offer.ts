@@ -1,0 +1,37 @@
+/** What this peer offers at one moment, and what each peer may see of it. */
+import type { ExportRecord } from '../api/record.ts';
+import { readCatalogue } from '../catalogue/read.ts';
+import type { CatalogueEntry } from '../catalogue/types.ts';
+import type { PolicySet } from '../policy/compile.ts';
+import { readPolicies } from '../policy/read.ts';
+import type { Caches } from '../store/caches.ts';
+import { visibleRecords } from './disclosure.ts';
+
+export interface OfferOptions {
+  readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly caches: Caches;
+  readonly allowedNamespaces: readonly string[];
+}
+
+export interface Offer {
+  /** Worked out once a peer, however often it makes us ask. Nothing for a peer without a Peer object. */
+  visibleTo(peer: string): readonly ExportRecord[];
+}
+
+/** Reads the caches when it is first asked, and never again. */
+export function makeOffer({ self, caches, allowedNamespaces }: OfferOptions): Offer {
+  const visible = new Map<string, readonly ExportRecord[]>();
+  let offered: { readonly entries: readonly CatalogueEntry[]; readonly policies: PolicySet } | undefined;
+
+  return {
+    visibleTo(peer) {
+      const object = caches.Peer.list().find(({ metadata }) => metadata?.name === peer);
+      if (object === undefined) return [];
+      offered ??= { entries: readCatalogue(caches, allowedNamespaces).entries, policies: readPolicies(caches) };
+      const asker = { name: peer, labels: object.metadata?.labels ?? {} };
+      const records = visible.get(peer) ?? visibleRecords({ peer: asker, self, ...offered });
+      visible.set(peer, records);
+      return records;
+    },
+  };
+}

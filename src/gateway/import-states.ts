@@ -1,0 +1,73 @@
+/** How imports stand: their listeners follow what can be used now, and each change of that is told once. */
+import type { Socket } from 'node:net';
+import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
+import { formatKey } from '../api/object.ts';
+import { makeListeners, type Arrival } from './listeners.ts';
+import type { ImportObservation, ImportRoute, RouteSource } from './messages.ts';
+import { usabilityOf, type Usability } from './source-choice.ts';
+
+export interface ImportStatesOptions {
+  readonly self: string;
+  /** Peers with an open session. */
+  readonly reachable: () => ReadonlySet<string>;
+  onClient(arrival: Arrival, socket: Socket): void;
+  onChange(observation: ImportObservation): void;
+}
+
+export interface ImportStates {
+  /** These are the imports now. */
+  apply(imports: ReadonlyMap<string, ImportRoute>): void;
+  /** Other peers can be reached than before. */
+  refresh(): void;
+  /** Closes the listeners; connections that are open stay. */
+  close(): Promise<void>;
+}
+
+export function makeImportStates({ self, reachable, onClient, onChange }: ImportStatesOptions): ImportStates {
+  let imports: ReadonlyMap<string, ImportRoute> = new Map();
+  /** By `namespace/name`, as the two below: of the imports that there are, and of no others. */
+  const listenerStates = new Map<string, readonly ImportBindingStatusListener[]>();
+  const told = new Map<string, string>();
+  const listeners = makeListeners({
+    onClient,
+    onState(object, states) {
+      const route = imports.get(object);
+      if (route === undefined) return;
+      listenerStates.set(object, states);
+      observe(route);
+    },
+  });
+
+  const usability = (source: RouteSource): Usability => usabilityOf({ self, source, reachable: reachable() });
+
+  function refresh(): void {
+    listeners.apply(imports.values(), ({ sources }, port) =>
+      sources.some((source) => source.ports.includes(port) && usability(source).usable),
+    );
+    for (const route of imports.values()) observe(route);
+  }
+
+  function observe(route: ImportRoute): void {
+    const object = formatKey(route.key);
+    const sources = route.sources.map((source) => {
+      const { peer, namespace, name } = source;
+      return { peer, namespace, name, ...usability(source) };
+    });
+    const observation = { key: route.key, listeners: listenerStates.get(object) ?? [], sources };
+    const text = JSON.stringify(observation);
+    if (told.get(object) === text) return;
+    told.set(object, text);
+    onChange(observation);
+  }
+
+  return {
+    apply(next) {
+      imports = next;
+      for (const object of listenerStates.keys()) if (!next.has(object)) listenerStates.delete(object);
+      for (const object of told.keys()) if (!next.has(object)) told.delete(object);
+      refresh();
+    },
+    refresh,
+    close: () => listeners.close(),
+  };
+}

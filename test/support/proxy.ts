@@ -1,0 +1,49 @@
+/** A TCP proxy between two gateways that a test can stall and cut: the network between them. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export interface Proxy {
+  readonly port: number;
+  /** Bytes from the target wait until `release`. */
+  hold(): void;
+  release(): void;
+  /** Resets every connection that is open; new ones are taken. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export async function startProxy(targetPort: number): Promise<Proxy> {
+  const pairs = new Set<{ near: Socket; far: Socket }>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const pair = { near, far };
+    pairs.add(pair);
+    const drop = (): void => {
+      pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) socket.on('error', drop).on('close', drop);
+    near.pipe(far);
+    far.pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = (): void => {
+    for (const { near, far } of [...pairs]) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    hold: () => pairs.forEach(({ near, far }) => far.unpipe(near)),
+    release: () => pairs.forEach(({ near, far }) => far.pipe(near)),
+    cut,
+    async close() {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
