@@ -1,6 +1,7 @@
 /** What a ServiceExport's status says: pure. */
 import type { ConditionDraft } from '../../api/conditions.ts';
 import type { ExportVerdict } from '../../catalogue/types.ts';
+import { PROPERTIES } from '../../merge/properties.ts';
 
 /** What one import, here or at a peer, finds wrong with an export. */
 export interface ConflictSeen {
@@ -16,18 +17,8 @@ export interface ObservedExport {
   readonly conflicts: readonly ConflictSeen[];
 }
 
-/** The order of CFL-12, so that the joined reason is the same whoever writes it. */
-const CONFLICT_ORDER = [
-  'TypeConflict',
-  'PortConflict',
-  'IPFamilyConflict',
-  'SessionAffinityConflict',
-  'SessionAffinityConfigConflict',
-  'InternalTrafficPolicyConflict',
-  'TrafficDistributionConflict',
-  'LabelsConflict',
-  'AnnotationsConflict',
-];
+/** In the order of CFL-12, so that the joined reason is the same whoever writes it. */
+const CONFLICT_REASONS = PROPERTIES.map(({ reason }) => reason);
 
 /**
  * `Valid`, `Ready` and `Conflict` (KEP-1645; mcs-api.md §2.2). Peers pull, so a valid export is `Ready` with reason `Ready`;
@@ -56,7 +47,7 @@ export function desiredExportConditions({ generation, verdict, conflicts }: Obse
 
 function conflictCondition(conflicts: readonly ConflictSeen[]): ConditionDraft {
   const reasons = new Set(conflicts.flatMap((conflict) => conflict.reasons));
-  const known = CONFLICT_ORDER.filter((reason) => reasons.has(reason));
+  const known = CONFLICT_REASONS.filter((reason) => reasons.has(reason));
   if (known.length === 0) return { type: 'Conflict', status: 'False', reason: 'NoConflicts', message: '' };
   const messages = [
     ...new Set(conflicts.filter(({ reasons }) => reasons.length > 0).map(({ message }) => message)),

@@ -14,7 +14,7 @@ function load(file: unknown): Config {
   return parseConfig({
     file: { name: '/etc/peer.yaml', text: stringify(file) },
     env: {},
-    cwd: '/work',
+    cwd: '/srv',
     state: 'state',
   });
 }
@@ -58,7 +58,7 @@ describe('docs/CONFIGURATION.md', () => {
       else if (setting === 'vips') assert.equal(documented, `\`${config.vips}\` for \`east\``);
       else if (setting === 'admin') {
         assert.equal(documented, '`admin.sock` in the state folder');
-        assert.equal(config.admin, '/work/state/admin.sock');
+        assert.equal(config.admin, '/srv/state/admin.sock');
       } else assert.equal(documented, written(at(config, setting)));
     });
   }

@@ -5,7 +5,7 @@ import { parseConfig, type ConfigSources } from '#src/runtime/config.ts';
 const MINIMAL = 'peer: east\nfabric: {ca: fabric/cert.pem, cert: east/cert.pem, key: east/key.pem}\n';
 
 function sourcesWith(text: string, changes: Partial<ConfigSources> = {}): ConfigSources {
-  return { file: { name: 'conf/peer.yaml', text }, env: {}, cwd: '/work', state: 'state', ...changes };
+  return { file: { name: 'conf/peer.yaml', text }, env: {}, cwd: '/srv', state: 'state', ...changes };
 }
 
 function failureOf(sources: ConfigSources): AppError {
@@ -25,9 +25,9 @@ describe('parseConfig', () => {
     assert.deepEqual(parseConfig(sourcesWith(MINIMAL)), {
       peer: 'east',
       fabric: {
-        ca: '/work/conf/fabric/cert.pem',
-        cert: '/work/conf/east/cert.pem',
-        key: '/work/conf/east/key.pem',
+        ca: '/srv/conf/fabric/cert.pem',
+        cert: '/srv/conf/east/cert.pem',
+        key: '/srv/conf/east/key.pem',
       },
       gateway: { advertise: [] },
       vips: '127.125.176.0/20',
@@ -38,7 +38,7 @@ describe('parseConfig', () => {
       },
       client: { namespace: 'default', serviceAccount: 'host', labels: {} },
       exports: { targets: [], namespaces: [] },
-      admin: '/work/state/admin.sock',
+      admin: '/srv/state/admin.sock',
       labels: {},
       log: { level: 'info' },
       drainSeconds: 30,
@@ -62,7 +62,7 @@ drainSeconds: 0
     );
     assert.deepEqual(config.gateway.listen, { host: '::', port: 4443 });
     assert.deepEqual(config.gateway.advertise[1], { host: 'gw.east.example', port: 443 });
-    assert.equal(config.admin, '/work/conf/run/admin.sock');
+    assert.equal(config.admin, '/srv/conf/run/admin.sock');
     assert.deepEqual(config.metrics, { host: '127.0.0.1', port: 9090 });
     assert.deepEqual(config.client.labels, { 'app.kubernetes.io/name': 'web', tier: '' });
     assert.equal(config.drainSeconds, 0);
@@ -85,7 +85,7 @@ drainSeconds: 0
 
   it('no file at all → the environment is enough; its paths are relative to the working directory', () => {
     const config = parseConfig({
-      cwd: '/work',
+      cwd: '/srv',
       state: '/var/state',
       env: {
         CLUSTERLINK_MCS_PEER: 'west',
@@ -102,7 +102,7 @@ drainSeconds: 0
         OTHER: 'x',
       },
     });
-    assert.deepEqual(config.fabric, { ca: '/work/ca.pem', cert: '/etc/cert.pem', key: '/work/key.pem' });
+    assert.deepEqual(config.fabric, { ca: '/srv/ca.pem', cert: '/etc/cert.pem', key: '/srv/key.pem' });
     assert.deepEqual(config.exports.targets, ['127.0.0.1:*', '10.0.0.0/8:5432']);
     assert.deepEqual(config.labels, { region: 'eu', tier: '' });
     assert.equal(config.client.serviceAccount, 'web');
