@@ -42,7 +42,7 @@ export interface ImportIntent {
 
 export function importManifests({ source, peers, as, allow }: ImportIntent): KubeObject[] {
   const rule = new ClusterImportRule({
-    metadata: { name: `${as.namespace}-${as.name}` },
+    metadata: { name: `${as.namespace}.${as.name}` },
     spec: {
       peers: { names: [...peers] },
       exports: { namespaces: [source.namespace], names: [source.name] },
@@ -77,7 +77,7 @@ export function allowManifest({ namespace, export: key, fromPeers, toPeers, acti
   const to: Record<string, string> = { [ATTRIBUTES.exportNamespace]: key.namespace, [ATTRIBUTES.exportName]: key.name };
   return toPlain(
     new AccessPolicy({
-      metadata: { namespace, name: name ?? [action, key.namespace, key.name, ...suffix].join('-').slice(0, 253) },
+      metadata: { namespace, name: name ?? policyName([action, `${key.namespace}.${key.name}`, ...suffix]) },
       spec: {
         action,
         from: [
@@ -97,6 +97,13 @@ export function allowManifest({ namespace, export: key, fromPeers, toPeers, acti
       },
     }),
   );
+}
+
+/** Dots join namespace and name, which have none, so that the names of two different wishes differ. */
+function policyName(words: readonly string[]): string {
+  const name = words.join('-');
+  if (name.length <= 253) return name;
+  throw new AppError('ERR_USAGE', 'the policy: so many peers make no name', { fix: 'give it one with --name' });
 }
 
 /** @throws {AppError} `ERR_USAGE` for anything but `namespace/name` of two labels. */

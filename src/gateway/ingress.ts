@@ -50,6 +50,19 @@ export interface Ingress {
   recheck(routes: Routes, access: ExportAccess): Revocation | undefined;
 }
 
+/** One request of a peer, on its way to an answer. */
+interface Asked extends Pick<ConnectRequest, 'connection'> {
+  readonly session: PeerSession;
+  readonly stream: YamuxStream;
+  readonly access: ExportAccess;
+  readonly probe: ConnectRequest['probe'];
+  readonly openedMs: number;
+}
+
+function subjectOf({ access, connection }: Asked) {
+  return { connection, direction: 'ingress' as const, object: formatKey(access.export), peer: access.peer };
+}
+
 export function makeIngress(options: IngressOptions): Ingress {
   const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused } = options;
   let turn = 0;
@@ -81,57 +94,59 @@ export function makeIngress(options: IngressOptions): Ingress {
   }
 
   async function serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
-    const openedMs = now();
     const { connection, probe } = request;
-    const access: ExportAccess = {
-      peer: session.peer,
-      asserted: toAsserted(request.source),
-      export: request.export,
-      port: request.port.port,
-    };
-    const subject = { connection, direction: 'ingress' as const, object: formatKey(access.export), peer: access.peer };
-    const record = (failure: Revocation): void => {
-      onClosed(refusalRecord({ ...subject, ...failure, durationMs: now() - openedMs }));
-    };
-    const refuse = ({ reason, message }: Revocation): void => {
-      answerAndClose(stream, { ok: false, ...toRefusal(reason, access), connection });
-      if (probe === undefined) record({ reason, message });
-      else onProbeRefused(reason, access.peer);
-    };
+    const asserted = toAsserted(request.source);
+    const access: ExportAccess = { peer: session.peer, asserted, export: request.export, port: request.port.port };
+    const asked: Asked = { session, stream, access, connection, probe, openedMs: now() };
 
     const failure = checkRequest(request, self.name);
-    if (failure !== undefined) return refuse(failure);
+    if (failure !== undefined) return refuse(asked, failure);
     if (probe === 'decide') {
       const decision = decide(access);
-      return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(decision);
+      return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(asked, decision);
     }
     const opened = await open(access, signalOfClose(stream));
     if (stream.destroyed) {
       if (opened.ok) opened.socket.resetAndDestroy();
       const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
-      return record((await explainCut({ session, stream, direction: 'ingress' })) ?? left);
+      return record(asked, (await explainCut({ session, stream, direction: 'ingress' })) ?? left);
     }
-    if (!opened.ok) return refuse(opened);
+    if (!opened.ok) return refuse(asked, opened);
     if (probe === 'dial') {
       opened.socket.destroy();
       return answerAndClose(stream, { ok: true, connection });
     }
     // A snapshot may have come while the endpoint was dialled.
     const revoked = recheck(routes(), access);
-    if (revoked !== undefined) {
-      opened.socket.resetAndDestroy();
-      return refuse(revoked);
-    }
+    if (revoked === undefined) return carry(asked, opened);
+    opened.socket.resetAndDestroy();
+    refuse(asked, revoked);
+  }
+
+  function refuse(asked: Asked, { reason, message }: Revocation): void {
+    const { stream, access, connection, probe } = asked;
+    answerAndClose(stream, { ok: false, ...toRefusal(reason, access), connection });
+    if (probe === undefined) record(asked, { reason, message });
+    else onProbeRefused(reason, access.peer);
+  }
+
+  function record(asked: Asked, { reason, message }: Revocation): void {
+    const durationMs = now() - asked.openedMs;
+    if (asked.probe === undefined) onClosed(refusalRecord({ ...subjectOf(asked), reason, message, durationMs }));
+  }
+
+  async function carry(asked: Asked, { socket, message }: Extract<ExportDial, { ok: true }>): Promise<void> {
+    const { session, stream, access, connection, openedMs } = asked;
     stream.write(encodeAnswer({ ok: true, connection }));
     onOpened();
     const ended = await runTunnel({
-      subject,
-      message: opened.message,
+      subject: subjectOf(asked),
+      message,
       openedMs,
       table,
       now,
       downstream: stream,
-      upstream: opened.socket,
+      upstream: socket,
       peerSide: {
         side: 'left',
         tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),

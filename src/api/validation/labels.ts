@@ -41,7 +41,10 @@ export function labelProblems(labels: unknown): Finding[] {
 /** Keys as of labels, but the prefix may have upper case; values may be any text, all together within a bound. */
 export function annotationProblems(annotations: unknown): Finding[] {
   const entries = Object.entries(mapOf(annotations));
-  const bytes = entries.flat().reduce<number>((sum, part) => sum + Buffer.byteLength(String(part)), 0);
+  // A value that is no text is the schema's to refuse; it may be an object that cannot even be made one.
+  const bytes = entries
+    .flat()
+    .reduce<number>((sum, part) => sum + (typeof part === 'string' ? Buffer.byteLength(part) : 0), 0);
   const findings: Finding[] = entries.flatMap(([key]) => {
     const slash = key.indexOf('/');
     const problem = keyProblem(slash === -1 ? key : key.slice(0, slash).toLowerCase() + key.slice(slash));

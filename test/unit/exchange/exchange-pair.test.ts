@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ExportRecord } from '#src/api/record.ts';
 import { makeExchangeClient } from '#src/exchange/client.ts';
 import { EMPTY_LEDGER, recordsOf, type Ledger } from '#src/exchange/ledger.ts';
-import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MS, REOPEN_MIN_MS } from '#src/exchange/limits.ts';
+import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MS, REOPEN_MIN_MS, SILENCE_TIMEOUT_MS } from '#src/exchange/limits.ts';
 import { makeExchangeServer, type PeerReport } from '#src/exchange/server.ts';
 import type { ExchangeHandlers, OpenExchange } from '#src/exchange/transport.ts';
 import { makeManualClock, makeRecord } from './samples.ts';
@@ -15,6 +15,7 @@ function makePair() {
   const lines: unknown[] = [];
   let cutWire = (): void => undefined;
   let opened = 0;
+  let muted = false;
   const server = makeExchangeServer({
     epoch: 'one',
     clock,
@@ -36,7 +37,7 @@ function makePair() {
       if (!live) return;
       serverSide = server.accept('west', {
         send: (line) => {
-          if (!live) return true;
+          if (!live || muted) return true;
           lines.push(line);
           client.onLine(JSON.parse(JSON.stringify(line)));
           return true;
@@ -74,6 +75,8 @@ function makePair() {
     problems,
     lines,
     cut: () => cutWire(),
+    /** From now on nothing that the exporter says arrives. */
+    mute: () => void (muted = true),
     opened: () => opened,
     changes: () => changes,
     names: () =>
@@ -166,10 +169,82 @@ describe('makeExchangeClient and makeExchangeServer', () => {
     );
   });
 
+  it('a member and a label that the importer does not keep → the records are taken, and unchanged is said later', () => {
+    const pair = makePair();
+    const record = { ...makeRecord('db', { labels: { constructor: 'x' } }), inventedLater: { a: 1 } };
+    pair.publish(record);
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    assert.deepEqual([pair.names(), pair.problems], [['db'], []]);
+    pair.cut();
+    pair.clock.advance(REOPEN_MIN_MS + 1);
+    assert.deepEqual(pair.lines.at(-1), { op: 'unchanged' });
+  });
+
+  it('an exporter that falls silent although its session lives → asked anew', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    pair.mute();
+    pair.clock.advance(SILENCE_TIMEOUT_MS - 2);
+    assert.equal(pair.opened(), 1);
+    pair.clock.advance(REOPEN_MIN_MS + 3);
+    assert.equal(pair.opened(), 2);
+    assert.deepEqual(pair.names(), ['db']);
+  });
+
   it('unreachable → nothing is tried', () => {
     const pair = makePair();
     pair.client.setReachable(false);
     pair.clock.advance(60_000);
     assert.equal(pair.opened(), 0);
+  });
+});
+
+describe('makeExchangeServer', () => {
+  /** A stream that takes `room` lines and then none until `take`. */
+  function makeSlowStream(room: number) {
+    const lines: { op: string }[] = [];
+    return {
+      lines,
+      send(line: unknown) {
+        lines.push(line as { op: string });
+        return lines.length % room !== 0;
+      },
+      close: () => undefined,
+    };
+  }
+  const watch = { op: 'watch', have: null };
+  const server = () => {
+    const clock = makeManualClock();
+    return { clock, ...makeExchangeServer({ epoch: 'one', clock, onReport() {}, onProblem() {} }) };
+  };
+
+  it('a slow importer → no line is made ahead of what it takes; a change meanwhile comes behind, once', () => {
+    const { publish, accept } = server();
+    const records = Array.from({ length: 10 }, (_, index) => makeRecord(`r${index}`));
+    publish(() => records);
+    const stream = makeSlowStream(4);
+    const handlers = accept('west', stream);
+    handlers.onLine(watch);
+    assert.equal(stream.lines.length, 4);
+    for (const readyEndpoints of [7, 8, 9]) publish(() => [makeRecord('r0', { readyEndpoints }), ...records.slice(1)]);
+    assert.equal(stream.lines.length, 4);
+    for (let turn = 0; turn < 3; turn++) handlers.onWritable();
+    assert.deepEqual(
+      stream.lines.map(({ op }) => op),
+      [...records.map(() => 'record'), 'synced', 'record'],
+    );
+    assert.equal((stream.lines.at(-1) as unknown as { record: ExportRecord }).record.readyEndpoints, 9);
+  });
+
+  it('an importer that takes nothing → no heart beat queues for it', () => {
+    const { publish, accept, clock } = server();
+    publish(() => [makeRecord('db')]);
+    const stream = makeSlowStream(2);
+    accept('west', stream).onLine(watch);
+    clock.advance(10 * DIGEST_INTERVAL_MS);
+    assert.equal(stream.lines.length, 2);
   });
 });

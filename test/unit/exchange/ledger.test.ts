@@ -70,6 +70,14 @@ describe('receive', () => {
     assert.deepEqual(names(expire(back, T0 + 60_000)), ['db', 'web']);
   });
 
+  it('unchanged, without having been told a digest → the stream ends (a snapshot was asked for)', () => {
+    for (const ledger of [EMPTY_LEDGER, fold(beginStream(both), snapshotOf(db)), both]) {
+      const begun = ledger === both ? ledger : beginStream(ledger);
+      assert.equal(receive(begun, { op: 'unchanged' }, T0).ok, false);
+    }
+    assert.equal(receive(beginStream(both), { op: 'unchanged' }, T0).ok, true);
+  });
+
   it('withdrawn → goes at once', () => {
     assert.deepEqual(names(fold(both, [{ op: 'withdrawn', namespace: 'shop', name: 'web' }])), ['db']);
   });

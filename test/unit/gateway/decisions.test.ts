@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
-import { decideEgress, decideIngress } from '#src/gateway/decisions.ts';
+import { decideEgress, decideIngress, mayKnowExport } from '#src/gateway/decisions.ts';
 import type { GatewaySnapshot } from '#src/gateway/messages.ts';
 import { toRoutes } from '#src/gateway/routes.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
@@ -99,6 +99,32 @@ describe('decideIngress', () => {
     it(`${name} → ${want}`, () => {
       const admission = decideIngress({ routes, ...question });
       assert.equal(admission.allowed ? 'allowed' : admission.reason, want);
+    });
+  }
+});
+
+describe('mayKnowExport', () => {
+  const toOthers = { namespace: 'shop', name: 'db', uid: 'u', ports: [], labels: {}, exportTo: ['south'] };
+  const cases = [
+    {
+      name: 'some workload of the peer could be admitted',
+      routes: [makePolicy('shop', 'allow', byNamespace)],
+      want: true,
+    },
+    { name: 'no policy', routes: [], want: false },
+    {
+      name: 'the peer is denied whatever its workload is',
+      routes: [makePolicy('shop', 'deny', byPeer), makePolicy('shop', 'allow', {})],
+      want: false,
+    },
+    { name: 'export-to names others', routes: [makePolicy('shop', 'allow', {})], exports: [toOthers], want: false },
+    { name: 'a peer without a Peer object', routes: [makePolicy('shop', 'allow', {})], peer: 'north', want: false },
+    { name: 'no such export', routes: [makePolicy('shop', 'allow', {})], exports: [], want: false },
+  ];
+  for (const { name, routes, exports, peer = 'west', want } of cases) {
+    it(`${name} → ${want} (DESIGN §3.3)`, () => {
+      const made = makeRoutes(routes, exports === undefined ? {} : { exports });
+      assert.equal(mayKnowExport({ routes: made, self, peer, export: ask.export }), want);
     });
   }
 });

@@ -161,6 +161,10 @@ describe('valueProblem', () => {
 });
 
 describe('annotationProblems', () => {
+  it('values that are no text, one of which cannot be made one → not counted here, never a throw', () => {
+    assert.deepEqual(annotationProblems({ a: { toString: 0 }, b: 7, c: null }), []);
+  });
+
   it('keys and values → together at most ANNOTATIONS_BYTES_MAX bytes', () => {
     assert.deepEqual(annotationProblems({ 'A.example/k': 'x'.repeat(ANNOTATIONS_BYTES_MAX - 11) }), []);
     const [problem] = annotationProblems({ 'A.example/k': 'x'.repeat(ANNOTATIONS_BYTES_MAX - 10) });

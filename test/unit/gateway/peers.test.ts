@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
+import { makePeers, type DialOutcome } from '#src/gateway/peers.ts';
+import type { PeerSession } from '#src/gateway/session.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+interface FakeSession extends PeerSession {
+  draining: boolean;
+  full: boolean;
+  rttMs: number | undefined;
+  destroyed: boolean;
+}
+
+function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
+  const session: FakeSession = {
+    peer: 'east',
+    hello: { peer: 'east', epoch: 'e', instance: 'i', version: '1.0.0', features: [], streams: 10 },
+    draining: false,
+    full: false,
+    rttMs: undefined,
+    destroyed: false,
+    openStream: () => assert.fail('nobody opens streams here'),
+    tellClosed: () => undefined,
+    explainCut: () => Promise.resolve(undefined),
+    drain: () => undefined,
+    close: () => undefined,
+    destroy: () => void (session.destroyed = true),
+    ...changes,
+  };
+  return session;
+}
+
+function routes(...gateways: PeerRoute['gateways'][number][]): ReadonlyMap<string, PeerRoute> {
+  return new Map([['east', { name: 'east', labels: {}, gateways, mayAssert: [] }]]);
+}
+const address = { host: '127.0.0.1', port: 1 };
+
+describe('makePeers', () => {
+  let observations: PeerObservation[];
+  let dials: PromiseWithResolvers<DialOutcome>[];
+  let answer: (() => DialOutcome) | undefined;
+  let peers: ReturnType<typeof makePeers>;
+
+  beforeEach(() => {
+    observations = [];
+    dials = [];
+    answer = undefined;
+    peers = makePeers({
+      dial() {
+        const dial = Promise.withResolvers<DialOutcome>();
+        dials.push(dial);
+        if (answer !== undefined) dial.resolve(answer());
+        return dial.promise;
+      },
+      onChange: (observation) => observations.push(observation),
+    });
+  });
+  afterEach(() => peers.close());
+
+  it('a peer that takes sessions and drops them at once → dialled with growing waits, not in a hot loop', async () => {
+    answer = () => {
+      const session = makeSession();
+      setImmediate(() => peers.changed(session, { error: undefined }));
+      return { ok: true, session };
+    };
+    peers.apply(routes(address));
+    const startMs = performance.now();
+    await waitFor('it is dialled again and again', () => dials.length === 4);
+    assert.ok(performance.now() - startMs > 300, `${performance.now() - startMs} ms`);
+  });
+
+  it('removed and added again while it is dialled → the late session is dropped, one dialling is left', async () => {
+    peers.apply(routes(address));
+    peers.apply(new Map());
+    assert.deepEqual(observations.at(-1), {
+      name: 'east',
+      sessions: 0,
+      reason: 'PEER_UNKNOWN',
+      message: 'Its Peer object is gone.',
+    });
+    peers.apply(routes(address));
+    assert.equal(dials.length, 2);
+    const [late, present] = [makeSession(), makeSession()];
+    dials[0]?.resolve({ ok: true, session: late });
+    await waitFor('it is dropped', () => late.destroyed);
+    dials[1]?.resolve({ ok: true, session: present });
+    await waitFor('it is taken', () => peers.sessionFor('east') === present);
+    assert.equal(dials.length, 2);
+  });
+
+  it('moved while it is dialled → the old address is given up, the new one is dialled once', async () => {
+    peers.apply(routes(address));
+    peers.apply(routes({ ...address, port: 2 }));
+    assert.equal(dials.length, 2);
+    dials[0]?.resolve({ ok: false, reason: 'PEER_UNREACHABLE', message: 'given up' });
+    dials[1]?.resolve({ ok: true, session: makeSession() });
+    await waitFor('it is reachable', () => peers.reachable.has('east'));
+    assert.equal(dials.length, 2);
+    assert.ok(!observations.some(({ message }) => message === 'given up'));
+  });
+
+  it('a session for a peer that is gone → not taken', () => {
+    assert.equal(peers.add(makeSession()), false);
+  });
+
+  it('several sessions → the nearest that has room; a full one only when all are; a draining one never', () => {
+    peers.apply(routes());
+    const [near, far, draining] = [
+      makeSession({ rttMs: 1 }),
+      makeSession({ rttMs: 90 }),
+      makeSession({ rttMs: 0, draining: true }),
+    ];
+    for (const session of [far, draining, near]) assert.ok(peers.add(session));
+    assert.equal(peers.sessionFor('east'), near);
+    near.full = true;
+    assert.equal(peers.sessionFor('east'), far);
+    far.draining = true;
+    assert.equal(peers.sessionFor('east'), near);
+  });
+});
