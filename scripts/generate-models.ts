@@ -66,7 +66,7 @@ class ModelWriter {
   writeInterface(schema: Schema, name: string): void {
     const required = new Set(schema.required ?? []);
     const fields = Object.entries(schema.properties ?? {}).map(([field, child]) => {
-      const isConditions = field === 'conditions' && child.type === 'array';
+      const isConditions = field === 'conditions' && child.items?.properties?.['lastTransitionTime'] !== undefined;
       if (isConditions) this.usesCondition = true;
       const type = isConditions ? 'Condition[]' : this.typeOf(child, name + pascal(field));
       const comment = child.description ? `/** ${child.description} */\n` : '';

@@ -2,19 +2,27 @@
 import type { IAccessPolicy } from './generated/AccessPolicy.ts';
 import type { IBaselineAccessPolicy } from './generated/BaselineAccessPolicy.ts';
 import type { IClusterImportRule } from './generated/ClusterImportRule.ts';
+import type { IClusterProperty } from './generated/ClusterProperty.ts';
 import type { IEndpointSlice } from './generated/EndpointSlice.ts';
 import type { IImportBinding } from './generated/ImportBinding.ts';
 import type { IImportRule } from './generated/ImportRule.ts';
+import type { INamespace } from './generated/Namespace.ts';
+import type { INode } from './generated/Node.ts';
 import type { IPeer } from './generated/Peer.ts';
 import type { IPeerRecords } from './generated/PeerRecords.ts';
+import type { IPod } from './generated/Pod.ts';
 import type { IPrivilegedAccessPolicy } from './generated/PrivilegedAccessPolicy.ts';
 import type { IService } from './generated/Service.ts';
 import type { IServiceExport } from './generated/ServiceExport.ts';
 import type { IServiceImport } from './generated/ServiceImport.ts';
 
 export interface KindMap {
+  Namespace: INamespace;
+  Node: INode;
+  Pod: IPod;
   Service: IService;
   EndpointSlice: IEndpointSlice;
+  ClusterProperty: IClusterProperty;
   ServiceExport: IServiceExport;
   ServiceImport: IServiceImport;
   Peer: IPeer;
@@ -39,22 +47,31 @@ export interface KindInfo {
   readonly namespaced: boolean;
   /** Written by this product alone: a manifest of a user must not carry it. */
   readonly internal: boolean;
+  /** Only an API server has it: a folder of manifests is no cluster. */
+  readonly clusterOnly: boolean;
 }
 
 const kind = (
   group: string,
   version: string,
   plural: string,
-  { namespaced = true, internal = false, served = [version] }: Partial<KindInfo> = {},
-): KindInfo => ({ group, version, served, plural, namespaced, internal });
+  { namespaced = true, internal = false, clusterOnly = false, served = [version] }: Partial<KindInfo> = {},
+): KindInfo => ({ group, version, served, plural, namespaced, internal, clusterOnly });
 
 const MCS = 'multicluster.x-k8s.io';
 const CLUSTERLINK = 'clusterlink.net';
 const OURS = 'mcs.clusterlink.net';
 
 export const KINDS: Readonly<Record<KindName, KindInfo>> = {
+  Namespace: kind('', 'v1', 'namespaces', { namespaced: false, clusterOnly: true }),
+  Node: kind('', 'v1', 'nodes', { namespaced: false, clusterOnly: true }),
+  Pod: kind('', 'v1', 'pods', { clusterOnly: true }),
   Service: kind('', 'v1', 'services'),
   EndpointSlice: kind('discovery.k8s.io', 'v1', 'endpointslices'),
+  ClusterProperty: kind('about.k8s.io', 'v1beta1', 'clusterproperties', {
+    namespaced: false,
+    served: ['v1beta1', 'v1alpha1'],
+  }),
   ServiceExport: kind(MCS, 'v1beta1', 'serviceexports', { served: ['v1beta1', 'v1alpha1'] }),
   ServiceImport: kind(MCS, 'v1beta1', 'serviceimports', { served: ['v1beta1', 'v1alpha1'] }),
   Peer: kind(CLUSTERLINK, 'v1alpha1', 'peers'),

@@ -94,12 +94,38 @@ export interface ImportBindingStatusSource {
   reason?: string;
 }
 
+export interface ImportBindingStatusGatewayFailed {
+  targetPort: number;
+  message: string;
+}
+
+export interface ImportBindingStatusGatewaySource {
+  peer: string;
+  namespace: string;
+  name: string;
+  usable: boolean;
+  reason?: string;
+}
+
+export interface ImportBindingStatusGateway {
+  /** The name of the gateway's pod. */
+  name: string;
+  /** The target ports that it listens on. */
+  listening: number[];
+  /** The target ports that it could not listen on. */
+  failed?: ImportBindingStatusGatewayFailed[];
+  /** Whether each source can be used from it now. */
+  sources: ImportBindingStatusGatewaySource[];
+}
+
 export interface ImportBindingStatus {
   conditions?: Condition[];
   /** Where this peer listens for the import. */
   listeners?: ImportBindingStatusListener[];
   /** Whether each source can be used now. */
   sources?: ImportBindingStatusSource[];
+  /** In Kubernetes, where several gateways serve an import: what each says, under a field manager of its own. */
+  gateways?: ImportBindingStatusGateway[];
 }
 
 /** An import compiled for use. Written by the controller; read by gateways and DNS. */

@@ -30,6 +30,10 @@ const POLICY_RULES: KindRules = {
 };
 
 const RULES: Readonly<Record<KindName, KindRules>> = {
+  Namespace: {},
+  Node: {},
+  Pod: {},
+  ClusterProperty: {},
   Service: { problems: serviceProblems, warnings: serviceWarnings },
   EndpointSlice: { problems: endpointSliceProblems, warnings: endpointSliceWarnings },
   ServiceExport: { problems: serviceExportProblems },

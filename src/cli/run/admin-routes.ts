@@ -1,13 +1,12 @@
 /** What the admin socket answers: status, explain, objects, readiness. Whoever can open the socket is the administrator. */
 import * as v from 'valibot';
 import { AppError } from '../../api/errors.ts';
-import { isKindName, KIND_NAMES } from '../../api/kinds.ts';
 import { parseKey } from '../../api/object.ts';
 import type { ClientIdentity, Self } from '../../gateway/decisions.ts';
 import type { Control } from '../../gateway/control.ts';
 import { explain } from '../../gateway/explain.ts';
 import type { AdminRoutes } from '../../runtime/admin.ts';
-import type { Caches } from '../../store/caches.ts';
+import { COMMON_KINDS, type Caches, type CommonKind } from '../../store/caches.ts';
 import type { StatusReport } from './status.ts';
 
 export interface AdminRoutesOptions {
@@ -51,13 +50,14 @@ export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
     },
     'POST /objects': (body) => {
       const { kind, key } = parseBody(v.object({ kind: v.string(), key: v.optional(v.string()) }), body);
-      if (!isKindName(kind)) {
+      const cache = COMMON_KINDS.includes(kind as CommonKind) ? caches[kind as CommonKind] : undefined;
+      if (cache === undefined) {
         throw new AppError('ERR_USAGE', `${JSON.stringify(kind)} is not a kind`, {
-          fix: `use one of ${KIND_NAMES.join(', ')}`,
+          fix: `use one of ${COMMON_KINDS.join(', ')}`,
         });
       }
-      if (key === undefined) return Promise.resolve(caches[kind].list());
-      const object = caches[kind].get(parseKey(key));
+      if (key === undefined) return Promise.resolve(cache.list());
+      const object = cache.get(parseKey(key));
       if (object === undefined) throw new AppError('ERR_NOT_FOUND', `${kind} ${key}: is not there`);
       return Promise.resolve(object);
     },

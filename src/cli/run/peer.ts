@@ -20,7 +20,7 @@ import { startHttp } from '../../runtime/http.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { whenSynced } from '../../store/cache.ts';
-import { closeCaches, openCaches } from '../../store/caches.ts';
+import { closeCaches, COMMON_KINDS, openCaches } from '../../store/caches.ts';
 import { openDirectoryStore } from '../../store/directory/store.ts';
 import { formatProblems } from '../check.ts';
 import { makeAddressBook } from './address-book.ts';
@@ -71,7 +71,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const store = await openDirectoryStore({ manifests, state, logger: logger.child({ component: 'store' }) });
   opening.defer(() => store.close());
   const epoch = await loadInstallation(state);
-  const caches = openCaches(store);
+  const caches = openCaches(store, COMMON_KINDS);
   opening.defer(() => closeCaches(caches));
   await whenSynced(Object.values(caches), { timeoutMs: SYNC_TIMEOUT_MS });
   const countErrors = (problems: ReturnType<typeof store.problems>): void =>

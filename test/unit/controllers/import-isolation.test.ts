@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { AppError } from '#src/api/errors.ts';
 import { makeImportController } from '#src/controllers/import/reconciler.ts';
-import { closeCaches, openCaches } from '#src/store/caches.ts';
+import { closeCaches, COMMON_KINDS, openCaches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Store } from '#src/store/store.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -20,7 +20,7 @@ describe('makeImportController', () => {
           ? Promise.reject(new AppError('ERR_INVALID_OBJECT', 'ServiceImport store/bad: is not valid'))
           : memory.apply(object, options),
     };
-    const caches = openCaches(store);
+    const caches = openCaches(store, COMMON_KINDS);
     const record = (name: string) => ({
       firstSeen: '2026-11-20T10:00:00Z',
       record: {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { findCondition } from '#src/api/conditions.ts';
 import type { ExportRecord } from '#src/api/record.ts';
 import { makeImportController } from '#src/controllers/import/reconciler.ts';
-import { closeCaches, openCaches, type Caches } from '#src/store/caches.ts';
+import { closeCaches, COMMON_KINDS, openCaches, type Caches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Applied } from '#src/api/applied.ts';
 import type { Store } from '#src/store/store.ts';
@@ -14,7 +14,7 @@ const user = { fieldManager: 'tester' };
 
 async function makeWorld() {
   const store: Store = makeMemoryStore({ nowMs: () => Date.parse('2026-11-20T12:00:00Z') });
-  const caches: Caches = openCaches(store);
+  const caches: Caches = openCaches(store, COMMON_KINDS);
   let remembered: Readonly<Record<string, string>> = {};
   const writes: string[] = [];
   const counting: Store = {

@@ -4,7 +4,7 @@ import { findCondition } from '#src/api/conditions.ts';
 import { makeAccessPolicyController } from '#src/controllers/access-policy/reconciler.ts';
 import type { Controller } from '#src/controllers/controller.ts';
 import { makeServiceExportController } from '#src/controllers/service-export/reconciler.ts';
-import { closeCaches, openCaches, type Caches } from '#src/store/caches.ts';
+import { closeCaches, COMMON_KINDS, openCaches, type Caches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Store } from '#src/store/store.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -16,7 +16,7 @@ describe('a second pass', () => {
   let caches: Caches;
   beforeEach(() => {
     store = makeMemoryStore();
-    caches = openCaches(store);
+    caches = openCaches(store, COMMON_KINDS);
   });
   afterEach(async () => {
     closeCaches(caches);

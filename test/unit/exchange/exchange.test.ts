@@ -5,7 +5,7 @@ import { startExchange, type Exchange } from '#src/exchange/exchange.ts';
 import { PUBLISH_DELAY_MS, REOPEN_MAX_MS, REOPEN_MIN_MS } from '#src/exchange/limits.ts';
 import type { ExchangeHandlers } from '#src/exchange/transport.ts';
 import { makeSilentLogger } from '#src/runtime/log.ts';
-import { closeCaches, openCaches, type Caches } from '#src/store/caches.ts';
+import { closeCaches, COMMON_KINDS, openCaches, type Caches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Store } from '#src/store/store.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -32,7 +32,7 @@ describe('startExchange', () => {
 
   beforeEach(() => {
     store = makeMemoryStore();
-    caches = openCaches(store);
+    caches = openCaches(store, COMMON_KINDS);
     clock = makeManualClock();
     opened = [];
     sent = [];
