@@ -9,7 +9,7 @@ export async function readPemFile(file: string): Promise<string> {
 }
 
 /**
- * Reads a private key that nobody but its owner can read. The file that is judged is the file that is read.
+ * Reads a private key that nobody but its owner can read, or this process by its group if it is not the owner. The file that is judged is the file that is read.
  *
  * @throws {AppError} `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND`, `ERR_BOUND_EXCEEDED`.
  */
@@ -28,7 +28,7 @@ async function readBounded({ file, isKey }: { readonly file: string; readonly is
     const stat = await handle.stat();
     if (!stat.isFile())
       throw new AppError('ERR_CERTIFICATE', `${file}: is not a file`, { fix: 'give the path of a PEM file' });
-    if (isKey && (stat.mode & 0o077) !== 0) {
+    if (isKey && (stat.mode & othersBits(stat.uid)) !== 0) {
       throw new AppError('ERR_KEY_PERMISSIONS', `${file}: others than its owner can read this private key`, {
         fix: `chmod 600 ${file}`,
         details: { mode: (stat.mode & 0o777).toString(8) },
@@ -43,6 +43,14 @@ async function readBounded({ file, isKey }: { readonly file: string; readonly is
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Permissions that a key must not grant. A Secret that the kubelet mounts belongs to root and to the pod's own group
+ * (fsGroup), by which alone the process can read it: a group may read a file whose owner is somebody else.
+ */
+function othersBits(owner: number): number {
+  return owner === process.getuid?.() ? 0o077 : 0o037;
 }
 
 function unreadable(file: string, cause: unknown): AppError {

@@ -41,7 +41,7 @@ const labels = v.record(
 
 export const configSchema = v.strictObject({
   peer: label,
-  fabric: v.strictObject({ ca: text, cert: text, key: text }),
+  fabric: v.strictObject({ name: v.optional(text, 'default_fabric'), ca: text, cert: text, key: text }),
   gateway: v.optional(
     v.strictObject({ listen: v.optional(hostPort), advertise: v.optional(v.array(hostPort), () => []) }),
     () => ({}),

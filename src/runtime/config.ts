@@ -15,7 +15,7 @@ import { defaultVips } from './vips.ts';
 export interface Config {
   /** This peer's name; the certificate must carry it. */
   readonly peer: string;
-  readonly fabric: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly fabric: { readonly name: string; readonly ca: string; readonly cert: string; readonly key: string };
   /** `listen` absent: this peer only dials. */
   readonly gateway: { readonly listen?: HostPort; readonly advertise: readonly HostPort[] };
   /** IPv4 CIDR: where addresses of imports come from. */
@@ -105,6 +105,7 @@ export function parseConfig(sources: ConfigSources): Config {
   return deepFreeze<Config>({
     peer,
     fabric: {
+      name: fabric.name,
       ca: toPath('fabric.ca', fabric.ca),
       cert: toPath('fabric.cert', fabric.cert),
       key: toPath('fabric.key', fabric.key),

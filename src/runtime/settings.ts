@@ -26,6 +26,7 @@ export const SERVICE_VARIABLE =
 
 export const SETTINGS: readonly Setting[] = [
   ['peer', 'text', "this peer's name, as in its certificate", 'peer: east'],
+  ['fabric.name', 'text', 'name of the fabric, told in the clusterset ClusterProperty', 'fabric: {name: shops}'],
   ['fabric.ca', 'text', 'file with the CA certificates whose peers are believed', 'fabric: {ca: fabric/cert.pem}'],
   ['fabric.cert', 'text', "file with this peer's certificate", 'fabric: {cert: fabric/east/cert.pem}'],
   ['fabric.key', 'text', "file with this peer's private key, mode 600", 'fabric: {key: fabric/east/key.pem}'],

@@ -25,6 +25,7 @@ describe('parseConfig', () => {
     assert.deepEqual(parseConfig(sourcesWith(MINIMAL)), {
       peer: 'east',
       fabric: {
+        name: 'default_fabric',
         ca: '/srv/conf/fabric/cert.pem',
         cert: '/srv/conf/east/cert.pem',
         key: '/srv/conf/east/key.pem',
@@ -102,7 +103,12 @@ drainSeconds: 0
         OTHER: 'x',
       },
     });
-    assert.deepEqual(config.fabric, { ca: '/srv/ca.pem', cert: '/etc/cert.pem', key: '/srv/key.pem' });
+    assert.deepEqual(config.fabric, {
+      name: 'default_fabric',
+      ca: '/srv/ca.pem',
+      cert: '/etc/cert.pem',
+      key: '/srv/key.pem',
+    });
     assert.deepEqual(config.exports.targets, ['127.0.0.1:*', '10.0.0.0/8:5432']);
     assert.deepEqual(config.labels, { region: 'eu', tier: '' });
     assert.equal(config.client.serviceAccount, 'web');
