@@ -3,8 +3,6 @@ import { runControllers } from '../../controllers/controller.ts';
 import { makeAccessPolicyController } from '../../controllers/access-policy/reconciler.ts';
 import { makeImportController } from '../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../controllers/service-export/reconciler.ts';
-import { startDnsServer } from '../../dns/server.ts';
-import type { ZoneSnapshot } from '../../dns/snapshot.ts';
 import { startExchange } from '../../exchange/exchange.ts';
 import { loadIdentity } from '../../fabric/files.ts';
 import { startControl, type Control } from '../../gateway/control.ts';
@@ -25,7 +23,7 @@ import { openDirectoryStore } from '../../store/directory/store.ts';
 import { formatProblems } from '../check.ts';
 import { makeAddressBook } from './address-book.ts';
 import { makeAdminRoutes } from './admin-routes.ts';
-import { startDnsFeed } from './dns-feed.ts';
+import { startDns } from './dns.ts';
 import { makeExchangeBridge } from './exchange-bridge.ts';
 import { loadInstallation } from './installation.ts';
 import { makeObserver } from './observer.ts';
@@ -80,23 +78,8 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   opening.defer(store.onProblems(countErrors));
   ready.store.ready();
 
-  const dnsChannel = makeChannelPair<ZoneSnapshot, number>();
-  opening.defer(() => dnsChannel.parent.close());
-  const dns = await startDnsServer({
-    listen: config.dns.listen,
-    clients: config.dns.clients,
-    logger: logger.child({ component: 'dns' }),
-    metrics: {
-      countReply: ({ type, rcode }) => metrics.dnsQueries.inc({ type, rcode }),
-      countDrop: ({ reason }) => metrics.dnsQueries.inc({ type: 'dropped', rcode: reason }),
-    },
-  });
+  const dns = await startDns({ config, logger, metrics, onReady: () => ready.dns.ready() });
   opening.defer(() => dns.close());
-  dnsChannel.child.onMessage((snapshot) => dnsChannel.child.post(dns.apply(snapshot)));
-  dnsChannel.parent.onMessage((acknowledged) => {
-    metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, acknowledged);
-    ready.dns.ready();
-  });
 
   const channel = makeChannelPair<DownMessage, UpMessage>();
   opening.defer(() => channel.parent.close());
@@ -166,16 +149,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
     { logger, onResult: observer.onReconcile },
   );
   opening.defer(() => controllers.close());
-  opening.defer(
-    startDnsFeed({
-      caches,
-      zones: config.dns.zones,
-      send(snapshot) {
-        metrics.snapshotVersion.set({ component: 'dns', state: 'sent' }, snapshot.version);
-        dnsChannel.parent.post(snapshot);
-      },
-    }),
-  );
+  dns.follow(caches);
 
   const admin = await startAdmin({
     path: config.admin,
