@@ -1,4 +1,5 @@
 /** Names and keys that this product gives meaning to. */
+import { hash } from 'node:crypto';
 
 /** Prefix of all annotations and labels of ours; an unknown annotation below it makes an object invalid (fail closed). */
 export const OUR_PREFIX = 'mcs.clusterlink.net/';
@@ -10,13 +11,42 @@ export const ANNOTATIONS = {
   exportTo: `${OUR_PREFIX}export-to`,
   /** On a Peer: comma-separated attributes it may assert about its workloads: namespace, service-account, labels. */
   mayAssert: `${OUR_PREFIX}may-assert`,
+  /** On a ServiceImport of a user: comma-separated `peer/namespace/name` of the exports that are to back it. */
+  sources: `${OUR_PREFIX}sources`,
+  /** On a derived Service: `namespace/name` of its import. */
+  import: `${OUR_PREFIX}import`,
+  /** On a derived Service whose import is gone: since when (RFC 3339). */
+  unusedSince: `${OUR_PREFIX}unused-since`,
+  /** On a derived Service: target ports that its import gave up, and when: `20017@2026-11-20T12:00:00Z,...`. */
+  restingPorts: `${OUR_PREFIX}resting-ports`,
 } as const;
 
 export const LABELS = {
   /** On everything this product writes. */
   managedBy: 'app.kubernetes.io/managed-by',
+  /** On what is made of one import outside its namespace, or beside it. */
+  importNamespace: `${OUR_PREFIX}import-namespace`,
+  importName: `${OUR_PREFIX}import-name`,
+  /** Of pods: which program, and which part of it. */
+  appName: 'app.kubernetes.io/name',
+  component: 'app.kubernetes.io/component',
 } as const;
 export const MANAGED_BY = 'clusterlink-mcs';
+
+/** Kubernetes bounds the names of field managers so. */
+const MANAGER_NAME_CHARS_MAX = 128;
+
+/**
+ * The field manager under which one gateway pod writes its entry of `ImportBinding.status.gateways`. Whoever applies an
+ * empty status under this name takes the entry back, as the controller does for pods that are gone.
+ */
+export function gatewayStatusManager(podName: string): string {
+  const name = `clusterlink-mcs-gateway-${podName}`;
+  if (name.length <= MANAGER_NAME_CHARS_MAX) return name;
+  // A pod's name has up to 253 characters: its beginning for people, its hash for being one of a kind.
+  const digest = hash('sha256', podName, 'hex').slice(0, 16);
+  return `${name.slice(0, MANAGER_NAME_CHARS_MAX - digest.length - 1)}-${digest}`;
+}
 
 /** Attribute keys that access policies select on (ClusterLink's vocabulary). */
 export const ATTRIBUTES = {

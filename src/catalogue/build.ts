@@ -13,12 +13,12 @@ type Outcome = { readonly entry: CatalogueEntry } | { readonly refusal: Refusal 
 
 /**
  * Never throws: an export that cannot be offered gets a verdict, and the others are offered. Without ready endpoints an
- * export is valid all the same (EXP-18). Exports that are being deleted count as withdrawn (EXP-21).
+ * export is valid all the same (EXP-18). Exports that are being deleted, or whose namespace is, count as withdrawn (EXP-21).
  */
 export function buildCatalogue(input: CatalogueInput): Catalogue {
   const judge = makeJudge(input);
   const judged = input.serviceExports
-    .filter(({ metadata }) => metadata?.deletionTimestamp === undefined)
+    .filter((serviceExport) => !isWithdrawn(serviceExport, input.terminatingNamespaces))
     .map((serviceExport) => ({ ...keyOf(serviceExport), outcome: judge(serviceExport) }))
     .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
   return {
@@ -31,6 +31,10 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
         : { valid: false, ...outcome.refusal }),
     })),
   };
+}
+
+function isWithdrawn({ metadata }: IServiceExport, terminating: ReadonlySet<string> | undefined): boolean {
+  return metadata?.deletionTimestamp !== undefined || terminating?.has(metadata?.namespace ?? '') === true;
 }
 
 function makeJudge({ services, endpointSlices, allowedNamespaces }: CatalogueInput) {

@@ -1,7 +1,7 @@
 /** Whether an export may be offered (EXP-08 to EXP-10, NSS-03), told by the condition `Valid`. */
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
-import { isLabel, isRestrictedNamespace } from '../api/names.ts';
+import { isLabel, isRestrictedNamespace, LABELS, MANAGED_BY } from '../api/names.ts';
 import { keyOf } from '../api/object.ts';
 import { findAnnotationProblem } from './annotations.ts';
 import { isHeadless, portsOf } from './record.ts';
@@ -40,6 +40,10 @@ export function findExportRefusal(
 export function findServiceRefusal(service: IService): Refusal | undefined {
   if (service.spec?.type === 'ExternalName') {
     return { reason: 'InvalidServiceType', message: 'A Service of type ExternalName cannot be exported.' };
+  }
+  // It would be exported and imported in a circle: an import is never a source (DESIGN §7).
+  if (service.metadata?.labels?.[LABELS.managedBy] === MANAGED_BY) {
+    return { reason: 'InvalidService', message: 'The Service stands for an import. Fix: export it where it runs.' };
   }
   const message =
     findPortProblem(service) ?? findSettingProblem(service) ?? findAnnotationProblem('Service', service.metadata);

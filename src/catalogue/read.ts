@@ -1,5 +1,6 @@
 /** The catalogue of what lists of objects hold now: caches have this shape, and so have plain arrays with a `list`. Pure. */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { INamespace } from '../api/generated/Namespace.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import { buildCatalogue } from './build.ts';
@@ -9,6 +10,8 @@ export interface CatalogueSources {
   readonly ServiceExport: { list(): readonly IServiceExport[] };
   readonly Service: { list(): readonly IService[] };
   readonly EndpointSlice: { list(): readonly IEndpointSlice[] };
+  /** In Kubernetes only. */
+  readonly Namespace?: { list(): readonly INamespace[] };
 }
 
 /** The kinds that a catalogue is made of: whoever keeps one watches these. */
@@ -24,5 +27,15 @@ export function readCatalogue(sources: CatalogueSources, allowedNamespaces: read
     services: sources.Service.list(),
     endpointSlices: sources.EndpointSlice.list(),
     allowedNamespaces,
+    terminatingNamespaces: terminatingNamespaces(sources.Namespace?.list() ?? []),
   });
+}
+
+/** Objects can go from these, and no new ones can come (IMP-06). */
+export function isTerminating({ metadata, status }: INamespace): boolean {
+  return metadata?.deletionTimestamp !== undefined || status?.phase === 'Terminating';
+}
+
+export function terminatingNamespaces(namespaces: readonly INamespace[]): ReadonlySet<string> {
+  return new Set(namespaces.filter(isTerminating).map(({ metadata }) => metadata?.name ?? ''));
 }

@@ -10,6 +10,8 @@ export interface CatalogueInput {
   readonly endpointSlices: readonly IEndpointSlice[];
   /** Restricted namespaces (`isRestrictedNamespace`) that the administrator lists: exports of these are offered all the same. */
   readonly allowedNamespaces: readonly string[];
+  /** Namespaces that are being deleted: their exports count as withdrawn (EXP-21). */
+  readonly terminatingNamespaces?: ReadonlySet<string>;
 }
 
 export interface Endpoint {

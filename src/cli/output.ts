@@ -19,7 +19,9 @@ export function parseOutput(text: string): Output {
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof AppError)) return EXIT.failed;
   if (error.code === 'ERR_USAGE' || error.code === 'ERR_CONFIG') return EXIT.usage;
-  return error.code === 'ERR_ADMIN_UNREACHABLE' ? EXIT.unreachable : EXIT.failed;
+  return error.code === 'ERR_ADMIN_UNREACHABLE' || error.code === 'ERR_STORE_UNAVAILABLE'
+    ? EXIT.unreachable
+    : EXIT.failed;
 }
 
 /** Rows under upper-case headers, padded to the widest cell. No rows: one line that says so. */

@@ -1,6 +1,7 @@
 /** The command line: every command with its options, an example in its help, and the exit codes of DESIGN §11. */
 import { Command } from 'commander';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDeployCommands } from './commands/deploy.ts';
 import { addFabricCommands } from './commands/fabric.ts';
 import { addIntentCommands } from './commands/intents.ts';
 import { addReaderCommands } from './commands/readers.ts';
@@ -35,5 +36,6 @@ Exit codes: 0 ok, 1 a check failed, 2 usage, 3 the peer cannot be reached.`,
   addRunCommand(register);
   addIntentCommands(register);
   addReaderCommands(register);
+  addDeployCommands(register);
   return program;
 }

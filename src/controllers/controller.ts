@@ -1,7 +1,7 @@
 /** Runs reconcilers: keys in, one run a key at a time, retried with back-off; nothing runs before every cache is synced. */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { makeWorkQueue, type WorkQueue } from '../runtime/queue.ts';
+import { makeWorkQueue, type ReconcileOutcome, type WorkQueue } from '../runtime/queue.ts';
 import { RECONCILE_TIMEOUT_MS, RESYNC_INTERVAL_MS } from './limits.ts';
 
 /** The field manager of everything that controllers write; frozen, since it names ownership in stored objects. */
@@ -12,12 +12,15 @@ export function timestamp(clock: Pick<Clock, 'nowMs'>): string {
   return `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
 }
 
-export type Enqueue = (key: string) => void;
+/** Runs the key soon, or after `delayMs`, so that what comes together is one run. */
+export type Enqueue = (key: string, delayMs?: number) => void;
 
 export interface Controller {
   readonly name: string;
-  /** Reads the present state of one key, computes what is desired, applies the difference. */
-  reconcile(key: string, signal: AbortSignal): Promise<void>;
+  /** How many keys may run at the same time; one of its own if it is not said. */
+  readonly concurrency?: number;
+  /** Reads the present state of one key, computes what is desired, applies the difference. May ask to look again later. */
+  reconcile(key: string, signal: AbortSignal): Promise<ReconcileOutcome | void>;
   /** Maps changes of objects to keys; the results stop the watching. */
   watches(enqueue: Enqueue): readonly (() => void)[];
   /** Enqueues every key there is: at the start, and from time to time so that whatever was missed heals. */
@@ -43,18 +46,16 @@ export function runControllers(
 ): RunningControllers {
   const running = controllers.map((controller) => {
     const queue: WorkQueue = makeWorkQueue({
-      concurrency: 1,
+      concurrency: controller.concurrency ?? 1,
       timeoutMs: RECONCILE_TIMEOUT_MS,
       logger: logger.child({ component: 'controllers', controller: controller.name }),
-      reconcile: async (key, signal) => {
-        await controller.reconcile(key, signal);
-        return undefined;
-      },
+      reconcile: async (key, signal) => (await controller.reconcile(key, signal)) ?? undefined,
       onResult: ({ ok, durationMs }) => onResult?.({ controller: controller.name, ok, durationMs }),
     });
-    const stops = controller.watches((key) => queue.add(key));
-    const timer = setInterval(() => controller.resync((key) => queue.add(key)), RESYNC_INTERVAL_MS);
-    controller.resync((key) => queue.add(key));
+    const enqueue: Enqueue = (key, delayMs = 0) => void (delayMs > 0 ? queue.addAfter(key, delayMs) : queue.add(key));
+    const stops = controller.watches(enqueue);
+    const timer = setInterval(() => controller.resync(enqueue), RESYNC_INTERVAL_MS);
+    controller.resync(enqueue);
     return { queue, stops, timer };
   });
   return {

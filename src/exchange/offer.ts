@@ -1,16 +1,19 @@
 /** What this peer offers at one moment, and what each peer may see of it. */
 import type { ExportRecord } from '../api/record.ts';
-import { readCatalogue } from '../catalogue/read.ts';
+import type { TargetRestriction } from '../catalogue/pod-targets.ts';
+import { readCatalogue, type CatalogueSources } from '../catalogue/read.ts';
 import type { CatalogueEntry } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
-import { readPolicies } from '../policy/read.ts';
-import type { Caches } from '../store/caches.ts';
+import { readPolicies, type POLICY_KINDS } from '../policy/read.ts';
+import type { CachesOf } from '../store/caches.ts';
 import { visibleRecords } from './disclosure.ts';
 
 export interface OfferOptions {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
-  readonly caches: Caches;
+  readonly caches: CatalogueSources & CachesOf<'Peer' | (typeof POLICY_KINDS)[number]>;
   readonly allowedNamespaces: readonly string[];
+  /** In a cluster: which endpoints count. */
+  readonly restriction?: TargetRestriction;
 }
 
 export interface Offer {
@@ -19,15 +22,20 @@ export interface Offer {
 }
 
 /** Reads the caches when it is first asked, and never again. */
-export function makeOffer({ self, caches, allowedNamespaces }: OfferOptions): Offer {
+export function makeOffer({ self, caches, allowedNamespaces, restriction }: OfferOptions): Offer {
   const visible = new Map<string, readonly ExportRecord[]>();
   let offered: { readonly entries: readonly CatalogueEntry[]; readonly policies: PolicySet } | undefined;
+
+  function readEntries(): readonly CatalogueEntry[] {
+    const { sources } = restriction?.restrict(caches) ?? { sources: caches };
+    return readCatalogue(sources, allowedNamespaces).entries;
+  }
 
   return {
     visibleTo(peer) {
       const object = caches.Peer.list().find(({ metadata }) => metadata?.name === peer);
       if (object === undefined) return [];
-      offered ??= { entries: readCatalogue(caches, allowedNamespaces).entries, policies: readPolicies(caches) };
+      offered ??= { entries: readEntries(), policies: readPolicies(caches) };
       const asker = { name: peer, labels: object.metadata?.labels ?? {} };
       const records = visible.get(peer) ?? visibleRecords({ peer: asker, self, ...offered });
       visible.set(peer, records);

@@ -1,5 +1,5 @@
 /** PeerRecords: where what a peer said outlives the process that heard it (DESIGN §4). Pure. */
-import type { IPeerRecords, PeerRecordsSpecReport } from '../api/generated/PeerRecords.ts';
+import type { IPeerRecords } from '../api/generated/PeerRecords.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
 import type { Applied } from '../api/applied.ts';
@@ -8,13 +8,9 @@ import { PEER_RECORDS_CHUNK_BYTES } from './limits.ts';
 
 /**
  * The objects that hold a ledger: `<peer>`, and `<peer>.<n>` for what does not fit. A peer's name has no dot, so the names of
- * two peers never meet.
+ * two peers never meet. What a peer reports stands in the first one too, and is written apart ({@link makeReports}).
  */
-export function desiredPeerRecords(
-  peer: string,
-  ledger: Ledger,
-  report: PeerRecordsSpecReport | undefined,
-): Applied<'PeerRecords'>[] {
+export function desiredPeerRecords(peer: string, ledger: Ledger): Applied<'PeerRecords'>[] {
   const entries = [...ledger.entries.values()].sort((a, b) => compareText(formatKey(a.record), formatKey(b.record)));
   const chunks = splitChunks(entries);
   return chunks.map((records, index) => ({
@@ -26,7 +22,6 @@ export function desiredPeerRecords(
       epoch: ledger.epoch,
       digest: ledger.digest ?? '',
       records: records.map(({ record, firstSeen }) => ({ record, firstSeen })),
-      ...(index === 0 && report !== undefined ? { report } : {}),
     },
   }));
 }

@@ -6,7 +6,8 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { dialPeer } from './handshake.ts';
 import { SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
-import type { DialOutcome, Peers, PeersOptions } from './peers.ts';
+import type { DialOutcome } from './dialler.ts';
+import type { Peers, PeersOptions } from './peers.ts';
 import { establishSession, type PeerSession } from './session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
@@ -15,6 +16,8 @@ export interface AdmissionOptions {
   readonly self: string;
   readonly epoch: string;
   readonly version: string;
+  /** What the hello says that this gateway can, or is. */
+  readonly features: readonly string[];
   readonly identity: () => PeerIdentity;
   readonly peers: () => Peers;
   isDraining(): boolean;
@@ -29,13 +32,13 @@ export interface Admission {
 }
 
 export function makeAdmission(options: AdmissionOptions): Admission {
-  const { self, epoch, version, identity, peers, isDraining, onStream, onRefused } = options;
+  const { self, epoch, version, features, identity, peers, isDraining, onStream, onRefused } = options;
   const instance = randomUUID();
   /** Callers of each peer that have not greeted yet. */
   const greeting = new Map<string, number>();
 
   async function greet(role: 'dialler' | 'acceptor', peer: string, socket: TLSSocket): Promise<DialOutcome> {
-    const hello = { peer: self, epoch, instance, version, features: [], streams: STREAMS_PER_SESSION_MAX };
+    const hello = { peer: self, epoch, instance, version, features, streams: STREAMS_PER_SESSION_MAX };
     try {
       const session = await establishSession({
         socket,

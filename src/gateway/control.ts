@@ -11,9 +11,11 @@ import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { Logger } from '../runtime/log.ts';
-import { onAnyChange, type Caches } from '../store/caches.ts';
+import { onAnyChange, type CachesOf } from '../store/caches.ts';
+import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
-import { PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
+import type { ClientIdentity } from './client-identity.ts';
+import { DRAIN_ACCEPT_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
 import type {
   ClosingRecord,
   DownMessage,
@@ -23,6 +25,7 @@ import type {
   ProbeOutcome,
   UpMessage,
 } from './messages.ts';
+import type { Pods } from './pods.ts';
 import { desiredSnapshot } from './snapshot.ts';
 import { makeStatusWriter } from './status-writer.ts';
 
@@ -37,11 +40,25 @@ export interface ControlEvents {
   onExchange(message: Extract<UpMessage, { kind: `exchange-${string}` }>): void;
 }
 
+/** The kinds that a gateway reads. */
+export const GATEWAY_KINDS = ['ImportBinding', 'Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS] as const;
+export type GatewayCaches = CachesOf<(typeof GATEWAY_KINDS)[number]> & Partial<CachesOf<'Namespace'>>;
+
+export type ControlHome =
+  | { readonly kind: 'standalone' }
+  | {
+      readonly kind: 'cluster';
+      /** The name of the pod that this process is. */
+      readonly pod: string;
+      readonly pods: Pods;
+    };
+
 export interface ControlOptions {
   readonly self: string;
+  readonly home: ControlHome;
   readonly store: Store;
   /** Synced. */
-  readonly caches: Caches;
+  readonly caches: GatewayCaches;
   readonly allowedNamespaces: readonly string[];
   readonly channel: ChannelEnd<DownMessage, UpMessage>;
   readonly events: ControlEvents;
@@ -60,20 +77,45 @@ export interface Control {
   peer(name: string): PeerObservation | undefined;
   peers(): readonly PeerObservation[];
   import(object: string): ImportObservation | undefined;
-  probe(source: SourceKey, port: number, mode: 'decide' | 'dial'): Promise<ProbeOutcome>;
-  /** Takes no new connections, waits for the open ones, cuts them at the deadline. */
+  probe(question: ProbeQuestion): Promise<ProbeOutcome>;
+  /** In a cluster: who has this address. Standalone it is for the configuration to say. */
+  clientAt(address: string): ClientIdentity | undefined;
+  /**
+   * Whether this replica speaks for all of them: about Peers only one does, and takes turns. Standalone there is no other, and it
+   * does from the start.
+   */
+  setLeading(leading: boolean): void;
+  /**
+   * Takes no new connections, waits for the open ones, cuts them at the deadline. In a cluster it says first that it goes, and
+   * goes on taking them for {@link DRAIN_ACCEPT_MS}.
+   */
   drain(deadlineMs: number): Promise<void>;
   /** Closing records of late, newest first. */
   closings(): readonly ClosingRecord[];
   close(): Promise<void>;
 }
 
+export interface ProbeQuestion {
+  readonly client: ClientIdentity;
+  readonly source: SourceKey;
+  /** Of the Service at the source. */
+  readonly port: number;
+  readonly mode: 'decide' | 'dial';
+}
+
 /** Closing records kept for `explain` and `status`. */
 const CLOSINGS_KEPT = 200;
 
 export function startControl(options: ControlOptions): Control {
-  const { self, store, caches, allowedNamespaces, channel, events, logger, now } = options;
-  const writer = makeStatusWriter({ store, caches, logger, now });
+  const { self, home, store, caches, allowedNamespaces, channel, events, logger, now } = options;
+  const pods = home.kind === 'cluster' ? home.pods : undefined;
+  const writer = makeStatusWriter({
+    store,
+    caches,
+    logger,
+    now,
+    ...(home.kind === 'cluster' ? { pod: home.pod } : {}),
+  });
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
   const probes = new Map<string, (outcome: ProbeOutcome) => void>();
@@ -86,12 +128,16 @@ export function startControl(options: ControlOptions): Control {
 
   function publish(): void {
     timer = undefined;
+    // The data plane filters endpoints by pods too: it must not know less of them than this snapshot.
+    pods?.flush();
+    const { sources, forbidden } = pods?.restriction.restrict(caches) ?? { sources: caches, forbidden: new Map() };
     const desired = desiredSnapshot({
       self,
       bindings: caches.ImportBinding.list(),
       peers: caches.Peer.list(),
-      catalogue: readCatalogue(caches, allowedNamespaces),
+      catalogue: readCatalogue(sources, allowedNamespaces),
       policies: readPolicies(caches),
+      forbidden,
     });
     if (snapshot !== undefined && isDeepStrictEqual({ ...desired, version: snapshot.version }, snapshot)) return;
     snapshot = { ...desired, version: (snapshot?.version ?? 0) + 1 };
@@ -147,7 +193,14 @@ export function startControl(options: ControlOptions): Control {
   const publishSoon = (): void => {
     timer ??= setTimeout(publish, SNAPSHOT_DELAY_MS);
   };
-  const stop = onAnyChange(caches, ['ImportBinding', 'Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS], publishSoon);
+  const stops = [
+    onSpecChange(caches.ImportBinding, publishSoon),
+    onAnyChange(caches, ['Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS], publishSoon),
+    caches.Namespace?.onChange(publishSoon),
+    pods?.restriction.onChange(publishSoon),
+    pods?.onChange((delta) => channel.post({ kind: 'clients', full: false, ...delta })),
+  ];
+  if (pods !== undefined) channel.post({ kind: 'clients', full: true, ...pods.all() });
   publish();
 
   return {
@@ -165,11 +218,14 @@ export function startControl(options: ControlOptions): Control {
       [...peers.values()].filter(({ name }) => caches.Peer.list().some(({ metadata }) => metadata?.name === name)),
     import: (object) => imports.get(object),
     closings: () => closings,
+    clientAt: (address) => pods?.at(address),
+    setLeading: (leading) => writer.setLeading(leading),
     drain(deadlineMs) {
-      channel.post({ kind: 'drain', deadlineMs });
+      writer.leave();
+      channel.post({ kind: 'drain', deadlineMs, acceptMs: home.kind === 'cluster' ? DRAIN_ACCEPT_MS : 0 });
       return drained.promise;
     },
-    probe(source, port, mode) {
+    probe({ client, source, port, mode }) {
       const id = randomUUID();
       return new Promise((resolve) => {
         const settle = (outcome: ProbeOutcome): void => {
@@ -183,11 +239,11 @@ export function startControl(options: ControlOptions): Control {
           PROBE_TIMEOUT_MS,
         );
         probes.set(id, settle);
-        channel.post({ kind: 'probe', id, source, port, mode });
+        channel.post({ kind: 'probe', id, client, source, port, mode });
       });
     },
     async close() {
-      stop();
+      stops.forEach((stop) => stop?.());
       clearTimeout(timer);
       await writer.close();
     },

@@ -16,6 +16,7 @@ export function toWire(reason: Reason): { readonly status: RefusalStatus; readon
     case REASONS.ExportDeleted:
     case REASONS.IngressDenied:
     case REASONS.EgressDenied:
+    case REASONS.ClientUnknown:
     case REASONS.PolicyChanged:
     case REASONS.PeerUnknown:
       return { status: 404, reason: 'denied' };

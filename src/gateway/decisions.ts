@@ -5,8 +5,17 @@ import { clientAttributes, exportAttributes, workloadAttributes } from '../polic
 import { couldAdmit, decide } from '../policy/decide.ts';
 import { explainDecision } from '../policy/explain.ts';
 import type { Attributes } from '../policy/types.ts';
+import {
+  explainUnidentified,
+  isUnidentified,
+  type ClientIdentity,
+  type Unidentified,
+  type WorkloadIdentity,
+} from './client-identity.ts';
 import type { Assertable, ExportRoute, ImportRoute, RouteSource } from './messages.ts';
 import type { Routes } from './routes.ts';
+
+export type { ClientIdentity } from './client-identity.ts';
 
 /** The peer that this process is. */
 export interface Self {
@@ -14,19 +23,18 @@ export interface Self {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A local client, as far as it is known here. */
-export interface ClientIdentity {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly labels: Readonly<Record<string, string>>;
+/** What a peer says about the workload behind a connection; null when it says nothing. */
+export type AssertedClient = Partial<WorkloadIdentity> | null;
+
+export interface Denial {
+  readonly allowed: false;
+  readonly reason: Reason;
+  readonly message: string;
+  /** Where it can be said here. */
+  readonly fix?: string;
 }
 
-/** What a peer says about the workload behind a connection; null when it says nothing. */
-export type AssertedClient = Partial<ClientIdentity> | null;
-
-export type Admission =
-  | { readonly allowed: true; readonly message: string }
-  | { readonly allowed: false; readonly reason: Reason; readonly message: string };
+export type Admission = { readonly allowed: true; readonly message: string } | Denial;
 
 export interface EgressQuestion {
   readonly routes: Routes;
@@ -39,7 +47,7 @@ export interface EgressQuestion {
 /** May this client use this source through this import? Policies of the import's namespace count. */
 export function decideEgress({ routes, self, client, route, source }: EgressQuestion): Admission {
   const question = {
-    from: clientAttributes({ peer: self.name, peerLabels: self.labels, ...client }),
+    from: ownClientAttributes(self, client),
     to: exportAttributes({
       peer: source.peer,
       peerLabels: source.peer === self.name ? self.labels : (routes.peers.get(source.peer)?.labels ?? {}),
@@ -51,7 +59,25 @@ export function decideEgress({ routes, self, client, route, source }: EgressQues
   };
   const decision = decide(routes.policies, question);
   const message = explainDecision(decision, question);
-  return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.EgressDenied, message };
+  if (decision.allowed) return { allowed: true, message };
+  if (isUnidentified(client) && couldAdmit(routes.policies, question)) return denyUnidentified(client, message);
+  return { allowed: false, reason: REASONS.EgressDenied, message };
+}
+
+/** A denial for no other reason than that nobody knows who the client is. */
+function denyUnidentified(client: Unidentified, decision: string): Denial {
+  const { message, fix } = explainUnidentified(client);
+  return { allowed: false, reason: REASONS.ClientUnknown, message: `${message} ${decision}`, fix };
+}
+
+/** For closing records, where there is one text. */
+export function describeDenial({ message, fix }: Denial): string {
+  return fix === undefined ? message : `${message} Fix: ${fix}.`;
+}
+
+function ownClientAttributes(self: Self, client: ClientIdentity): Attributes {
+  const workload = isUnidentified(client) ? {} : client;
+  return clientAttributes({ peer: self.name, peerLabels: self.labels, ...workload });
 }
 
 export interface IngressQuestion {
@@ -74,7 +100,7 @@ export function decideIngress({ routes, self, peer, asserted, export: key }: Ing
   if (!isSelf && peerRoute === undefined) {
     return { allowed: false, reason: REASONS.PeerUnknown, message: `There is no Peer object for ${peer}.` };
   }
-  if (route.exportTo !== undefined && !route.exportTo.includes(peer)) {
+  if (!isOfferedTo(route, peer)) {
     return {
       allowed: false,
       reason: REASONS.IngressDenied,
@@ -95,13 +121,38 @@ export function decideIngress({ routes, self, peer, asserted, export: key }: Ing
   return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.IngressDenied, message };
 }
 
+/**
+ * The same for a client of this peer itself: what it is comes from here, so all of it is believed, and the reason of a
+ * denial is the real one.
+ */
+export function decideOwnIngress(
+  question: Omit<IngressQuestion, 'peer' | 'asserted'> & { readonly client: ClientIdentity },
+): Admission {
+  const { self, routes, client, export: key } = question;
+  const asserted = isUnidentified(client) ? null : client;
+  const admission = decideIngress({ routes, self, export: key, peer: self.name, asserted });
+  if (admission.allowed || admission.reason !== REASONS.IngressDenied || !isUnidentified(client)) return admission;
+  const route = routes.exports.get(formatKey(key));
+  if (route === undefined || !isOfferedTo(route, self.name)) return admission;
+  const could = couldAdmit(routes.policies, {
+    from: ownClientAttributes(self, client),
+    to: ownExportAttributes(self, route),
+    namespace: key.namespace,
+  });
+  return could ? denyUnidentified(client, admission.message) : admission;
+}
+
+function isOfferedTo({ exportTo }: ExportRoute, peer: string): boolean {
+  return exportTo === undefined || exportTo.includes(peer);
+}
+
 /** Whether some workload of this peer could be admitted: nobody else learns that the export is there (DESIGN §3.3). */
 export function mayKnowExport(question: Omit<IngressQuestion, 'asserted'>): boolean {
   const { routes, self, peer, export: key } = question;
   const route = routes.exports.get(formatKey(key));
   const peerRoute = routes.peers.get(peer);
   if (route === undefined || peerRoute === undefined) return false;
-  if (route.exportTo !== undefined && !route.exportTo.includes(peer)) return false;
+  if (!isOfferedTo(route, peer)) return false;
   return couldAdmit(routes.policies, {
     from: workloadAttributes({ peer, peerLabels: peerRoute.labels }),
     to: ownExportAttributes(self, route),

@@ -12,24 +12,26 @@ export type DialResult =
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 export interface DialOptions {
+  /** In the order in which they are tried. */
   readonly endpoints: readonly Endpoint[];
-  /** Which endpoint is first: turned by one a connection. */
-  readonly turn: number;
+  /** Of the export. */
+  readonly namespace: string;
   readonly targets: TargetFilter;
   /** Aborted when nobody waits for the connection any more. */
   readonly signal: AbortSignal;
 }
 
 /** Tries up to three endpoints. The socket can be half-open, nothing of it is read yet, and its errors are the caller's. */
-export async function dialEndpoint({ endpoints, turn, targets, signal }: DialOptions): Promise<DialResult> {
+export async function dialEndpoint({ endpoints, namespace, targets, signal }: DialOptions): Promise<DialResult> {
   if (endpoints.length === 0) {
     return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
   }
   let failure: DialResult = { ok: false, reason: REASONS.DialFailed, message: 'No endpoint was tried.' };
-  for (let attempt = 0; attempt < Math.min(endpoints.length, DIALS_PER_CONNECTION_MAX); attempt++) {
-    const endpoint = endpoints[(turn + attempt) % endpoints.length];
-    if (endpoint === undefined || signal.aborted) break;
-    const result = await dialOne(endpoint, targets, signal);
+  const isAllowed = (named: string, address: string, port: number): boolean =>
+    targets.allows({ named, address, port, namespace });
+  for (const endpoint of endpoints.slice(0, DIALS_PER_CONNECTION_MAX)) {
+    if (signal.aborted) break;
+    const result = await dialOne(endpoint, isAllowed, signal);
     if (result.ok) return result;
     failure = result;
   }
@@ -44,12 +46,14 @@ export function signalOfClose(asker: Duplex): AbortSignal {
   return gone.signal;
 }
 
-async function dialOne(endpoint: Endpoint, targets: TargetFilter, signal: AbortSignal): Promise<DialResult> {
+type IsAllowed = (named: string, address: string, port: number) => boolean;
+
+async function dialOne(endpoint: Endpoint, isAllowed: IsAllowed, signal: AbortSignal): Promise<DialResult> {
   const where = `${endpoint.host}:${endpoint.port}`;
   const limited = AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
   try {
     const address = isIP(endpoint.host) ? endpoint.host : await resolve(endpoint.host, limited);
-    if (!targets.allows(endpoint.host, address, endpoint.port)) {
+    if (!isAllowed(endpoint.host, address, endpoint.port)) {
       const message = `${where} is not among the permitted targets. Fix: add it to exports.targets in the configuration.`;
       return { ok: false, reason: REASONS.TargetForbidden, message };
     }

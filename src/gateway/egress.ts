@@ -5,29 +5,39 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
-import { decideEgress, type ClientIdentity, type Self } from './decisions.ts';
+import { canonicalAddress } from './addresses.ts';
+import { makeAffinity, orderByKey } from './affinity.ts';
+import { toAsserted } from './asserted.ts';
+import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
+import type { ClientTable } from './client-table.ts';
+import { decideEgress, describeDenial, type Self } from './decisions.ts';
 import { signalOfClose } from './dial.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
-import { CONNECTIONS_PER_IMPORT_MAX, SOURCES_PER_CONNECTION_MAX } from './limits.ts';
+import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SOURCES_PER_CONNECTION_MAX } from './limits.ts';
 import type { Arrival } from './listeners.ts';
-import type { ClosingRecord, RouteSource } from './messages.ts';
-import { openStream } from './open-stream.ts';
+import type { ClosingRecord, ImportRoute, RouteSource } from './messages.ts';
+import { openStream, type StreamAttempt } from './open-stream.ts';
 import type { Peers } from './peers.ts';
+import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
 import { orderSources } from './source-choice.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
+import type { Source } from './wire/source.ts';
 
 export interface EgressOptions {
   readonly self: Self;
-  /** Who local clients are: standalone, one host is one identity. */
-  readonly client: ClientIdentity;
+  readonly clients: ClientTable;
+  /** What an exporter is told of a client for affinity. */
+  clientKey(client: { readonly exporter: string; readonly address: string }): string;
   readonly routes: () => Routes;
   readonly peers: Peers;
   readonly ingress: Ingress;
   readonly table: TunnelTable;
   readonly now: () => number;
+  /** Of connections whose exporter was told who the client is. */
+  readonly reasker: Reasker;
   onOpened(): void;
   onClosed(record: ClosingRecord): void;
 }
@@ -36,6 +46,8 @@ export interface EgressOptions {
 interface Client {
   readonly arrival: Arrival;
   readonly socket: Socket;
+  /** Canonical. */
+  readonly address: string;
   readonly connection: string;
 }
 
@@ -44,6 +56,8 @@ interface OpenedSource {
   readonly ok: true;
   readonly upstream: Duplex;
   readonly peerSide?: PeerSide;
+  /** What another peer was told of the client; absent where the source is this peer's own. */
+  readonly said?: Source;
   recheck?(routes: Routes): Revocation | undefined;
 }
 type Failure = { readonly ok: false } & Revocation;
@@ -55,14 +69,16 @@ export interface Egress {
 }
 
 export function makeEgress(options: EgressOptions): Egress {
-  const { self, client, routes, peers, ingress, table, now, onOpened, onClosed } = options;
+  const { self, clients, clientKey, routes, peers, ingress, table, now, reasker, onOpened, onClosed } = options;
   const turns = new Map<string, number>();
   const openByImport = new Map<string, number>();
+  const affinity = makeAffinity({ now });
 
   async function serveClient(arrival: Arrival, socket: Socket): Promise<void> {
     const { object } = arrival;
     const openedMs = now();
     const connection = randomBytes(16).toString('hex');
+    const address = canonicalAddress(socket.remoteAddress ?? '');
     const subject = { connection, direction: 'egress' as const, object };
     // Until it is relayed nobody else listens; a client that resets meanwhile must not end the process.
     socket.on('error', () => undefined);
@@ -76,8 +92,10 @@ export function makeEgress(options: EgressOptions): Egress {
       return refuse({ reason: REASONS.Overloaded, message: `${CONNECTIONS_PER_IMPORT_MAX} connections are open.` }, '');
     }
     count(object, 1);
+    const settled = table.opening();
     try {
-      const opened = await openAny({ arrival, socket, connection });
+      await clients.identify(address, signalOfClose(socket));
+      const opened = await openAny({ arrival, socket, address, connection });
       if (!opened.ok) return refuse(opened, opened.peer);
       const { source, attempt } = opened;
       if (socket.destroyed) {
@@ -94,15 +112,24 @@ export function makeEgress(options: EgressOptions): Egress {
         openedMs,
         table,
         now,
+        client: address,
         downstream: socket,
         upstream: attempt.upstream,
         peerSide: attempt.peerSide,
-        recheck: (next) => recheckEgress(next, arrival, source) ?? attempt.recheck?.(next),
+        recheck: (next) => recheckEgress(next, { arrival, address }, source) ?? attempt.recheck?.(next),
+        ...(attempt.said === undefined
+          ? {}
+          : { onStart: watchClient({ address, source, port: arrival.port, said: attempt.said }) }),
       });
       onClosed(record);
     } finally {
+      settled();
       count(object, -1);
     }
+  }
+
+  function watchClient(connection: Omit<ToldConnection, 'abort'>) {
+    return (abort: ToldConnection['abort']) => reasker.add({ ...connection, abort });
   }
 
   /** Tries the import's sources in turn until one is open; else gives the failure that says most, and whose it was. */
@@ -112,17 +139,18 @@ export function makeEgress(options: EgressOptions): Egress {
     | { readonly ok: true; readonly source: RouteSource; readonly attempt: OpenedSource }
     | (Failure & { readonly peer: string })
   > {
-    const { object, port } = from.arrival;
+    const { object } = from.arrival;
     const route = routes().imports.get(object);
     if (route === undefined) return { ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' };
-    const turn = turns.get(object) ?? 0;
-    turns.set(object, turn + 1);
     let failure = { ...fail(REASONS.NoUsableSource, 'No source can be used now.'), peer: '' };
     let tried = 0;
-    for (const source of orderSources({ self: self.name, route, port, reachable: peers.reachable, turn })) {
+    for (const source of sourcesFor(from, route)) {
       const attempt = await openSource(from, source);
-      if (attempt.ok) return { ok: true, source, attempt };
-      const isDenied = attempt.reason === REASONS.EgressDenied;
+      if (attempt.ok) {
+        if (route.affinityTimeoutSeconds !== undefined) affinity.remember({ ...from, object }, formatSource(source));
+        return { ok: true, source, attempt };
+      }
+      const isDenied = attempt.reason === REASONS.EgressDenied || attempt.reason === REASONS.ClientUnknown;
       // A source that is denied here costs nothing, and says less than one that was tried.
       if (!isDenied) tried++;
       if (!isDenied || failure.peer === '') failure = { ...attempt, peer: source.peer };
@@ -131,44 +159,86 @@ export function makeEgress(options: EgressOptions): Egress {
     return failure;
   }
 
+  /** With affinity: the source that the client had, then those that every replica would choose for it. */
+  function sourcesFor({ arrival: { object, port }, address }: Client, route: ImportRoute): RouteSource[] {
+    const turn = turns.get(object) ?? 0;
+    turns.set(object, turn + 1);
+    const { affinityTimeoutSeconds } = route;
+    const choice = { self: self.name, route, port, reachable: peers.reachable };
+    if (affinityTimeoutSeconds === undefined) return orderSources({ ...choice, turn });
+    const had = affinity.recall({ object, address }, affinityTimeoutSeconds * 1_000);
+    return orderSources({
+      ...choice,
+      turn: 0,
+      prefer: (sources) => {
+        const byKey = orderByKey(`${object} ${address}`, sources, formatSource);
+        return had === undefined ? byKey : byKey.sort((a, b) => rankOf(a, had) - rankOf(b, had));
+      },
+    });
+  }
+
   async function openSource(from: Client, source: RouteSource): Promise<OpenedSource | Failure> {
     const route = routes().imports.get(from.arrival.object);
     if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
+    const client = clients.at(from.address);
     const admission = decideEgress({ routes: routes(), self, client, route, source });
-    if (!admission.allowed) return fail(admission.reason, admission.message);
-    const attempt = await (source.peer === self.name ? openHere(from, source) : openThere(from, source));
+    if (!admission.allowed) return fail(admission.reason, describeDenial(admission));
+    const attempt = await (source.peer === self.name ? openHere(from, source) : openThere(from, route, source));
     if (!attempt.ok) return attempt;
-    // A snapshot may have come while the source was opened.
-    const revoked = recheckEgress(routes(), from.arrival, source) ?? attempt.recheck?.(routes());
+    // A snapshot, or news of the client, may have come while the source was opened.
+    const revoked = recheckEgress(routes(), from, source) ?? attempt.recheck?.(routes());
     if (revoked === undefined) return attempt;
     attempt.peerSide?.tellCut(revoked);
     resetConnection(attempt.upstream, new AppError('ERR_STREAM_RESET', `connection ${from.connection}: revoked`));
     return fail(revoked.reason, revoked.message);
   }
 
-  async function openHere({ arrival, socket }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
-    const access: ExportAccess = { peer: self.name, asserted: client, export: source, port: arrival.port };
-    const opened = await ingress.open(access, signalOfClose(socket));
-    if (!opened.ok) return opened;
-    return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, access) };
-  }
-
-  async function openThere({ arrival, connection }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
-    const session = peers.sessionFor(source.peer);
-    if (session === undefined) return fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
-    return openStream(session, {
-      exporter: source.peer,
-      export: { namespace: source.namespace, name: source.name },
-      port: { port: arrival.port, protocol: 'TCP' },
-      source: toAsserted(client),
-      client: connection,
-      connection,
-      via: [self.name],
-      crit: [],
+  async function openHere({ arrival, socket, address }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
+    const accessNow = (): ExportAccess => ({
+      peer: self.name,
+      asserted: null,
+      own: clients.at(address),
+      export: source,
+      port: arrival.port,
+      clientKey: clientKey({ exporter: self.name, address }),
     });
+    const opened = await ingress.open(accessNow(), signalOfClose(socket));
+    if (!opened.ok) return opened;
+    return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, accessNow()) };
   }
 
-  function recheckEgress(next: Routes, { object, port }: Arrival, source: RouteSource): Revocation | undefined {
+  /** Over the next session of the same peer, if the first one fails before it carried anything: another replica may do. */
+  async function openThere(from: Client, route: ImportRoute, source: RouteSource): Promise<OpenedSource | Failure> {
+    const client = clients.at(from.address);
+    const said = toAsserted(client);
+    let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
+    for (const session of peers.sessionsFor(source.peer).slice(0, SESSIONS_PER_CONNECTION_MAX)) {
+      const attempt: StreamAttempt = await openStream(session, {
+        exporter: source.peer,
+        export: { namespace: source.namespace, name: source.name },
+        port: { port: from.arrival.port, protocol: 'TCP' },
+        source: said,
+        client:
+          route.affinityTimeoutSeconds === undefined
+            ? from.connection
+            : clientKey({ exporter: source.peer, address: from.address }),
+        connection: from.connection,
+        via: [self.name],
+        crit: [],
+      });
+      if (attempt.ok) return { ...attempt, said };
+      failure = withClient(attempt, client);
+      const isOfSession = attempt.reason === REASONS.PeerUnreachable || attempt.reason === REASONS.Drained;
+      if (!isOfSession || from.socket.destroyed) break;
+    }
+    return failure;
+  }
+
+  function recheckEgress(
+    next: Routes,
+    { arrival: { object, port }, address }: Pick<Client, 'arrival' | 'address'>,
+    source: RouteSource,
+  ): Revocation | undefined {
     const route = next.imports.get(object);
     if (route === undefined) return { reason: REASONS.ImportDeleted, message: 'The import is gone.' };
     if (source.peer !== self.name && !next.peers.has(source.peer)) {
@@ -179,8 +249,10 @@ export function makeEgress(options: EgressOptions): Egress {
       const message = `${formatSource(source)} backs port ${port} of the import no longer.`;
       return { reason: REASONS.ExportDeleted, message };
     }
-    const admission = decideEgress({ routes: next, self, client, route, source: present });
-    return admission.allowed ? undefined : { reason: REASONS.PolicyChanged, message: admission.message };
+    const admission = decideEgress({ routes: next, self, client: clients.at(address), route, source: present });
+    if (admission.allowed) return undefined;
+    const reason = admission.reason === REASONS.ClientUnknown ? admission.reason : REASONS.PolicyChanged;
+    return { reason, message: describeDenial(admission) };
   }
 
   function count(object: string, change: 1 | -1): void {
@@ -193,16 +265,21 @@ export function makeEgress(options: EgressOptions): Egress {
     serveClient,
     retain(imports) {
       for (const object of turns.keys()) if (!imports.has(object)) turns.delete(object);
+      affinity.retain(imports);
     },
   };
+}
+
+function rankOf(source: RouteSource, preferred: string): number {
+  return formatSource(source) === preferred ? 0 : 1;
 }
 
 function fail(reason: Reason, message: string): Failure {
   return { ok: false, reason, message };
 }
 
-/** What this peer says of its client: the other believes as much as its Peer object for us grants. */
-export function toAsserted({ namespace, serviceAccount, labels }: ClientIdentity): Record<string, string> {
-  const labelled = Object.entries(labels).map(([key, value]) => [`labels.${key}`, value] as const);
-  return { namespace, serviceAccount, ...Object.fromEntries(labelled) };
+/** The exporter says no more than `denied`; that it was told nothing of the client may be why. */
+function withClient({ reason, message }: Revocation, client: ClientIdentity): Failure {
+  if (reason !== REASONS.IngressDenied || !isUnidentified(client)) return fail(reason, message);
+  return fail(reason, `${message} ${explainUnidentified(client).message}`);
 }

@@ -8,7 +8,8 @@ import { findCondition } from '../api/conditions.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
 import { formatSource, type SourceKey } from '../api/record.ts';
-import { decideEgress, type ClientIdentity, type Self } from './decisions.ts';
+import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
+import { decideEgress, type Self } from './decisions.ts';
 import type { GatewaySnapshot, PeerObservation, ProbeOutcome, RouteSource } from './messages.ts';
 import { toRoutes } from './routes.ts';
 import { usabilityOf } from './source-choice.ts';
@@ -110,9 +111,10 @@ async function explainSource(
 
   const egress = decideEgress({ routes, self, client, route, source });
   if (!egress.allowed) {
-    const fix =
+    const allow =
       `npx clusterlink-mcs allow --store ${input.store} --namespace ${route.key.namespace} ` +
       `--export ${source.namespace}/${source.name} --to-peer ${source.peer}`;
+    const fix = egress.fix ?? allow;
     hops.push({ hop: 'egress', ok: false, subject, message: egress.message, code: egress.reason, fix });
     return { ok: false, hops };
   }
@@ -159,14 +161,21 @@ async function explainSource(
       subject,
       message: outcome.message,
       code: outcome.reason,
-      fix: fixFarSide(outcome, source, self.name),
+      fix: fixFarSide({ outcome, source, client, self: self.name }),
     });
     return { ok: false, hops };
   }
   return { ok: true, hops };
 }
 
-function fixFarSide(outcome: Extract<ProbeOutcome, { ok: false }>, source: RouteSource, self: string): string {
+function fixFarSide(input: {
+  readonly outcome: Extract<ProbeOutcome, { ok: false }>;
+  readonly source: RouteSource;
+  readonly client: ClientIdentity;
+  readonly self: string;
+}): string {
+  const { outcome, source, client, self } = input;
+  if (outcome.reason === REASONS.ClientUnknown && isUnidentified(client)) return explainUnidentified(client).fix;
   if (outcome.reason === REASONS.IngressDenied) {
     return `at ${source.peer}: npx clusterlink-mcs allow --namespace ${source.namespace} --export ${source.namespace}/${source.name} --from-peer ${self}`;
   }

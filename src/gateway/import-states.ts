@@ -2,12 +2,15 @@
 import type { Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import { formatKey } from '../api/object.ts';
+import type { Home } from './home.ts';
 import { makeListeners, type Arrival } from './listeners.ts';
 import type { ImportObservation, ImportRoute, RouteSource } from './messages.ts';
 import { usabilityOf, type Usability } from './source-choice.ts';
+import { listenersOf } from './wanted-listeners.ts';
 
 export interface ImportStatesOptions {
   readonly self: string;
+  readonly home: Home;
   /** Peers with an open session. */
   readonly reachable: () => ReadonlySet<string>;
   onClient(arrival: Arrival, socket: Socket): void;
@@ -23,7 +26,7 @@ export interface ImportStates {
   close(): Promise<void>;
 }
 
-export function makeImportStates({ self, reachable, onClient, onChange }: ImportStatesOptions): ImportStates {
+export function makeImportStates({ self, home, reachable, onClient, onChange }: ImportStatesOptions): ImportStates {
   let imports: ReadonlyMap<string, ImportRoute> = new Map();
   /** By `namespace/name`, as the two below: of the imports that there are, and of no others. */
   const listenerStates = new Map<string, readonly ImportBindingStatusListener[]>();
@@ -41,9 +44,11 @@ export function makeImportStates({ self, reachable, onClient, onChange }: Import
   const usability = (source: RouteSource): Usability => usabilityOf({ self, source, reachable: reachable() });
 
   function refresh(): void {
-    listeners.apply(imports.values(), ({ sources }, port) =>
-      sources.some((source) => source.ports.includes(port) && usability(source).usable),
-    );
+    const wanted = [...imports.values()].flatMap((route) => listenersOf(route, home));
+    listeners.apply(wanted, ({ object, port }) => {
+      const sources = imports.get(object)?.sources ?? [];
+      return sources.some((source) => source.ports.includes(port) && usability(source).usable);
+    });
     for (const route of imports.values()) observe(route);
   }
 

@@ -1,8 +1,18 @@
 /** A stream that a peer has opened: read its head, decide, dial, answer, relay. Reads top to bottom in `serveConnect`. */
 import { formatKey } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import type { CataloguePort } from '../catalogue/types.ts';
-import { decideIngress, mayKnowExport, type AssertedClient, type Self } from './decisions.ts';
+import type { CataloguePort, Endpoint } from '../catalogue/types.ts';
+import { orderByKey } from './affinity.ts';
+import type { ClientIdentity } from './client-identity.ts';
+import {
+  decideIngress,
+  decideOwnIngress,
+  describeDenial,
+  mayKnowExport,
+  type Admission,
+  type AssertedClient,
+  type Self,
+} from './decisions.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { explainCut, toWire } from './cuts.ts';
 import { dialEndpoint, signalOfClose, type DialResult } from './dial.ts';
@@ -34,6 +44,10 @@ export interface ExportAccess {
   readonly asserted: AssertedClient;
   readonly export: ConnectRequest['export'];
   readonly port: number;
+  /** Opaque, the same for connections of one client: for affinity. */
+  readonly clientKey: string;
+  /** A client of this peer itself; what it is stands here, and not in `asserted`. */
+  readonly own?: ClientIdentity;
 }
 
 export type ExportDial =
@@ -67,9 +81,15 @@ export function makeIngress(options: IngressOptions): Ingress {
   const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused } = options;
   let turn = 0;
 
+  function admit(current: Routes, { own, ...access }: ExportAccess): Admission {
+    return own === undefined
+      ? decideIngress({ routes: current, self, ...access })
+      : decideOwnIngress({ routes: current, self, client: own, export: access.export });
+  }
+
   function decide(access: ExportAccess): ExportDecision {
-    const admission = decideIngress({ routes: routes(), self, ...access });
-    if (!admission.allowed) return { ok: false, reason: admission.reason, message: admission.message };
+    const admission = admit(routes(), access);
+    if (!admission.allowed) return { ok: false, reason: admission.reason, message: describeDenial(admission) };
     if (findPort(routes(), access) === undefined) {
       const message = `${formatKey(access.export)} has no TCP port ${access.port}.`;
       return { ok: false, reason: REASONS.NothingOffered, message };
@@ -80,23 +100,53 @@ export function makeIngress(options: IngressOptions): Ingress {
   async function open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial> {
     const decision = decide(access);
     if (!decision.ok) return decision;
-    const endpoints = findPort(routes(), access)?.endpoints ?? [];
-    const dialled = await dialEndpoint({ endpoints, turn: turn++, targets: targets(), signal });
+    const endpoints = endpointsFor(access);
+    const { forbidden } = routes().exports.get(formatKey(access.export)) ?? {};
+    if (endpoints.length === 0 && forbidden !== undefined) {
+      return { ok: false, reason: REASONS.TargetForbidden, message: forbidden };
+    }
+    const { namespace } = access.export;
+    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), signal });
     return dialled.ok ? { ok: true, socket: dialled.socket, message: decision.message } : dialled;
   }
 
+  /** Each connection begins one endpoint further, or, with affinity, where its client belongs. */
+  function endpointsFor(access: ExportAccess): readonly Endpoint[] {
+    const endpoints = findPort(routes(), access)?.endpoints ?? [];
+    if (routes().exports.get(formatKey(access.export))?.affinity === 'ClientIP') {
+      return orderByKey(`${access.peer} ${access.clientKey}`, endpoints, ({ host, port }) => `${host} ${port}`);
+    }
+    const first = endpoints.length === 0 ? 0 : turn++ % endpoints.length;
+    return [...endpoints.slice(first), ...endpoints.slice(0, first)];
+  }
+
   function recheck(next: Routes, access: ExportAccess): Revocation | undefined {
-    const admission = decideIngress({ routes: next, self, ...access });
-    if (!admission.allowed) return { reason: toRevoked(admission.reason), message: admission.message };
+    const admission = admit(next, access);
+    if (!admission.allowed) return { reason: toRevoked(admission.reason), message: describeDenial(admission) };
     if (findPort(next, access) !== undefined) return undefined;
     const message = `${formatKey(access.export)} has TCP port ${access.port} no longer.`;
     return { reason: REASONS.ExportDeleted, message };
   }
 
   async function serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
+    const settled = table.opening();
+    try {
+      await serve(session, stream, request);
+    } finally {
+      settled();
+    }
+  }
+
+  async function serve(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
     const { connection, probe } = request;
     const asserted = toAsserted(request.source);
-    const access: ExportAccess = { peer: session.peer, asserted, export: request.export, port: request.port.port };
+    const access: ExportAccess = {
+      peer: session.peer,
+      asserted,
+      export: request.export,
+      port: request.port.port,
+      clientKey: request.client,
+    };
     const asked: Asked = { session, stream, access, connection, probe, openedMs: now() };
 
     const failure = checkRequest(request, self.name);
@@ -182,7 +232,7 @@ function checkRequest({ exporter, via, endpoint }: ConnectRequest, self: string)
 
 /** What an open connection is told when the answer to its question has changed. */
 function toRevoked(reason: Reason): Reason {
-  if (reason === REASONS.PeerUnknown) return reason;
+  if (reason === REASONS.PeerUnknown || reason === REASONS.ClientUnknown) return reason;
   return reason === REASONS.NothingOffered ? REASONS.ExportDeleted : REASONS.PolicyChanged;
 }
 

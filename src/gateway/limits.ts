@@ -6,8 +6,12 @@ export const HANDSHAKE_TIMEOUT_MS = 5_000;
 export const HANDSHAKES_MAX = 64;
 /** Streams that one session may have open (also told in the hello): at worst 2,000 x 256 KiB of unread window, 500 MiB. */
 export const STREAMS_PER_SESSION_MAX = 2_000;
-/** Sessions that one peer may have open: one each way, and one each way while they are replaced. */
-export const SESSIONS_PER_PEER_MAX = 4;
+/** Sessions that one peer may have open with this gateway: ten replicas, and some of them while they are replaced. */
+export const SESSIONS_PER_PEER_MAX = 16;
+/** Those of one instance of it: one each way, and one each way while they are replaced. */
+export const SESSIONS_PER_INSTANCE_MAX = 4;
+/** Instances of a peer with replicas to which a session is kept through each of its addresses: one, and one to fall back on. */
+export const INSTANCES_PER_ADDRESS = 2;
 /** From accepting a stream to its complete head. */
 export const HEAD_TIMEOUT_MS = 5_000;
 /** From a refusal to the reset of its stream: the answer is read within a round trip. */
@@ -29,6 +33,12 @@ export const VIA_MAX = 4;
 /** First and greatest wait between two attempts to dial a peer. */
 export const REDIAL_MIN_MS = 100;
 export const REDIAL_MAX_MS = 2_000;
+/** The greatest wait before one address of a peer that has a session otherwise. */
+export const REDIAL_SPARE_MAX_MS = 30_000;
+/** Dials in search of a second instance behind an address: with two behind it, one in 256 such searches finds none. */
+export const SPARE_ATTEMPTS_MAX = 8;
+/** Between two dials after as many were in vain: another replica may have been added. */
+export const SPARE_INTERVAL_MS = 300_000;
 /** Where a listener goes that cannot have its own port: below the ephemeral range of Linux (32768). */
 export const REMAP_PORT_FIRST = 20_000;
 export const REMAP_PORT_LAST = 29_999;
@@ -52,7 +62,26 @@ export const EXCHANGE_LINE_BYTES_MAX = 1024 * 1024;
 export const EXCHANGES_PER_PEER_MAX = 2;
 /** One write of a status to the store. */
 export const STATUS_WRITE_TIMEOUT_MS = 10_000;
+/** What a gateway in a cluster writes of imports in a second, so that a flap under 1,000 imports spares the API server. */
+export const STATUS_WRITES_PER_SECOND_MAX = 200;
+/**
+ * How long a gateway that goes still takes connections in a cluster: from its word that it goes until the last kube-proxy and
+ * the last load balancer act on it.
+ */
+export const DRAIN_ACCEPT_MS = 5_000;
 /** Changes of objects that come together make one snapshot. */
 export const SNAPSHOT_DELAY_MS = 10;
+/** How long a client whose address is not known yet waits for the watch of pods to tell of it (DESIGN §7). */
+export const CLIENT_WAIT_MS = 1_000;
+/** Clients that wait so at once, 2 KiB each; beyond it they count as not identified at once. */
+export const CLIENT_WAITERS_MAX = 1_000;
+/** Changes of pods that come together are told to the data plane together. */
+export const CLIENTS_DELAY_MS = 20;
+/** Questions to exporters at once about clients that have changed while connections of theirs are open. */
+export const REASKS_AT_ONCE_MAX = 64;
+/** Clients whose source is remembered for session affinity: 150 bytes each, 10 MiB. */
+export const AFFINITY_ENTRIES_MAX = 65_536;
+/** Sessions of one peer over which one connection is tried: where the first is just being lost, another may do. */
+export const SESSIONS_PER_CONNECTION_MAX = 2;
 /** The whole of a probe: an answer and, if it is to dial, a dial. */
 export const PROBE_TIMEOUT_MS = 10_000;

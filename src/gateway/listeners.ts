@@ -4,10 +4,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
-import { formatKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
 import { LISTEN_RETRY_MS, REMAP_ATTEMPTS_MAX, REMAP_PORT_FIRST, REMAP_PORT_LAST } from './limits.ts';
-import type { ImportRoute, RoutePort } from './messages.ts';
+import type { WantedListener } from './wanted-listeners.ts';
 
 /** A client of an import: which import, by which port. */
 export interface Arrival {
@@ -24,70 +23,56 @@ export interface ListenersOptions {
 
 export interface Listeners {
   /** Opens what is usable and missing, closes what is neither wanted nor usable. Connections that are open stay. */
-  apply(routes: Iterable<ImportRoute>, isUsable: (route: ImportRoute, port: number) => boolean): void;
+  apply(wanted: readonly WantedListener[], isUsable: (listener: WantedListener) => boolean): void;
   close(): Promise<void>;
 }
 
 /** One wanted listener and what became of it. */
 interface Slot {
-  readonly object: string;
-  readonly address: string;
-  port: RoutePort;
+  spec: WantedListener;
   wanted: boolean;
   /** Of no import any more; it stays until it is closed, so that a returning one does not meet its own listener. */
   gone: boolean;
   server: Server | undefined;
-  /** Where it was before, when it could not have the port itself: clients and SRV records know that one. */
   lastListenPort: number | undefined;
-  /** Serialises opening and closing. */
-  work: Promise<void>;
   retry: NodeJS.Timeout | undefined;
   state: ImportBindingStatusListener;
 }
 
 export function makeListeners({ onClient, onState }: ListenersOptions): Listeners {
   const slots = new Map<string, Slot>();
+  const places = makePlaces();
 
-  function apply(routes: Iterable<ImportRoute>, isUsable: (route: ImportRoute, port: number) => boolean): void {
-    const seen = new Set<string>();
-    for (const route of routes) {
-      for (const address of route.ips) {
-        for (const port of route.ports) {
-          if (port.protocol !== 'TCP') continue;
-          const object = formatKey(route.key);
-          const id = `${object} ${address} ${port.port}`;
-          seen.add(id);
-          const slot = slots.get(id) ?? addSlot(id, { object, address, port });
-          slot.port = port;
-          slot.gone = false;
-          setWanted(slot, isUsable(route, port.port));
-        }
-      }
-    }
+  function apply(wanted: readonly WantedListener[], isUsable: (listener: WantedListener) => boolean): void {
+    const specs = new Map(wanted.map((spec) => [idOf(spec), spec]));
+    // First what goes: a target port that moves to another import is given up before it is taken.
     for (const [id, slot] of slots) {
-      if (seen.has(id) || slot.gone) continue;
+      if (specs.has(id) || slot.gone) continue;
       slot.gone = true;
       report(slot);
       setWanted(slot, false);
-      slot.work = slot.work.then(() => {
+      places.queue(placeOf(slot.spec), () => {
         if (slot.gone && slots.get(id) === slot) slots.delete(id);
       });
     }
+    for (const [id, spec] of specs) {
+      const slot = slots.get(id) ?? addSlot(id, spec);
+      slot.spec = spec;
+      slot.gone = false;
+      setWanted(slot, isUsable(spec));
+    }
   }
 
-  function addSlot(id: string, { object, address, port }: Pick<Slot, 'object' | 'address' | 'port'>): Slot {
-    const { lastListenPort } = port;
+  function addSlot(id: string, spec: WantedListener): Slot {
+    const { lastListenPort } = spec;
     const slot: Slot = {
-      object,
-      address,
-      port,
+      spec,
       wanted: false,
       gone: false,
       server: undefined,
       lastListenPort,
-      work: Promise.resolve(),
       retry: undefined,
-      state: closedState({ address, port: port.port, lastListenPort }),
+      state: closedState(spec, lastListenPort),
     };
     slots.set(id, slot);
     report(slot);
@@ -102,29 +87,30 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
 
   /** Level-driven: whatever is wanted when its turn comes. */
   function work(slot: Slot): void {
-    slot.work = slot.work.then(() => (slot.wanted ? open(slot) : shut(slot)));
+    places.queue(placeOf(slot.spec), () => (slot.wanted ? open(slot) : shut(slot)));
   }
 
   async function open(slot: Slot): Promise<void> {
     if (slot.server !== undefined) return;
     clearTimeout(slot.retry);
-    const { address, port } = slot;
+    const { object, address, port, listenPort } = slot.spec;
     let cause = '';
     for (const candidate of candidatePorts(slot)) {
       const attempt = await listen({
         address,
         port: candidate,
-        onSocket: (socket) => onClient({ object: slot.object, port: port.port }, socket),
+        onSocket: (socket) => onClient({ object, port }, socket),
       });
       if (attempt.ok) {
         slot.server = attempt.server;
-        slot.lastListenPort = candidate === port.port ? undefined : candidate;
-        slot.state = listeningState({ address, port: port.port, listenPort: candidate, cause });
+        slot.lastListenPort = candidate === listenPort ? undefined : candidate;
+        slot.state = listeningState({ spec: slot.spec, listenPort: candidate, cause });
         return report(slot);
       }
       cause = cause || attempt.message;
     }
-    slot.state = { port: port.port, address, state: 'Failed', reason: 'AddressInUse', message: cause };
+    const fixed = slot.spec.ifTaken === 'fail' ? { listenPort } : {};
+    slot.state = { port, address, ...fixed, state: 'Failed', reason: 'AddressInUse', message: cause };
     slot.retry = setTimeout(() => work(slot), LISTEN_RETRY_MS);
     report(slot);
   }
@@ -133,13 +119,12 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
     clearTimeout(slot.retry);
     slot.server?.close();
     slot.server = undefined;
-    const { address, port, lastListenPort } = slot;
-    slot.state = closedState({ address, port: port.port, lastListenPort });
+    slot.state = closedState(slot.spec, slot.lastListenPort);
     report(slot);
   }
 
-  function report({ object }: Slot): void {
-    const present = [...slots.values()].filter((slot) => slot.object === object && !slot.gone);
+  function report({ spec: { object } }: Slot): void {
+    const present = [...slots.values()].filter((slot) => slot.spec.object === object && !slot.gone);
     onState(
       object,
       present.map(({ state }) => state),
@@ -150,42 +135,66 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
     apply,
     async close() {
       for (const slot of slots.values()) setWanted(slot, false);
-      await Promise.all([...slots.values()].map(({ work }) => work));
+      await places.idle();
       slots.clear();
     },
   };
 }
 
+function idOf({ object, address, port, listenPort }: WantedListener): string {
+  return `${object} ${address} ${port} ${listenPort}`;
+}
+
+function placeOf({ address, listenPort }: WantedListener): string {
+  return `${address} ${listenPort}`;
+}
+
+/** Serialises opening and closing at one address and port, whichever imports it is for. */
+function makePlaces() {
+  const tails = new Map<string, Promise<void>>();
+  return {
+    queue(place: string, task: () => void | Promise<void>): void {
+      const tail: Promise<void> = (tails.get(place) ?? Promise.resolve()).then(task).then(() => {
+        if (tails.get(place) === tail) tails.delete(place);
+      });
+      tails.set(place, tail);
+    },
+    async idle(): Promise<void> {
+      await Promise.all(tails.values());
+    },
+  };
+}
+
 /** The port itself, then where it was before, then places in the remap range that depend on the name alone. */
-function* candidatePorts({ object, port, lastListenPort }: Slot): Generator<number> {
-  yield port.port;
+function* candidatePorts({ spec: { object, listenPort, ifTaken }, lastListenPort }: Slot): Generator<number> {
+  yield listenPort;
+  if (ifTaken === 'fail') return;
   if (lastListenPort !== undefined) yield lastListenPort;
   const size = REMAP_PORT_LAST - REMAP_PORT_FIRST + 1;
-  let place = port.port;
+  let place = listenPort;
   for (const char of object) place = (place * 31 + (char.codePointAt(0) ?? 0)) % size;
   for (let step = 0; step < REMAP_ATTEMPTS_MAX; step++) yield REMAP_PORT_FIRST + ((place + step * 7) % size);
 }
 
-/** A listener that has moved says where it will be again: DNS goes on naming that port. */
-function closedState(input: {
-  readonly address: string;
-  readonly port: number;
-  readonly lastListenPort: number | undefined;
-}): ImportBindingStatusListener {
-  const { address, port, lastListenPort: listenPort } = input;
-  const moved = listenPort === undefined ? {} : { listenPort };
+/** A listener that is, or will be, elsewhere than the import's port says where: DNS and derived Services name that port. */
+function closedState(
+  { port, address, listenPort, ifTaken }: WantedListener,
+  lastListenPort: number | undefined,
+): ImportBindingStatusListener {
+  const elsewhere = ifTaken === 'fail' ? listenPort : lastListenPort;
+  const moved = elsewhere === undefined ? {} : { listenPort: elsewhere };
   return { port, address, ...moved, state: 'Closed', reason: REASONS.NoUsableSource };
 }
 
 function listeningState(input: {
-  readonly address: string;
-  readonly port: number;
+  readonly spec: WantedListener;
   readonly listenPort: number;
   readonly cause: string;
 }): ImportBindingStatusListener {
-  const { address, port, listenPort, cause } = input;
+  const { spec, listenPort, cause } = input;
+  const { port, address } = spec;
   const plain: ImportBindingStatusListener = { port, address, listenPort, state: 'Listening' };
-  if (listenPort === port) return plain;
+  if (listenPort === spec.listenPort) return plain;
   const rule = `iptables -t nat -A OUTPUT -p tcp -d ${address} --dport ${port} -j REDIRECT --to-ports ${listenPort}`;
   const message = `${cause}; listening on ${address}:${listenPort} instead, as the SRV record says. To have port ${port}: ${rule}`;
   return { ...plain, reason: REASONS.PortRemapped, message };

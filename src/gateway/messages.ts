@@ -10,6 +10,7 @@ import type { Reason } from '../api/reasons.ts';
 import type { SourceKey } from '../api/record.ts';
 import type { CatalogueEntry } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
+import type { ClientIdentity } from './client-identity.ts';
 
 /** What a peer may say about its own workloads and be believed (annotation `mcs.clusterlink.net/may-assert`). */
 export type Assertable = 'namespace' | 'service-account' | 'labels';
@@ -26,6 +27,8 @@ export interface RoutePort {
   readonly name: string;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   readonly port: number;
+  /** In a cluster: where gateways listen for it, behind the derived Service. */
+  readonly targetPort?: number;
   /** Where the listener was before, when it could not have the port itself. */
   readonly lastListenPort?: number;
 }
@@ -45,9 +48,16 @@ export interface ImportRoute {
   /** Labels of the import: as far as the local rule lets labels of exports in. Egress policies select on them. */
   readonly labels: Readonly<Record<string, string>>;
   readonly localFirst: boolean;
+  /** How long a client stays with a source after its last connection; absent: it need not. */
+  readonly affinityTimeoutSeconds?: number;
 }
 
-export type ExportRoute = Omit<CatalogueEntry, 'record'>;
+export type ExportRoute = Omit<CatalogueEntry, 'record'> & {
+  /** Connections of one client go to one endpoint. */
+  readonly affinity?: 'ClientIP';
+  /** Why endpoints that it names are not among its endpoints (`TARGET_FORBIDDEN`). */
+  readonly forbidden?: string;
+};
 
 /** Everything a data plane needs to decide and to dial. */
 export interface GatewaySnapshot {
@@ -66,6 +76,13 @@ export interface ExchangeRef {
 
 export type DownMessage =
   | { readonly kind: 'snapshot'; readonly snapshot: GatewaySnapshot }
+  /** In a cluster: who has which address. The first one is full, the others are changes. */
+  | {
+      readonly kind: 'clients';
+      readonly full: boolean;
+      readonly set: readonly (readonly [address: string, identity: ClientIdentity])[];
+      readonly remove: readonly string[];
+    }
   | ({ readonly kind: 'exchange-open' } & ExchangeRef)
   | ({ readonly kind: 'exchange-line'; readonly line: unknown } & ExchangeRef)
   /** One received line was digested: the next may come. */
@@ -74,11 +91,19 @@ export type DownMessage =
   | {
       readonly kind: 'probe';
       readonly id: string;
+      /** On whose behalf. */
+      readonly client: ClientIdentity;
       readonly source: SourceKey;
       readonly port: number;
       readonly mode: 'decide' | 'dial';
     }
-  | { readonly kind: 'drain'; readonly deadlineMs: number };
+  | {
+      readonly kind: 'drain';
+      /** From now: what is open then is cut. */
+      readonly deadlineMs: number;
+      /** How long new connections are still taken, while others learn that this gateway goes; at most until the deadline. */
+      readonly acceptMs: number;
+    };
 
 export type UpMessage =
   | { readonly kind: 'acknowledged'; readonly version: number }

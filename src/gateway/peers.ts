@@ -1,13 +1,16 @@
-/** The sessions with other peers: dialled where the peer has an address, kept, counted, replaced when they die. */
+/**
+ * The sessions with other peers: one dialled to each address that a peer has, those that it dials to us, counted, replaced
+ * when they die.
+ *
+ * A peer may be several replicas behind one address, each an instance of its own. Any of them serves any stream, so a peer is
+ * reachable while one session with it takes streams.
+ */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { REDIAL_MAX_MS, REDIAL_MIN_MS, SESSIONS_PER_PEER_MAX } from './limits.ts';
+import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
+import { REDIAL_MAX_MS, SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
-
-export type DialOutcome =
-  | { readonly ok: true; readonly session: PeerSession }
-  | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 export interface PeersOptions {
   /** Makes a session to one of the peer's gateways, or says why none could be. Has its own deadlines. */
@@ -22,12 +25,17 @@ export interface Peers {
   isKnown(peer: string): boolean;
   /** Dials those that are new or moved; drops the sessions of those that are gone. */
   apply(routes: ReadonlyMap<string, PeerRoute>): void;
-  /** A session was made by either side. False: there are enough with this peer, or the peer is not known; destroy it. */
+  /**
+   * A session was made by either side. False: there are enough with this peer or this instance of it, or the peer is not
+   * known; destroy it.
+   */
   add(session: PeerSession): boolean;
   /** A session has ended or drains. */
   changed(session: PeerSession, ended: { readonly error: Error | undefined } | undefined): void;
   /** The nearest session that has room for a new stream, else one that is full; undefined if there is none. */
   sessionFor(peer: string): PeerSession | undefined;
+  /** All that take new streams, in this order. */
+  sessionsFor(peer: string): readonly PeerSession[];
   sessions(): readonly PeerSession[];
   close(): void;
 }
@@ -35,13 +43,10 @@ export interface Peers {
 interface Entry {
   route: PeerRoute;
   readonly sessions: Set<PeerSession>;
-  /** Ends the dialling when the peer goes or moves. */
-  abort: AbortController;
-  /** The signal of the dialling that is under way; another one than `abort`'s is a dialling that ends itself. */
-  dialling: AbortSignal | undefined;
+  /** By `host:port`. */
+  readonly diallers: Map<string, Dialler>;
   last: { readonly reason: Reason; readonly message: string };
-  /** The wait before the next round of dials: grows while sessions fail, or die young. */
-  waitMs: number;
+  told: string;
 }
 
 export function makePeers({ dial, onChange }: PeersOptions): Peers {
@@ -50,62 +55,60 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
   /** When each session began. */
   const bornMs = new WeakMap<PeerSession, number>();
 
+  const usableOf = (entry: Entry): PeerSession[] => [...entry.sessions].filter(({ draining }) => !draining);
+
   function refresh(entry: Entry): void {
     const { name } = entry.route;
-    const usable = [...entry.sessions].filter(({ draining }) => !draining);
+    const usable = usableOf(entry);
     if (usable.length > 0) reachable.add(name);
     else reachable.delete(name);
     const [first] = usable;
-    onChange({
+    const observation = {
       name,
       sessions: entry.sessions.size,
       ...(first === undefined
         ? { reason: entry.last.reason, message: entry.last.message }
         : { version: first.hello.version, message: '' }),
-    });
-    if (usable.length === 0) void keepDialling(entry);
-  }
-
-  /** Goes round the gateways, with growing waits between the rounds, until there is a session or no need of one. */
-  async function keepDialling(entry: Entry): Promise<void> {
-    const { signal } = entry.abort;
-    if (entry.dialling === signal || entry.route.gateways.length === 0) return;
-    entry.dialling = signal;
-    // A peer that takes a session and drops it at once must not be dialled in a hot loop.
-    if (entry.waitMs > REDIAL_MIN_MS) await waitBefore(entry, signal);
-    while (!signal.aborted && !hasUsable(entry)) {
-      for (const gateway of entry.route.gateways) {
-        const outcome = await dial(entry.route, gateway, signal);
-        if (signal.aborted) {
-          if (outcome.ok) outcome.session.destroy(goneError(entry.route.name));
-          break;
-        }
-        if (outcome.ok) {
-          if (!add(outcome.session)) outcome.session.destroy(tooManyError(entry.route.name));
-          break;
-        }
-        fail(entry, outcome);
-      }
-      if (!signal.aborted && !hasUsable(entry)) await waitBefore(entry, signal);
+    };
+    const text = JSON.stringify(observation);
+    if (text !== entry.told) {
+      entry.told = text;
+      onChange(observation);
     }
-    if (entry.dialling === signal) entry.dialling = undefined;
+    for (const dialler of entry.diallers.values()) dialler.refresh();
   }
 
-  async function waitBefore(entry: Entry, signal: AbortSignal): Promise<void> {
-    const waitMs = entry.waitMs;
-    entry.waitMs = Math.min(REDIAL_MAX_MS, waitMs * 2);
-    await pause(waitMs * (0.5 + Math.random() / 2), signal);
-  }
-
-  function fail(entry: Entry, failure: { readonly reason: Reason; readonly message: string }): void {
-    if (entry.last.reason === failure.reason && entry.last.message === failure.message) return;
-    entry.last = failure;
-    refresh(entry);
+  /** One dialler for each address of the peer. */
+  function followAddresses(entry: Entry): void {
+    const gateways = new Map(entry.route.gateways.map((gateway) => [`${gateway.host} ${gateway.port}`, gateway]));
+    for (const [address, dialler] of entry.diallers) {
+      if (gateways.has(address)) continue;
+      dialler.close();
+      entry.diallers.delete(address);
+    }
+    for (const [address, gateway] of gateways) {
+      if (entry.diallers.has(address)) continue;
+      const dialler = startDialler({
+        dial: (signal) => dial(entry.route, gateway, signal),
+        add,
+        isUrgent: () => usableOf(entry).length === 0,
+        onFailure(failure) {
+          if (entry.last.reason === failure.reason && entry.last.message === failure.message) return;
+          entry.last = failure;
+          refresh(entry);
+        },
+      });
+      entry.diallers.set(address, dialler);
+      dialler.refresh();
+    }
   }
 
   function add(session: PeerSession): boolean {
     const entry = entries.get(session.peer);
     if (entry === undefined || entry.sessions.size >= SESSIONS_PER_PEER_MAX) return false;
+    const { instance } = session.hello;
+    const ofInstance = [...entry.sessions].filter(({ hello }) => hello.instance === instance);
+    if (ofInstance.length >= SESSIONS_PER_INSTANCE_MAX) return false;
     entry.sessions.add(session);
     bornMs.set(session, performance.now());
     refresh(entry);
@@ -116,14 +119,21 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     entry.sessions.delete(session);
     entry.last = { reason: REASONS.PeerUnreachable, message: error?.message ?? 'The peer closed the session.' };
     const ageMs = performance.now() - (bornMs.get(session) ?? -Infinity);
-    entry.waitMs = ageMs < REDIAL_MAX_MS ? Math.min(REDIAL_MAX_MS, entry.waitMs * 2) : REDIAL_MIN_MS;
+    for (const dialler of entry.diallers.values()) dialler.ended(session, { young: ageMs < REDIAL_MAX_MS });
   }
 
   function drop(entry: Entry, error: AppError): void {
-    entry.abort.abort();
+    for (const dialler of entry.diallers.values()) dialler.close();
     entries.delete(entry.route.name);
     reachable.delete(entry.route.name);
     for (const session of [...entry.sessions]) session.destroy(error);
+  }
+
+  function sessionsFor(peer: string): PeerSession[] {
+    const entry = entries.get(peer);
+    const cost = ({ full, rttMs }: PeerSession): number => (full ? Infinity : (rttMs ?? Number.MAX_VALUE));
+    const usable = entry === undefined ? [] : usableOf(entry);
+    return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0));
   }
 
   return {
@@ -137,25 +147,9 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
         onChange({ name, sessions: 0, reason: REASONS.PeerUnknown, message: 'Its Peer object is gone.' });
       }
       for (const route of routes.values()) {
-        const present = entries.get(route.name);
-        if (present === undefined) {
-          const entry: Entry = {
-            route,
-            sessions: new Set(),
-            abort: new AbortController(),
-            dialling: undefined,
-            last: { reason: REASONS.PeerUnreachable, message: 'No session was opened yet.' },
-            waitMs: REDIAL_MIN_MS,
-          };
-          entries.set(route.name, entry);
-          refresh(entry);
-        } else if (JSON.stringify(present.route.gateways) !== JSON.stringify(route.gateways)) {
-          present.route = route;
-          present.abort.abort();
-          present.abort = new AbortController();
-          present.waitMs = REDIAL_MIN_MS;
-          refresh(present);
-        } else present.route = route;
+        const entry = entries.get(route.name) ?? addEntry(route);
+        entry.route = route;
+        followAddresses(entry);
       }
     },
     add,
@@ -165,11 +159,8 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
       if (ended !== undefined) end(entry, session, ended.error);
       refresh(entry);
     },
-    sessionFor(peer) {
-      const usable = [...(entries.get(peer)?.sessions ?? [])].filter(({ draining }) => !draining);
-      const cost = ({ full, rttMs }: PeerSession): number => (full ? Infinity : (rttMs ?? Number.MAX_VALUE));
-      return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0))[0];
-    },
+    sessionFor: (peer) => sessionsFor(peer)[0],
+    sessionsFor,
     sessions: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
     close() {
       for (const entry of [...entries.values()]) {
@@ -177,28 +168,21 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
       }
     },
   };
-}
 
-function hasUsable(entry: Entry): boolean {
-  return [...entry.sessions].some(({ draining }) => !draining);
+  function addEntry(route: PeerRoute): Entry {
+    const entry: Entry = {
+      route,
+      sessions: new Set(),
+      diallers: new Map(),
+      last: { reason: REASONS.PeerUnreachable, message: 'No session was opened yet.' },
+      told: '',
+    };
+    entries.set(route.name, entry);
+    refresh(entry);
+    return entry;
+  }
 }
 
 function goneError(peer: string): AppError {
   return new AppError('ERR_STREAM_RESET', `peer ${peer}: its Peer object is gone`);
-}
-
-function tooManyError(peer: string): AppError {
-  return new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: more than ${SESSIONS_PER_PEER_MAX} sessions`);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

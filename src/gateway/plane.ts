@@ -9,10 +9,14 @@ import { compilePolicies } from '../policy/compile.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import { makeAdmission } from './admission.ts';
 import { answerAndClose } from './answer-and-close.ts';
-import type { ClientIdentity, Self } from './decisions.ts';
+import { makeClientKeys } from './affinity.ts';
+import { makeClientTable } from './client-table.ts';
+import type { Self } from './decisions.ts';
+import { REPLICAS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
 import { makeExchangeStreams } from './exchange-streams.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
+import type { Home } from './home.ts';
 import { makeImportStates } from './import-states.ts';
 import { makeIngress } from './ingress.ts';
 import { HEAD_TIMEOUT_MS, STREAMS_PER_SECOND_MAX } from './limits.ts';
@@ -20,10 +24,11 @@ import type { ClosingRecord, Direction, DownMessage, GatewaySnapshot, UpMessage 
 import { makePeers, type Peers } from './peers.ts';
 import { probeSource } from './probe.ts';
 import { readHead } from './read-head.ts';
+import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
 import { makeStreamRate } from './stream-rate.ts';
-import { makeTargetFilter, type TargetFilter } from './targets.ts';
+import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
 import { parseStreamRequest } from './wire/connect.ts';
 import { makeRequestHeadParser } from './wire/head.ts';
@@ -38,10 +43,11 @@ export interface DataPlaneOptions {
   readonly identity: () => PeerIdentity;
   /** Absent: this peer only dials. */
   readonly listen?: { readonly host: string; readonly port: number };
-  readonly client: ClientIdentity;
+  readonly home: Home;
   /** What exports may be dialled (configuration `exports.targets`). */
   readonly targets: readonly string[];
-  readonly pool: string;
+  /** Standalone: the range that imports get their addresses from; never dialled. */
+  readonly pool?: string;
   readonly channel: ChannelEnd<UpMessage, DownMessage>;
 }
 
@@ -59,17 +65,20 @@ const NOTHING: Routes = toRoutes({
 
 /** @throws {AppError} `ERR_LISTEN` when the gateway's own address cannot be had. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { self, epoch, version, identity, listen, client, channel } = options;
+  const { self, epoch, version, identity, listen, home, channel } = options;
   const now = (): number => performance.now();
   const post = (message: UpMessage): void => channel.post(message);
   const onRefused = (reason: Reason, from: string): void => post({ kind: 'refused', reason, from });
   let routes = NOTHING;
-  let draining = false;
+  /** `leaving`: others are told that this gateway goes, and what still comes is served. */
+  let phase: 'serving' | 'leaving' | 'draining' = 'serving';
+  let stopAccepting = (): void => undefined;
   let acceptor: Acceptor | undefined;
   let filter: TargetFilter | undefined;
 
   const rate = makeStreamRate({ perSecondMax: STREAMS_PER_SECOND_MAX, now });
   const table = makeTunnelTable();
+  const clients = makeClientTable(home);
   const shared = (direction: Direction) => ({
     self,
     routes: () => routes,
@@ -83,9 +92,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     self: self.name,
     epoch,
     version,
+    features: home.kind === 'cluster' ? [REPLICAS_FEATURE] : [],
     identity,
     peers: () => peers,
-    isDraining: () => draining,
+    isDraining: () => phase !== 'serving',
     onStream: (session, stream) => void serveStream(session, stream),
     onRefused,
   });
@@ -96,9 +106,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       imports.refresh();
     },
   });
-  const egress = makeEgress({ ...shared('egress'), client, peers, ingress });
+  const clientKey = makeClientKeys(() => identity().keyPem);
+  const reasker = makeReasker({
+    clients,
+    ask: ({ address, ...asked }) =>
+      probeSource({ self, ingress, peers, client: clients.at(address), ...asked, mode: 'decide' }),
+  });
+  const egress = makeEgress({ ...shared('egress'), clients, clientKey, reasker, peers, ingress });
   const imports = makeImportStates({
     self: self.name,
+    home,
     reachable: () => peers.reachable,
     onClient: (arrival, socket) => void egress.serveClient(arrival, socket),
     onChange: (observation) => post({ kind: 'import', import: observation }),
@@ -109,13 +126,15 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   function targets(): TargetFilter {
     const listeners =
       acceptor === undefined ? [] : [acceptor.address].map(({ host, port }) => ({ address: host, port }));
-    filter ??= makeTargetFilter(options.targets, { listeners, pool: options.pool });
+    const pods = home.kind === 'standalone' ? undefined : makePodTargets({ at: clients.at, neverDial: home.neverDial });
+    const own = { listeners, ...(options.pool === undefined ? {} : { pool: options.pool }) };
+    filter ??= makeTargetFilter(options.targets, own, pods);
     return filter;
   }
 
   /** What a peer has opened: one connection to an export, or the exchange. */
   async function serveStream(session: PeerSession, stream: YamuxStream): Promise<void> {
-    if (draining) return stream.reset();
+    if (phase === 'draining') return stream.reset();
     const verdict = rate.admit(session);
     if (verdict === 'first-refused') onRefused(REASONS.Overloaded, session.peer);
     if (verdict !== 'admitted') return stream.reset();
@@ -140,16 +159,31 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     // Before sessions of peers that are gone are dropped: a connection ends for the reason that it is allowed no longer.
     table.recheck(routes);
     peers.apply(routes.peers);
-    imports.apply(draining ? new Map() : routes.imports);
+    imports.apply(phase === 'draining' ? new Map() : routes.imports);
     egress.retain(routes.imports);
     post({ kind: 'acknowledged', version: snapshot.version });
   }
 
-  async function drain(deadlineMs: number): Promise<void> {
-    draining = true;
+  /** Ends early when the data plane is closed. */
+  function acceptFor(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      stopAccepting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** It takes time until nobody comes any more: peers, kube-proxy and load balancers go by what they heard last. */
+  async function drain({ deadlineMs, acceptMs }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
+    const untilMs = now() + deadlineMs;
+    phase = 'leaving';
     for (const session of peers.sessions()) session.drain(deadlineMs);
+    if (acceptMs > 0) await acceptFor(Math.min(acceptMs, deadlineMs));
+    phase = 'draining';
     imports.apply(new Map());
-    await table.whenEmpty(deadlineMs);
+    await table.whenEmpty(Math.max(0, untilMs - now()));
     table.abortAll(DRAIN_REVOCATION);
     post({ kind: 'drained' });
   }
@@ -159,11 +193,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       case 'snapshot':
         return applySnapshot(message.snapshot);
       case 'probe':
-        return void probeSource({ self, client, ingress, peers, ...message }).then((outcome) => {
+        return void probeSource({ self, ingress, peers, ...message }).then((outcome) => {
           post({ kind: 'probed', id: message.id, outcome });
         });
       case 'drain':
-        return void drain(message.deadlineMs);
+        return void drain(message);
+      case 'clients': {
+        const changed = clients.apply(message);
+        table.recheckClients(changed, routes);
+        return void reasker.reask(changed);
+      }
       default:
         return exchanges.digest(message);
     }
@@ -181,7 +220,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
 
   return {
     async close() {
-      draining = true;
+      phase = 'draining';
+      stopAccepting();
       exchanges.close();
       await imports.close();
       table.abortAll(DRAIN_REVOCATION);

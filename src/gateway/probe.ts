@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { REASONS } from '../api/reasons.ts';
 import type { SourceKey } from '../api/record.ts';
-import type { ClientIdentity, Self } from './decisions.ts';
-import { toAsserted } from './egress.ts';
+import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
+import type { Self } from './decisions.ts';
+import { toAsserted } from './asserted.ts';
 import type { Ingress } from './ingress.ts';
 import { PROBE_TIMEOUT_MS } from './limits.ts';
 import type { ProbeOutcome } from './messages.ts';
@@ -38,14 +39,18 @@ export async function probeSource(options: ProbeOptions): Promise<ProbeOutcome> 
     probe: mode,
     crit: ['mcs-probe'],
   });
-  if (!attempt.ok) return { ok: false, reason: attempt.reason, message: attempt.message };
+  if (!attempt.ok) {
+    const { reason, message } = attempt;
+    const isUntold = reason === REASONS.IngressDenied && isUnidentified(client);
+    return { ok: false, reason, message: isUntold ? `${message} ${explainUnidentified(client).message}` : message };
+  }
   // The answer was all there is; an exporter that never ends its half holds nothing here.
   attempt.upstream.reset();
   return { ok: true };
 }
 
 async function probeSelf({ self, client, ingress, source, port, mode }: ProbeOptions): Promise<ProbeOutcome> {
-  const access = { peer: self.name, asserted: client, export: source, port };
+  const access = { peer: self.name, asserted: null, own: client, export: source, port, clientKey: 'probe' };
   const decision = ingress.decide(access);
   if (!decision.ok || mode === 'decide') return decision.ok ? { ok: true } : decision;
   const opened = await ingress.open(access, AbortSignal.timeout(PROBE_TIMEOUT_MS));

@@ -2,7 +2,7 @@
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
 import type { IPeer } from '../api/generated/Peer.ts';
 import { ANNOTATIONS } from '../api/names.ts';
-import { compareText } from '../api/object.ts';
+import { compareText, formatKey } from '../api/object.ts';
 import type { Catalogue } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import type { Assertable, ExportRoute, GatewaySnapshot, ImportRoute, PeerRoute } from './messages.ts';
@@ -13,11 +13,13 @@ export interface SnapshotInput {
   readonly peers: readonly IPeer[];
   readonly catalogue: Catalogue;
   readonly policies: PolicySet;
+  /** By `namespace/name` of an export: why it has fewer endpoints than it names. */
+  readonly forbidden?: ReadonlyMap<string, string>;
 }
 
 /** Sorted throughout, so that equal state gives an equal snapshot and nothing is sent twice. */
 export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 'version'> {
-  const { self, bindings, peers, catalogue, policies } = input;
+  const { self, bindings, peers, catalogue, policies, forbidden = new Map<string, string>() } = input;
   return {
     peers: peers
       .map(toPeerRoute)
@@ -27,7 +29,7 @@ export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 've
       .filter(({ spec }) => spec.type === 'ClusterSetIP')
       .map(toImportRoute)
       .sort((a, b) => compareText(`${a.key.namespace}/${a.key.name}`, `${b.key.namespace}/${b.key.name}`)),
-    exports: catalogue.entries.map(toExportRoute),
+    exports: catalogue.entries.map((entry) => toExportRoute(entry, forbidden.get(formatKey(entry)))),
     policies,
   };
 }
@@ -53,12 +55,19 @@ function parseMayAssert(text = ''): Assertable[] {
 
 function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
   const listeners = status?.listeners ?? [];
+  const timeoutSeconds = spec.loadBalancing?.affinityTimeoutSeconds ?? 0;
   return {
     key: { ...spec.import },
     ips: spec.ips,
-    ports: spec.ports.map(({ name, protocol, port }) => {
+    ports: spec.ports.map(({ name, protocol, port, targetPort }) => {
       const before = listeners.find((listener) => listener.port === port)?.listenPort;
-      return { name, protocol, port, ...(before === undefined || before === port ? {} : { lastListenPort: before }) };
+      return {
+        name,
+        protocol,
+        port,
+        ...(targetPort === undefined ? {} : { targetPort }),
+        ...(before === undefined || before === port ? {} : { lastListenPort: before }),
+      };
     }),
     sources: spec.sources.map(({ peer, namespace, name, ports, readyEndpoints }) => ({
       peer,
@@ -69,9 +78,20 @@ function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
     })),
     labels: spec.labels ?? {},
     localFirst: spec.loadBalancing?.localFirst ?? true,
+    ...(timeoutSeconds > 0 ? { affinityTimeoutSeconds: timeoutSeconds } : {}),
   };
 }
 
-function toExportRoute({ namespace, name, uid, ports, labels, exportTo }: Catalogue['entries'][number]): ExportRoute {
-  return { namespace, name, uid, ports, labels, ...(exportTo === undefined ? {} : { exportTo }) };
+function toExportRoute(entry: Catalogue['entries'][number], forbidden: string | undefined): ExportRoute {
+  const { namespace, name, uid, ports, labels, exportTo, record } = entry;
+  return {
+    namespace,
+    name,
+    uid,
+    ports,
+    labels,
+    ...(exportTo === undefined ? {} : { exportTo }),
+    ...(record.sessionAffinity === 'ClientIP' ? { affinity: 'ClientIP' as const } : {}),
+    ...(forbidden === undefined ? {} : { forbidden }),
+  };
 }

@@ -1,4 +1,11 @@
-/** In which order the sources of an import are tried for one connection: pure. */
+/**
+ * In which order the sources of an import are tried for one connection: pure.
+ *
+ * Of the properties that a ServiceImport inherits from its exports (IMP-18 to IMP-21), `trafficDistribution` means local
+ * first, which is what a rule says unless it says otherwise: of a source one only knows whether it is in this cluster.
+ * `internalTrafficPolicy: Local` speaks of endpoints on the client's own node. Behind a gateway there are none; to take it as
+ * "this cluster alone" would turn off every import of it. So it is carried, compared for conflicts, and chooses nothing.
+ */
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { ImportRoute, RouteSource } from './messages.ts';
 
@@ -26,17 +33,26 @@ export interface ChoiceInput {
   readonly reachable: ReadonlySet<string>;
   /** How many connections came before: what turns the wheel of round robin. */
   readonly turn: number;
+  /** Another order than that of the rule, within the local ones and within the others. */
+  readonly prefer?: (sources: RouteSource[]) => RouteSource[];
 }
 
 /** Usable sources that have the port; local ones first if the rule says so, each group turned by one a connection. */
-export function orderSources({ self, route, port, reachable, turn }: ChoiceInput): RouteSource[] {
+export function orderSources({
+  self,
+  route,
+  port,
+  reachable,
+  turn,
+  prefer = (all) => all,
+}: ChoiceInput): RouteSource[] {
   const candidates = route.sources.filter(
     (source) => source.ports.includes(port) && usabilityOf({ self, source, reachable }).usable,
   );
   const isPreferred = (source: RouteSource): boolean => route.localFirst && source.peer === self;
   const preferred = candidates.filter(isPreferred);
   const others = candidates.filter((source) => !isPreferred(source));
-  return [...rotate(preferred, turn), ...rotate(others, turn)];
+  return [...rotate(prefer(preferred), turn), ...rotate(prefer(others), turn)];
 }
 
 function rotate<T>(items: readonly T[], turn: number): T[] {

@@ -1,18 +1,27 @@
 /** Writes what the data plane sees into the objects of the store: Peer status and ImportBinding status, on change only. */
+import { isDeepStrictEqual } from 'node:util';
 import { dateConditions, type ConditionDraft } from '../api/conditions.ts';
-import { SYSTEM_NAMESPACE } from '../api/names.ts';
+import type {
+  IImportBinding,
+  ImportBindingStatus,
+  ImportBindingStatusGateway,
+} from '../api/generated/ImportBinding.ts';
+import { gatewayStatusManager, SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatKey, parseKey } from '../api/object.ts';
 import type { Logger } from '../runtime/log.ts';
 import { makeWorkQueue } from '../runtime/queue.ts';
-import type { Caches } from '../store/caches.ts';
+import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
-import { STATUS_WRITE_TIMEOUT_MS } from './limits.ts';
+import { gatewayEntry } from './gateway-entry.ts';
+import { STATUS_WRITE_TIMEOUT_MS, STATUS_WRITES_PER_SECOND_MAX } from './limits.ts';
 import type { ImportObservation, PeerObservation } from './messages.ts';
 
 export interface StatusWriterOptions {
   readonly store: Store;
-  readonly caches: Caches;
+  readonly caches: CachesOf<'Peer' | 'ImportBinding'>;
   readonly logger: Logger;
+  /** In a cluster: the name of this pod. Each replica says of imports what it sees itself, and only one speaks of peers. */
+  readonly pod?: string;
   /** RFC 3339 with second precision. */
   now(): string;
 }
@@ -20,6 +29,10 @@ export interface StatusWriterOptions {
 export interface StatusWriter {
   observePeer(observation: PeerObservation): void;
   observeImport(observation: ImportObservation): void;
+  /** Whether this replica is the one that speaks of peers. */
+  setLeading(leading: boolean): void;
+  /** In a cluster: takes back what this replica says of imports, since it goes. */
+  leave(): void;
   /** Forgets what was observed of others than these: peer names, and `namespace/name` of imports. */
   retain(present: { readonly peers: ReadonlySet<string>; readonly imports: ReadonlySet<string> }): void;
   close(): Promise<void>;
@@ -28,10 +41,14 @@ export interface StatusWriter {
 /** The field manager of what the gateway says of objects; frozen, since it names ownership in stored objects. */
 export const GATEWAY_STATUS_MANAGER = 'clusterlink-mcs-gateway';
 
-export function makeStatusWriter({ store, caches, logger, now }: StatusWriterOptions): StatusWriter {
+const CONCURRENCY = 4;
+
+export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWriterOptions): StatusWriter {
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
-  const options = { fieldManager: GATEWAY_STATUS_MANAGER, force: true };
+  let isLeading = pod === undefined;
+  let isLeaving = false;
+  let isSettled = false;
 
   async function write(key: string): Promise<undefined> {
     const [kind = '', text = ''] = key.split(' ');
@@ -42,7 +59,7 @@ export function makeStatusWriter({ store, caches, logger, now }: StatusWriterOpt
   async function writePeer(name: string): Promise<void> {
     const observation = peers.get(name);
     const object = caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name });
-    if (observation === undefined || object === undefined) return;
+    if (!isLeading || observation === undefined || object === undefined) return;
     const { sessions, version, reason, message } = observation;
     const draft: ConditionDraft = {
       type: 'PeerReachable',
@@ -59,39 +76,54 @@ export function makeStatusWriter({ store, caches, logger, now }: StatusWriterOpt
         metadata: { namespace: SYSTEM_NAMESPACE, name },
         status: { conditions, sessions, ...(version === undefined ? {} : { version }) },
       },
-      options,
+      { fieldManager: GATEWAY_STATUS_MANAGER, force: true },
     );
   }
 
   async function writeImport(text: string): Promise<void> {
-    const observation = imports.get(text);
     const { namespace, name } = parseKey(text);
     const object = caches.ImportBinding.get({ namespace: SYSTEM_NAMESPACE, name: `${name}.${namespace}` });
-    if (observation === undefined || object === undefined) return;
-    const remapped = observation.listeners.filter(({ reason }) => reason === 'PORT_REMAPPED');
-    const draft: ConditionDraft = {
-      type: 'PortRemapped',
-      status: remapped.length > 0 ? 'True' : 'False',
-      reason: remapped.length > 0 ? 'PortRemapped' : 'OwnPorts',
-      message: remapped.map(({ message = '' }) => message).join('\n'),
-      observedGeneration: object.metadata?.generation ?? 1,
-    };
+    const observation = imports.get(text);
+    if (object === undefined) return;
+    if (pod === undefined) {
+      if (observation === undefined) return;
+      const status = hostStatus(object, observation, now());
+      await applyImport(object, { status, fieldManager: GATEWAY_STATUS_MANAGER });
+      return;
+    }
+    // Before the first snapshot is in force nothing is known of what is not observed.
+    if (observation === undefined && !isSettled) return;
+    const present = ownEntry(object);
+    const wanted = isLeaving || observation === undefined ? undefined : gatewayEntry(pod, observation);
+    // Every replica hears of every other's word: only its own counts here.
+    if (isDeepStrictEqual(present, wanted)) return;
+    const status = wanted === undefined ? {} : { gateways: [wanted] };
+    const spaced = new Promise((resolve) => setTimeout(resolve, (1_000 * CONCURRENCY) / STATUS_WRITES_PER_SECOND_MAX));
+    await applyImport(object, { status, fieldManager: gatewayStatusManager(pod) });
+    await spaced;
+  }
+
+  function ownEntry({ status }: IImportBinding): ImportBindingStatusGateway | undefined {
+    return status?.gateways?.find(({ name }) => name === pod);
+  }
+
+  async function applyImport(
+    { apiVersion, metadata }: IImportBinding,
+    { status, fieldManager }: { readonly status: ImportBindingStatus; readonly fieldManager: string },
+  ): Promise<void> {
+    const name = metadata?.name ?? '';
     await store.applyStatus(
-      {
-        apiVersion: object.apiVersion,
-        kind: 'ImportBinding',
-        metadata: { namespace: SYSTEM_NAMESPACE, name: `${name}.${namespace}` },
-        status: {
-          conditions: dateConditions([draft], object.status?.conditions, now()),
-          listeners: observation.listeners.map((listener) => ({ ...listener })),
-          sources: observation.sources.map((source) => ({ ...source })),
-        },
-      },
-      options,
+      { apiVersion, kind: 'ImportBinding', metadata: { namespace: SYSTEM_NAMESPACE, name }, status },
+      { fieldManager, force: true },
     );
   }
 
-  const queue = makeWorkQueue({ reconcile: write, concurrency: 4, timeoutMs: STATUS_WRITE_TIMEOUT_MS, logger });
+  const queue = makeWorkQueue({
+    reconcile: write,
+    concurrency: CONCURRENCY,
+    timeoutMs: STATUS_WRITE_TIMEOUT_MS,
+    logger,
+  });
   // An observation may come before its object: a binding that is re-created, a Peer that was edited away and back.
   const stops = [
     caches.Peer.onChange(({ name }) => queue.add(`peer ${name}`)),
@@ -110,14 +142,45 @@ export function makeStatusWriter({ store, caches, logger, now }: StatusWriterOpt
       imports.set(formatKey(observation.key), observation);
       queue.add(`import ${formatKey(observation.key)}`);
     },
+    setLeading(leading) {
+      isLeading = leading;
+      if (leading) for (const name of peers.keys()) queue.add(`peer ${name}`);
+    },
+    leave() {
+      isLeaving = true;
+      if (pod !== undefined) for (const object of imports.keys()) queue.add(`import ${object}`);
+    },
     retain(present) {
       for (const name of peers.keys()) if (!present.peers.has(name)) peers.delete(name);
       for (const object of imports.keys()) if (!present.imports.has(object)) imports.delete(object);
+      isSettled = true;
+      // A binding that is served no longer, as one that turned headless, or one from before this process.
+      for (const binding of pod === undefined ? [] : caches.ImportBinding.list()) {
+        const object = formatKey(binding.spec.import);
+        if (ownEntry(binding) !== undefined && !imports.has(object)) queue.add(`import ${object}`);
+      }
     },
     async close() {
       stops.forEach((stop) => stop());
       await queue.close();
     },
+  };
+}
+
+/** Standalone: what the one gateway says of a binding. */
+function hostStatus(object: IImportBinding, observation: ImportObservation, now: string): ImportBindingStatus {
+  const remapped = observation.listeners.filter(({ reason }) => reason === 'PORT_REMAPPED');
+  const draft: ConditionDraft = {
+    type: 'PortRemapped',
+    status: remapped.length > 0 ? 'True' : 'False',
+    reason: remapped.length > 0 ? 'PortRemapped' : 'OwnPorts',
+    message: remapped.map(({ message = '' }) => message).join('\n'),
+    observedGeneration: object.metadata?.generation ?? 1,
+  };
+  return {
+    conditions: dateConditions([draft], object.status?.conditions, now),
+    listeners: observation.listeners.map((listener) => ({ ...listener })),
+    sources: observation.sources.map((source) => ({ ...source })),
   };
 }
 

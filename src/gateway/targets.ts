@@ -4,8 +4,10 @@
  * An export names its endpoints, and whoever writes exports must not thereby reach the gateway's own loopback, a metadata
  * service or the gateway itself.
  */
-import { BlockList, isIP, SocketAddress } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { AppError } from '../api/errors.ts';
+import { canonicalAddress } from './addresses.ts';
+import { isUnidentified, type ClientIdentity, type UnidentifiedCause } from './client-identity.ts';
 
 export interface TargetRule {
   /** A host name or an address, compared as text; or a CIDR; or '*'. */
@@ -14,18 +16,32 @@ export interface TargetRule {
   readonly port: number | undefined;
 }
 
+export interface Target {
+  /** The host as the export names it. */
+  readonly named: string;
+  /** The address it was resolved to. */
+  readonly address: string;
+  readonly port: number;
+  /** Of the export. */
+  readonly namespace: string;
+}
+
 export interface TargetFilter {
-  /**
-   * @param named - the host as the export names it.
-   * @param address - the address it was resolved to.
-   */
-  allows(named: string, address: string, port: number): boolean;
+  allows(target: Target): boolean;
+}
+
+/** In a cluster: what its Pods and Nodes say of an address. */
+export interface PodTargets {
+  /** Of the one live pod that has it, and is not on the host network. */
+  namespaceOf(address: string): string | undefined;
+  /** Nodes, this pod, the API server: no rule of an administrator reaches them. */
+  isForbidden(address: string): boolean;
 }
 
 export interface OwnAddresses {
   readonly listeners: readonly { readonly address: string; readonly port: number }[];
   /** The range that imports get their addresses from. */
-  readonly pool: string;
+  readonly pool?: string;
 }
 
 /** Never dialled unless a rule names them: what only this host can reach, and what is no host at all. */
@@ -47,24 +63,37 @@ const SPECIAL: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
  * @param rules - `host:port`, `cidr:port` or `*:port`, port a number or '*' (configuration `exports.targets`). A target in a
  *   special range passes only by a rule that names its address or a range of it; '*' does not.
  * @param own - what this process listens on: never a target, or a connection could come round to where it was.
+ * @param pods - in a cluster: pods of the export's own namespace pass without a rule, and special ranges never.
  * @throws {AppError} `ERR_CONFIG` for a rule that cannot be read.
  */
-export function makeTargetFilter(rules: readonly string[], own: OwnAddresses): TargetFilter {
+export function makeTargetFilter(rules: readonly string[], own: OwnAddresses, pods?: PodTargets): TargetFilter {
   const special = new BlockList();
   for (const [address, bits, family] of SPECIAL) special.addSubnet(address, bits, family);
   const parsed = rules.map(parseTargetRule);
   return {
-    allows(named, address, port) {
-      const plain = unmap(address);
+    allows({ named, address, port, namespace }) {
+      const plain = canonicalAddress(address);
+      // A name that is not resolved yet: what it resolves to is asked about when it is dialled.
+      if (isIP(plain) === 0)
+        return parsed.some((rule) => isPortOf(rule, port) && (rule.host === '*' || rule.host === named));
       if (own.listeners.some((listener) => listener.port === port && coversOwn(listener.address, plain))) return false;
-      if (covers(own.pool, plain)) return false;
-      const matching = parsed.filter((rule) => rule.port === undefined || rule.port === port);
-      if (special.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')) {
+      if (own.pool !== undefined && covers(own.pool, plain)) return false;
+      const isSpecial = special.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+      if (pods !== undefined) {
+        if (isSpecial || pods.isForbidden(plain)) return false;
+        if (pods.namespaceOf(plain) === namespace) return true;
+      }
+      const matching = parsed.filter((rule) => isPortOf(rule, port));
+      if (isSpecial) {
         return matching.some(({ host }) => covers(host, plain));
       }
       return matching.some(({ host }) => host === '*' || host === named || covers(host, plain));
     },
   };
+}
+
+function isPortOf(rule: TargetRule, port: number): boolean {
+  return rule.port === undefined || rule.port === port;
 }
 
 export function parseTargetRule(text: string): TargetRule {
@@ -79,11 +108,25 @@ export function parseTargetRule(text: string): TargetRule {
   return { host: host.replace(/^\[|\]/g, ''), port: number };
 }
 
-/** An IPv4 address in IPv6 clothes is judged as what it is, however it is spelled: `::ffff:7f00:1` is 127.0.0.1. */
-function unmap(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(canonical)?.[1] ?? canonical;
+const OF_HOST: ReadonlySet<UnidentifiedCause> = new Set(['host-network', 'node-address', 'gateway-address']);
+
+/** Who has an address as a client is whom one would reach there. */
+export function makePodTargets(input: {
+  at(address: string): ClientIdentity;
+  readonly neverDial: readonly string[];
+}): PodTargets {
+  const { at, neverDial } = input;
+  const never = new Set(neverDial.map(canonicalAddress));
+  return {
+    namespaceOf(address) {
+      const client = at(address);
+      return isUnidentified(client) ? undefined : client.namespace;
+    },
+    isForbidden(address) {
+      const client = at(address);
+      return never.has(address) || (isUnidentified(client) && OF_HOST.has(client.unidentified));
+    },
+  };
 }
 
 function covers(rule: string, address: string): boolean {

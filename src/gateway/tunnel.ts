@@ -26,17 +26,22 @@ export interface TunnelOptions {
   /** The side towards the one who opened the connection. */
   readonly downstream: Duplex;
   readonly upstream: Duplex;
+  /** Where a local client connected from. */
+  readonly client?: string;
   /** Absent when both ends are here. */
   readonly peerSide?: PeerSide | undefined;
   recheck(routes: Routes): Revocation | undefined;
+  /** Told how to cut it; the result is called when it has ended. */
+  onStart?(abort: (revocation: Revocation) => void): () => void;
 }
 
 /** Runs to the end of the connection; never rejects. */
 export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
-  const { subject, message, openedMs, table, now, downstream, upstream, peerSide, recheck } = options;
+  const { subject, message, openedMs, table, now, downstream, upstream, client, peerSide, recheck, onStart } = options;
   const relay = startRelay({ left: downstream, right: upstream });
   let revoked: Revocation | undefined;
   const tunnel: Tunnel = {
+    client,
     recheck,
     abort(revocation) {
       if (revoked !== undefined) return;
@@ -46,7 +51,9 @@ export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> 
     },
   };
   table.add(tunnel);
+  const onEnd = onStart?.((revocation) => tunnel.abort(revocation));
   const outcome = await relay.done;
+  onEnd?.();
   table.remove(tunnel);
   const durationMs = Math.round(now() - openedMs);
   const end = revoked ?? (await describeEnd({ outcome, message, peerSide }));

@@ -10,6 +10,8 @@ export interface Revocation {
 }
 
 export interface Tunnel {
+  /** Where a local client connected from; absent for a client of another peer. */
+  readonly client?: string | undefined;
   /** Asks the decision of this end again; undefined while the answer is still yes. */
   recheck(routes: Routes): Revocation | undefined;
   /** Resets both sides. */
@@ -21,6 +23,10 @@ export interface TunnelTable {
   remove(tunnel: Tunnel): void;
   /** Cuts what `routes` no longer allow. */
   recheck(routes: Routes): void;
+  /** The same for the connections of clients at these addresses: somebody else may have the address now. */
+  recheckClients(addresses: ReadonlySet<string>, routes: Routes): void;
+  /** Counts a connection that is being opened as one that is open, until the result is called. */
+  opening(): () => void;
   /** Cuts all of them, and those that are added later (`DRAINED` at the end of a drain). */
   abortAll(revocation: Revocation): void;
   /** Resolves when none is left, or at the deadline. */
@@ -32,6 +38,19 @@ export function makeTunnelTable(): TunnelTable {
   const waiting = new Set<() => void>();
   /** Set for good: connections that were being opened while all others were cut are cut as they come. */
   let over: Revocation | undefined;
+  let opening = 0;
+
+  function recheckAll(tunnels: readonly Tunnel[], routes: Routes): void {
+    for (const tunnel of tunnels) {
+      const revocation = tunnel.recheck(routes);
+      if (revocation !== undefined) tunnel.abort(revocation);
+    }
+  }
+
+  const isEmpty = (): boolean => open.size + opening === 0;
+  function tellEmpty(): void {
+    if (isEmpty()) waiting.forEach((resolve) => resolve());
+  }
 
   return {
     add(tunnel) {
@@ -40,20 +59,29 @@ export function makeTunnelTable(): TunnelTable {
     },
     remove(tunnel) {
       open.delete(tunnel);
-      if (open.size === 0) waiting.forEach((resolve) => resolve());
+      tellEmpty();
     },
-    recheck(routes) {
-      for (const tunnel of [...open]) {
-        const revocation = tunnel.recheck(routes);
-        if (revocation !== undefined) tunnel.abort(revocation);
-      }
+    recheck: (routes) => recheckAll([...open], routes),
+    recheckClients(addresses, routes) {
+      const theirs = [...open].filter(({ client }) => client !== undefined && addresses.has(client));
+      recheckAll(theirs, routes);
+    },
+    opening() {
+      let isCounted = true;
+      opening++;
+      return () => {
+        if (!isCounted) return;
+        isCounted = false;
+        opening--;
+        tellEmpty();
+      };
     },
     abortAll(revocation) {
       over = revocation;
       for (const tunnel of [...open]) tunnel.abort(revocation);
     },
     whenEmpty(deadlineMs) {
-      if (open.size === 0) return Promise.resolve();
+      if (isEmpty()) return Promise.resolve();
       return new Promise((resolve) => {
         const done = (): void => {
           clearTimeout(timer);

@@ -54,6 +54,7 @@ export function combine({ key, rule, candidates, previous }: CombineInput): Comb
     ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
     loadBalancing: { scheme: 'RoundRobin', localFirst: true, ...rule.spec.loadBalancing },
     ...importedMetadata(winner.record, allow),
+    ...(rule.spec.service === true ? { service: true } : {}),
   };
   return {
     merged,

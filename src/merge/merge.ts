@@ -4,16 +4,27 @@
  *
  *   rules in order ─ select ─▶ exports ─ place ─▶ names ─ first rule owns ─▶ claims ─ combine ─▶ imports, verdicts
  *                                 └──────── skipped, with a reason ──────────┴──────────────────▶ status of the rule
+ *
+ * ServiceImports of others take part in `place`: they have their names, and rules of mode Requested answer them.
  */
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
 import { compareText, formatKey, type ObjectKey } from '../api/object.ts';
+import { giveAliases } from './aliases.ts';
 import { compareSources, indexCandidates, type Candidate, type PeerCandidates } from './candidate.ts';
-import { combine } from './combine.ts';
+import { combine, type Combined } from './combine.ts';
 import { IMPORTS_MAX } from './limits.ts';
-import { place } from './placement.ts';
+import { place, type Placement, type Skip, type Space } from './placement.ts';
 import { makeReport, noteCollision, noteImported, noteSkipped, toRuleStatus, type RuleReport } from './report.ts';
-import { findRuleProblem, orderRules, ownerOf, selectCandidates } from './rule.ts';
-import type { ConstituentVerdict, MergedImport, MergeInput, MergeResult } from './types.ts';
+import { findUnmet, indexRequests, narrowPorts } from './requests.ts';
+import { findRuleProblem, namespaceOf, orderRules, ownerOf, selectCandidates } from './rule.ts';
+import type {
+  AnyImportRule,
+  ConstituentVerdict,
+  ImportRequest,
+  MergedImport,
+  MergeInput,
+  MergeResult,
+} from './types.ts';
 
 /** A name, the rule that has it, and the exports that it gives it to. */
 interface Claim {
@@ -24,49 +35,129 @@ interface Claim {
 
 /** Never throws, and changes nothing of the input. */
 export function merge(input: MergeInput): MergeResult {
+  const { namespaces, requests = [] } = input;
   const index = indexCandidates(input);
   const reports = orderRules(input.rules).map((rule) => makeReport(rule, findRuleProblem(rule)));
   const previousByName = indexBindings(input.previous);
-  const claims = [...claimNames(reports, index).values()];
-  const imports: MergedImport[] = [];
+  const space: Space = { namespaces, requests: indexRequests(requests) };
+  const claims = [...claimNames(reports, index, space).values()];
+  const built: Built[] = [];
   const verdicts: ConstituentVerdict[] = [];
-  for (const { key, report, candidates } of withinLimit(claims, previousByName)) {
-    const previous = previousByName.get(formatKey(key));
-    const combined = combine({ key, rule: report.rule, candidates, previous });
-    imports.push(combined.merged);
+  for (const claim of withinLimit(claims, previousByName)) {
+    const combined = build(claim, { request: space.requests.get(formatKey(claim.key)), previousByName });
+    if (combined === undefined) continue;
+    built.push({ merged: combined.merged, report: claim.report });
     verdicts.push(...combined.verdicts);
-    for (const source of combined.merged.sources) noteImported(report, { source, key });
-    for (const { candidate, skip } of combined.skipped) noteSkipped(report, { source: candidate.source, ...skip });
   }
+  built.sort((a, b) => compareKeys(a.merged.key, b.merged.key));
+  const imports = withAliases(built, previousByName);
   return {
-    imports: imports.sort((a, b) => compareKeys(a.key, b.key)),
+    imports,
     verdicts: verdicts.sort((a, b) => compareKeys(a.import, b.import) || compareSources(a.source, b.source)),
     ruleStatuses: reports.map(toRuleStatus),
+    unmet: findUnmet({
+      requests,
+      met: new Set(imports.map(({ key }) => formatKey(key))),
+      isCovered: ({ key, sources }) =>
+        reports.some(({ rule, problem }) => problem === undefined && covers(rule, key, sources)),
+    }),
   };
 }
 
+interface Built {
+  readonly merged: MergedImport;
+  readonly report: RuleReport;
+}
+
+interface BuildContext {
+  /** Whose ServiceImport it is, if it is not ours. */
+  readonly request: ImportRequest | undefined;
+  readonly previousByName: ReadonlyMap<string, IImportBinding>;
+}
+
+/** One import, and what its rule tells of it; undefined when nothing is left that a client could use. */
+function build({ key, report, candidates }: Claim, { request, previousByName }: BuildContext): Combined | undefined {
+  const skipAll = (skipped: readonly Candidate[], skip: Skip): void =>
+    skipped.forEach(({ source }) => noteSkipped(report, { source, ...skip }));
+  const [first, ...others] = candidates.filter(({ record }) => request === undefined || record.type === request.type);
+  const misfits = candidates.filter(({ record }) => request !== undefined && record.type !== request.type);
+  skipAll(misfits, {
+    reason: 'TypeConflict',
+    message: `ServiceImport ${formatKey(key)} is declared with another type.`,
+  });
+  if (first === undefined) return undefined;
+  const combined = combine({
+    key,
+    rule: report.rule,
+    candidates: [first, ...others],
+    previous: previousByName.get(formatKey(key)),
+  });
+  const merged =
+    request === undefined ? combined.merged : narrowPorts({ ...combined.merged, requested: true }, request);
+  for (const { candidate, skip } of combined.skipped) noteSkipped(report, { source: candidate.source, ...skip });
+  if (merged.type === 'ClusterSetIP' && merged.ports.length === 0) {
+    const message =
+      request === undefined ? 'It has no ports.' : `It has none of the ports that ${formatKey(key)} declares.`;
+    const { sources } = merged;
+    sources.forEach((source) => noteSkipped(report, { source, reason: 'NoPorts', message }));
+    return undefined;
+  }
+  for (const source of merged.sources) noteImported(report, { source, key });
+  return { ...combined, merged };
+}
+
+function withAliases(built: readonly Built[], previousByName: ReadonlyMap<string, IImportBinding>): MergedImport[] {
+  const claims = built.map(({ merged: { key }, report }) => ({ key, aliases: report.rule.spec.aliases ?? [] }));
+  const { byImport, lost } = giveAliases(claims, previousByName);
+  const reportByImport = new Map(built.map(({ merged, report }) => [formatKey(merged.key), report]));
+  for (const { alias, key, winner } of lost) {
+    reportByImport.get(formatKey(key))?.collisions.set(`alias ${alias} of ${formatKey(key)}`, `import ${winner}`);
+  }
+  return built.map(({ merged }) => {
+    const aliases = byImport.get(formatKey(merged.key));
+    return aliases === undefined ? merged : { ...merged, aliases };
+  });
+}
+
+/** Whether a rule of mode Requested could answer a request in this namespace. */
+function covers(rule: AnyImportRule, { namespace }: ObjectKey, sources: readonly string[] = []): boolean {
+  if (rule.spec.mode !== 'Requested') return false;
+  const exported = [namespace, ...sources.map((source) => source.split('/')[1] ?? '')];
+  return exported.some((candidate) => namespaceOf(rule, candidate) === namespace);
+}
+
 /** One rule owns an import: the first in order that has an export for the name. */
-function claimNames(reports: readonly RuleReport[], index: readonly PeerCandidates[]): Map<string, Claim> {
+function claimNames(
+  reports: readonly RuleReport[],
+  index: readonly PeerCandidates[],
+  space: Space,
+): Map<string, Claim> {
   const claims = new Map<string, Claim>();
   for (const report of reports) {
     if (report.problem !== undefined) continue;
     const selected = selectCandidates(report.rule, index);
     report.matched = selected.length;
     for (const candidate of selected) {
-      const { source } = candidate;
-      const placement = place(report.rule, candidate);
-      if ('skip' in placement) {
-        noteSkipped(report, { source, ...placement.skip });
-        continue;
-      }
-      const { key } = placement;
-      const present = claims.get(formatKey(key));
-      if (present === undefined) claims.set(formatKey(key), { key, report, candidates: [candidate] });
-      else if (present.report === report) present.candidates.push(candidate);
-      else noteCollision(report, { source, key, by: ownerOf(present.report.rule) });
+      for (const placement of place(report.rule, candidate, space)) claim(claims, { report, candidate, placement });
     }
   }
   return claims;
+}
+
+interface Claimant {
+  readonly report: RuleReport;
+  readonly candidate: Candidate;
+  readonly placement: Placement;
+}
+
+function claim(claims: Map<string, Claim>, { report, candidate, placement }: Claimant): void {
+  const { source } = candidate;
+  if ('skip' in placement) return noteSkipped(report, { source, ...placement.skip });
+  const { key } = placement;
+  const present = claims.get(formatKey(key));
+  if (present === undefined) claims.set(formatKey(key), { key, report, candidates: [candidate] });
+  else if (present.report === report) present.candidates.push(candidate);
+  else noteCollision(report, { source, key, by: ownerOf(present.report.rule) });
 }
 
 /** Names in use stay when there are too many, so that no peer can push them out with new ones. */

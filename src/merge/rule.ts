@@ -3,12 +3,13 @@ import type { ImportBindingSpecOwner } from '../api/generated/ImportBinding.ts';
 import { isLabel } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { isReadableSelector, labelAttributes, matchSelector, type Selector } from '../policy/selector.ts';
+import { findAliasProblem } from './aliases.ts';
 import type { Candidate, PeerCandidates } from './candidate.ts';
 import type { AnyImportRule, MergePeer } from './types.ts';
 
 /** Why a rule imports nothing (condition `Valid`). */
 export interface RuleProblem {
-  readonly reason: 'InvalidRule' | 'ModeNotSupported';
+  readonly reason: 'InvalidRule';
   readonly message: string;
 }
 
@@ -40,10 +41,7 @@ export function describeOwner({ kind, namespace = '', name }: ImportBindingSpecO
 
 /** The first thing that a schema cannot say and that makes the rule unusable. Fail closed: such a rule imports nothing. */
 export function findRuleProblem(rule: AnyImportRule): RuleProblem | undefined {
-  const { mode, peers, exports, into } = rule.spec;
-  if (mode === 'Requested') {
-    return { reason: 'ModeNotSupported', message: 'Mode Requested is not supported by this version. Fix: use Always.' };
-  }
+  const { peers, exports, into, aliases = [] } = rule.spec;
   const invalid = (message: string): RuleProblem => ({ reason: 'InvalidRule', message });
   if (countGiven([peers.names, peers.selector, peers.all]) !== 1) {
     return invalid('spec.peers needs exactly one of names, selector and all.');
@@ -60,8 +58,8 @@ export function findRuleProblem(rule: AnyImportRule): RuleProblem | undefined {
   if (!TEMPLATE.test(into?.name ?? '{name}')) {
     return invalid('spec.into.name is made of a-z, 0-9, "-", {name}, {namespace} and {peer}.');
   }
-  const spaceProblem = findSpaceProblem(rule);
-  return spaceProblem === undefined ? undefined : invalid(spaceProblem);
+  const problem = findSpaceProblem(rule) ?? findAliasProblem(aliases);
+  return problem === undefined ? undefined : invalid(problem);
 }
 
 /** The namespace of an import: said by the rule, and by the export only where the rule says `sameNamespace` (NSS-02). */

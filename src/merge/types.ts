@@ -35,6 +35,22 @@ export interface MergeInput {
   readonly records: readonly MergeRecord[];
   /** The bindings in force: what is in use (type, meaning of a port, name) stays while its source exists. */
   readonly previous: readonly IImportBinding[];
+  /** Namespaces that are there and stay: imports of others are skipped. Absent: every namespace is there (standalone). */
+  readonly namespaces?: ReadonlySet<string>;
+  /** ServiceImports that are not ours: their names are taken, and rules of mode Requested answer them. */
+  readonly requests?: readonly ImportRequest[];
+}
+
+/** What a ServiceImport that somebody else made asks for. */
+export interface ImportRequest {
+  readonly key: ObjectKey;
+  readonly type: 'ClusterSetIP' | 'Headless';
+  /** `peer/namespace/name` of the exports that are to back it; absent: those that the rule would give its name. */
+  readonly sources?: readonly string[];
+  /** Ports that it declares: no others are imported. Empty: all. */
+  readonly ports: readonly { readonly protocol: string; readonly port: number }[];
+  /** Why it cannot be read, for people: then it asks for nothing. */
+  readonly problem?: string;
 }
 
 /** One import: everything of its binding and its ServiceImport but addresses. */
@@ -56,6 +72,12 @@ export interface MergedImport {
   readonly loadBalancing: Required<ClusterImportRuleSpecLoadBalancing>;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Somebody else's ServiceImport asks for it: in that object only addresses and status are ours. */
+  readonly requested?: true;
+  /** An ordinary Service of its name goes with it. */
+  readonly service?: true;
+  /** Further DNS names, in no other import; sorted. Absent: none. */
+  readonly aliases?: readonly string[];
 }
 
 /** What an import made of one of its sources. */
@@ -76,6 +98,9 @@ export type SkipReason =
   | 'LimitReached'
   | 'NameTaken'
   | 'NameTooLong'
+  | 'NamespaceNotFound'
+  | 'NoPorts'
+  | 'NoTargetPort'
   | 'RestrictedNamespace'
   | 'SourceNotMerged'
   | 'TypeConflict'
@@ -93,9 +118,18 @@ export interface RuleStatus {
   readonly conditions: readonly ConditionDraft[];
 }
 
-/** Imports in order of key, verdicts of (import, source), statuses of rule precedence. */
+/** A request that backs no import. */
+export interface UnmetRequest {
+  readonly key: ObjectKey;
+  readonly reason: 'InvalidRequest' | 'NoRule' | 'NothingGranted';
+  /** For people: what is wrong, and what to do. */
+  readonly message: string;
+}
+
+/** Imports in order of key, verdicts of (import, source), statuses of rule precedence, requests of key. */
 export interface MergeResult {
   readonly imports: readonly MergedImport[];
   readonly verdicts: readonly ConstituentVerdict[];
   readonly ruleStatuses: readonly RuleStatus[];
+  readonly unmet: readonly UnmetRequest[];
 }

@@ -43,6 +43,11 @@ export interface Metrics extends Exposition {
   readonly reconciles: BoundedCounter<'controller' | 'result'>;
   readonly reconcileSeconds: BoundedHistogram<'controller'>;
   readonly storeProblems: PlainGauge;
+  /** What is asked of an API server; `result`: ok, or why not. */
+  readonly storeLists: BoundedCounter<'kind' | 'result'>;
+  readonly storeWatches: BoundedCounter<'kind' | 'result'>;
+  /** `result`: sent, skipped (nothing to change), or an error code. */
+  readonly storeWrites: BoundedCounter<'kind' | 'verb' | 'result'>;
   /** Seconds left; negative when it has expired. */
   readonly certificateExpirySeconds: PlainGauge;
 }
@@ -90,6 +95,16 @@ export function makeMetrics({
     dnsQueries: define.counter('dns_queries_total', 'DNS queries answered.', ['type', 'rcode']),
     reconciles: define.counter('reconcile_total', 'Runs of reconcilers.', ['controller', 'result']),
     reconcileSeconds: define.histogram('reconcile_seconds', 'How long a run of a reconciler took.', ['controller']),
+    storeLists: define.counter('store_lists_total', 'Lists of a kind asked of the API server.', ['kind', 'result']),
+    storeWatches: define.counter('store_watches_total', 'Watches of a kind opened at the API server.', [
+      'kind',
+      'result',
+    ]),
+    storeWrites: define.counter('store_writes_total', 'Writes to the API server; skipped ones changed nothing.', [
+      'kind',
+      'verb',
+      'result',
+    ]),
     storeProblems: define.plainGauge(
       'store_problems',
       'Documents in the store that are not taken because they are wrong.',

@@ -6,7 +6,7 @@
  * last owner leaves out is gone without further bookkeeping, and a field that two managers gave equally is co-owned.
  *
  * Maps merge by key. A list is one value, but for those of {@link KEYED_LISTS}, whose items merge by their key
- * (the lists that the MCS CRDs declare as `x-kubernetes-list-type: map`).
+ * (the lists that the CRDs declare as `x-kubernetes-list-type: map`).
  */
 import { compareText } from '../api/object.ts';
 import { isJsonMap, sameJson, type Json, type JsonMap } from './json.ts';
@@ -38,6 +38,7 @@ export interface ApplyOutcome {
 const KEYED_LISTS: ReadonlyMap<string, string> = new Map([
   ['.status.conditions', 'type'],
   ['.status.clusters', 'cluster'],
+  ['.status.gateways', 'name'],
 ]);
 
 /** A configuration as a tree: an inner node is a map or a keyed list, a leaf is owned as a whole. */

@@ -188,15 +188,14 @@ describe('bad input', function () {
           if (listener?.state !== 'Closed' && listener !== undefined) state.resolve(listener);
         },
       });
-      const route = {
-        key: { namespace: 'store', name: 'web' },
-        ips: ['127.98.7.6'],
-        ports: [{ name: '', protocol: 'TCP' as const, port: 80 }],
-        sources: [],
-        labels: {},
-        localFirst: true,
+      const wanted = {
+        object: 'store/web',
+        port: 80,
+        address: '127.98.7.6',
+        listenPort: 80,
+        ifTaken: 'remap' as const,
       };
-      listeners.apply([route], () => true);
+      listeners.apply([wanted], () => true);
       const { listenPort = 0, message = '' } = await state.promise;
       await listeners.close();
       const mayListen = Number(await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) <= 80;

@@ -5,21 +5,14 @@ import { createServer, type Server } from 'node:net';
 import type { ImportBindingStatusListener } from '#src/api/generated/ImportBinding.ts';
 import { LISTEN_RETRY_MS, REMAP_ATTEMPTS_MAX } from '#src/gateway/limits.ts';
 import { makeListeners, type Listeners } from '#src/gateway/listeners.ts';
-import type { ImportRoute } from '#src/gateway/messages.ts';
+import type { WantedListener } from '#src/gateway/wanted-listeners.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const ADDRESS = '127.99.3.1';
 const PORT = 26_003;
 
-function routeTo(...ports: number[]): ImportRoute {
-  return {
-    key: { namespace: 'store', name: 'db' },
-    ips: [ADDRESS],
-    ports: ports.map((port) => ({ name: `p${port}`, protocol: 'TCP', port })),
-    sources: [],
-    labels: {},
-    localFirst: true,
-  };
+function wantedAt(...ports: number[]): WantedListener[] {
+  return ports.map((port) => ({ object: 'store/db', port, address: ADDRESS, listenPort: port, ifTaken: 'remap' }));
 }
 
 async function occupy(port: number): Promise<Server> {
@@ -50,8 +43,7 @@ describe('makeListeners', () => {
     await listeners.close();
     for (const server of squatters.splice(0)) server.close();
   });
-  const apply = (isUsable: boolean, ...ports: number[]): void =>
-    listeners.apply(ports.length === 0 ? [] : [routeTo(...ports)], () => isUsable);
+  const apply = (isUsable: boolean, ...ports: number[]): void => listeners.apply(wantedAt(...ports), () => isUsable);
   const listening = (): Promise<ImportBindingStatusListener> =>
     waitFor('it listens', () => states.find(({ state }) => state === 'Listening'));
 

@@ -8,6 +8,7 @@ import type {
   PeerObservation,
   UpMessage,
 } from '#src/gateway/messages.ts';
+import type { Home } from '#src/gateway/home.ts';
 import { startDataPlane } from '#src/gateway/plane.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
 import { makeChannelPair } from '#src/runtime/channel.ts';
@@ -41,13 +42,20 @@ export interface TestPlaneOptions {
   readonly name: string;
   readonly listen?: 'no';
   readonly targets?: readonly string[];
+  /** Where it lives; else alone on a host. */
+  readonly home?: Home;
 }
+
+const HOST: Home = { kind: 'standalone', client: { namespace: 'default', serviceAccount: 'host', labels: {} } };
+/** Clients arrive at target ports of 127.0.0.1, as they would at a pod. */
+export const CLUSTER = { kind: 'cluster', listen: ['127.0.0.1'], neverDial: [] } as const satisfies Home;
 
 export async function startTestPlane({
   fabric,
   name,
   listen,
   targets = ['127.0.0.1:*'],
+  home = HOST,
 }: TestPlaneOptions): Promise<TestPlane> {
   const { parent, child } = makeChannelPair<DownMessage, UpMessage>();
   const identity = await fabric.identity(name);
@@ -78,7 +86,7 @@ export async function startTestPlane({
     epoch: `epoch-${name}`,
     version: '0.0.0-test',
     identity: () => identity,
-    client: { namespace: 'default', serviceAccount: 'host', labels: {} },
+    home,
     targets,
     pool: '127.99.0.0/16',
     channel: child,

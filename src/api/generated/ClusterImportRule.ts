@@ -74,6 +74,10 @@ export interface ClusterImportRuleSpec {
   into: ClusterImportRuleSpecInto;
   /** May exports of different source namespaces back one import? Default no. */
   merge?: boolean;
+  /** Also an ordinary Service of the name of the import? In Kubernetes only. Default no. */
+  service?: boolean;
+  /** Further DNS names that are answered like the import; {name} and {namespace} stand for those of the import. */
+  aliases?: string[];
   loadBalancing?: ClusterImportRuleSpecLoadBalancing;
   metadata?: ClusterImportRuleSpecMetadata;
 }

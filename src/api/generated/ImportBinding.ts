@@ -72,6 +72,10 @@ export interface ImportBindingSpec {
   loadBalancing?: ImportBindingSpecLoadBalancing;
   /** What became of each export that this import could use; told to its owner, and to no other peer. */
   verdicts?: ImportBindingSpecVerdict[];
+  /** Whether an ordinary Service of the same name goes with the import. */
+  service?: boolean;
+  /** Further DNS names that are answered like the import. */
+  aliases?: string[];
   /** Labels of the import, which policies may select. */
   labels?: Record<string, string>;
 }

@@ -1,4 +1,5 @@
 /** ImportRule and ClusterImportRule: what their schema cannot say. The merge checks the same once more, and fails closed. */
+import { DEFINED_ZONES, isAliasTemplate } from '../aliases.ts';
 import { isLabel } from '../names.ts';
 import { askWhether, didYouMean } from './did-you-mean.ts';
 import { below, type Finding } from './finding.ts';
@@ -19,19 +20,13 @@ export function importRuleProblems(rule: JsonObject): Finding[] {
       ...below(['exports'], exportsProblems(spec['exports'])),
       ...below(['into', 'name'], templateProblems(textAt(spec, 'into', 'name'))),
       ...below(['metadata', 'allow'], prefixProblems(listAt(spec, 'metadata', 'allow'))),
+      ...below(['aliases'], aliasProblems(listAt(spec, 'aliases'))),
     ],
   );
 }
 
 export function clusterImportRuleProblems(rule: JsonObject): Finding[] {
   return [...importRuleProblems(rule), ...below(['spec', 'into'], spaceProblems(mapAt(rule, 'spec')['into']))];
-}
-
-/** Legal, and without effect in this version. */
-export function importRuleWarnings(rule: JsonObject): Finding[] {
-  if (textAt(rule, 'spec', 'mode') !== 'Requested') return [];
-  const message = 'Requested is not supported by this version, the rule imports nothing';
-  return [{ path: ['spec', 'mode'], message, fix: 'Use Always, or delete the line.' }];
 }
 
 function peersProblems(peers: unknown): Finding[] {
@@ -94,6 +89,14 @@ function templateProblems(template: string | undefined): Finding[] {
     `must make a name of a-z, 0-9 and "-" with at most ${LABEL_CHARS_MAX} characters, is ${quote(template)}`,
     'Write it like {name}, {name}-{peer} or db.',
   );
+}
+
+function aliasProblems(aliases: readonly unknown[]): Finding[] {
+  return aliases.flatMap((alias, index) => {
+    if (typeof alias !== 'string' || isAliasTemplate(alias)) return [];
+    const message = `must be a DNS name of two labels or more outside ${DEFINED_ZONES.join(' and ')}, is ${quote(alias)}`;
+    return [{ path: [String(index)], message, fix: 'Write it like db.corp.example or {name}.corp.example.' }];
+  });
 }
 
 /** The empty prefix lets all keys in. */

@@ -4,7 +4,7 @@ import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
 import { askWhether, didYouMean } from './did-you-mean.ts';
 import { below, type Finding } from './finding.ts';
 import { mapAt, textAt, type JsonObject } from './json.ts';
-import { EXPORT_TO_PEERS_MAX } from './limits.ts';
+import { EXPORT_TO_PEERS_MAX, REQUESTED_SOURCES_MAX } from './limits.ts';
 import { quote } from './quote.ts';
 
 type Sentence = Omit<Finding, 'path'>;
@@ -22,6 +22,11 @@ const OURS: readonly OurAnnotation[] = [
   { key: ANNOTATIONS.endpoints, kind: 'Service', problem: () => undefined },
   { key: ANNOTATIONS.exportTo, kind: 'ServiceExport', problem: exportToProblem },
   { key: ANNOTATIONS.mayAssert, kind: 'Peer', problem: mayAssertProblem },
+  { key: ANNOTATIONS.sources, kind: 'ServiceImport', problem: sourcesProblem },
+  // Notes of the controller to itself: whoever changes them by hand sees them put back.
+  { key: ANNOTATIONS.import, kind: 'Service', problem: () => undefined },
+  { key: ANNOTATIONS.unusedSince, kind: 'Service', problem: () => undefined },
+  { key: ANNOTATIONS.restingPorts, kind: 'Service', problem: () => undefined },
 ];
 
 export function ourAnnotationProblems(kind: KindName, object: JsonObject): Finding[] {
@@ -68,6 +73,21 @@ function exportToProblem(text: string): Sentence | undefined {
   if (peers.length <= EXPORT_TO_PEERS_MAX) return undefined;
   const message = `names ${peers.length} peers, at most ${EXPORT_TO_PEERS_MAX} are possible`;
   return { message, fix: 'Say it by an AccessPolicy that selects on labels of peers.' };
+}
+
+function sourcesProblem(text: string): Sentence | undefined {
+  const sources = text.split(',').map((word) => word.trim());
+  const wrong = sources.find((source) => source.split('/').length !== 3 || !source.split('/').every(isLabel));
+  if (wrong !== undefined) {
+    const message = `must be a comma-separated list of peer/namespace/name, has ${quote(wrong)}`;
+    return {
+      message,
+      fix: 'Write it like "east/shop/db, west/sales/db"; delete it to mean the exports of the same name.',
+    };
+  }
+  if (sources.length <= REQUESTED_SOURCES_MAX) return undefined;
+  const message = `names ${sources.length} exports, at most ${REQUESTED_SOURCES_MAX} are possible`;
+  return { message, fix: 'Delete it, and let the rule say which exports.' };
 }
 
 function mayAssertProblem(text: string): Sentence | undefined {

@@ -1,7 +1,7 @@
 /** Everything that is wrong with one object: its schema, and the rules that schemas cannot say. */
 import type { KindName } from '../kinds.ts';
 import { schemaErrors } from '../schema.ts';
-import { clusterImportRuleProblems, importRuleProblems, importRuleWarnings } from './import-rule.ts';
+import { clusterImportRuleProblems, importRuleProblems } from './import-rule.ts';
 import { endpointSliceProblems, endpointSliceWarnings } from './endpoint-slice.ts';
 import { below, firstOfEachPath, formatPath, type Finding } from './finding.ts';
 import { isMap, valueAt, type JsonObject } from './json.ts';
@@ -42,8 +42,8 @@ const RULES: Readonly<Record<KindName, KindRules>> = {
   AccessPolicy: POLICY_RULES,
   PrivilegedAccessPolicy: POLICY_RULES,
   BaselineAccessPolicy: POLICY_RULES,
-  ImportRule: { problems: importRuleProblems, warnings: importRuleWarnings },
-  ClusterImportRule: { problems: clusterImportRuleProblems, warnings: importRuleWarnings },
+  ImportRule: { problems: importRuleProblems },
+  ClusterImportRule: { problems: clusterImportRuleProblems },
   PeerRecords: {},
   ImportBinding: {},
 };

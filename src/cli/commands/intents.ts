@@ -4,7 +4,7 @@ import { describeObject, type KubeObject } from '../../api/object.ts';
 import { renderManifest, writeManifest } from '../../store/directory/writer.ts';
 import { allowManifest, exportManifests, importManifests, parseKeyArgument } from '../intents.ts';
 import { storeOption, type Register } from '../register.ts';
-import { parseStore } from '../store-argument.ts';
+import { parseFolder } from '../store-argument.ts';
 
 interface WriteOptions {
   readonly store: string;
@@ -16,7 +16,7 @@ export function addIntentCommands({ program, streams }: Register): void {
 
   async function write(objects: readonly KubeObject[], { store, dryRun: isDry = false }: WriteOptions): Promise<void> {
     if (isDry) return streams.out(objects.map(renderManifest).join('---\n').trimEnd());
-    const manifests = parseStore(store);
+    const manifests = parseFolder(store);
     for (const object of objects) {
       const path = await writeManifest({ manifests, object });
       streams.out(`${describeObject(object)} written to ${path}`);

@@ -1,19 +1,31 @@
-/** `run`: one standalone peer as a process, from its start to its exit code. */
+/** `run`: one peer, or one part of it, as a process, from its start to its exit code. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { AppError } from '../../api/errors.ts';
 import { loadConfig } from '../../runtime/config.ts';
 import { makeHealth } from '../../runtime/health.ts';
 import { makeLifecycle } from '../../runtime/lifecycle.ts';
 import { makeLogger } from '../../runtime/log.ts';
 import { makeMetrics } from '../../runtime/metrics.ts';
 import { SETTINGS } from '../../runtime/settings.ts';
-import { stateOption, storeOption, type Register } from '../register.ts';
-import { startPeer, type Peer } from '../run/peer.ts';
+import { stateOption, type Register } from '../register.ts';
+import type { Part, PartName, PartOptions } from '../run/cluster/part.ts';
+import { startPeer } from '../run/peer.ts';
 import { parseStore } from '../store-argument.ts';
 import { version } from '../version.ts';
 
+const PARTS: readonly PartName[] = ['gateway', 'controller', 'dns'];
+type StartPart = (options: PartOptions) => Promise<Part>;
+/** Loaded when they are wanted: the client of the API server takes half a second and 80 MB. */
+const LOAD: Readonly<Record<PartName, () => Promise<StartPart>>> = {
+  gateway: async () => (await import('../run/cluster/gateway.ts')).startGatewayPart,
+  controller: async () => (await import('../run/cluster/controller.ts')).startControllerPart,
+  dns: async () => (await import('../run/cluster/dns.ts')).startDnsPart,
+};
+
 interface RunArguments extends Record<string, string | undefined> {
   readonly store: string;
+  readonly part?: PartName;
   readonly state: string;
   readonly config?: string;
 }
@@ -21,15 +33,21 @@ interface RunArguments extends Record<string, string | undefined> {
 export function addRunCommand({ program, done }: Register): void {
   const command = program
     .command('run')
-    .description('Run one peer: controller, gateway and DNS in one process, with a folder of manifests.')
-    .addOption(storeOption())
+    .description('Run one peer: all of it with a folder of manifests, or one part of it in a Kubernetes cluster.')
+    .addOption(
+      new Option('--store <STORE>', 'dir:PATH, a folder of manifests; or kubernetes[:KUBECONFIG], an API server')
+        .env('CLUSTERLINK_MCS_STORE')
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--part <PART>', 'which part to run, with --store kubernetes').choices(PARTS))
     .addOption(stateOption())
     .addOption(new Option('--config <FILE>', 'configuration (YAML)').env('CLUSTERLINK_MCS_CONFIG'))
     .addHelpText(
       'after',
       `
-Flags beat the environment, which beats the file. Example:
-  npx clusterlink-mcs run --store dir:./manifests --state ./state --config peer.yaml`,
+Flags beat the environment, which beats the file. Examples:
+  npx clusterlink-mcs run --store dir:./manifests --state ./state --config peer.yaml
+  clusterlink-mcs run --store kubernetes --part controller --config peer.yaml     (in a pod; see "deploy peer")`,
     );
   for (const { flag, help, env } of SETTINGS) command.addOption(new Option(`${flag} <VALUE>`, `${help} (${env})`));
 
@@ -45,13 +63,13 @@ Flags beat the environment, which beats the file. Example:
     const logger = makeLogger({ level: config.log.level, bindings: { self: config.peer } });
     const health = makeHealth();
     const metrics = makeMetrics({ version, processMetrics: 'collected' });
-    const manifests = resolve(parseStore(options.store));
+    const start = chooseStart(options);
     const lifecycle = makeLifecycle({ logger, drainMs: config.drainSeconds * 1000, onShutdown: () => health.drain() });
-    let peer: Peer | undefined;
+    let peer: Part | undefined;
     lifecycle.add({
       name: 'peer',
       async start() {
-        peer = await startPeer({ config, manifests, state, version, logger, health, metrics });
+        peer = await start({ config, state, version, env: process.env, logger, health, metrics });
       },
       drain: (deadlineMs) => peer?.drain(deadlineMs),
       stop: () => peer?.close(),
@@ -66,4 +84,23 @@ Flags beat the environment, which beats the file. Example:
       flag.replace(/^--/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     return Object.fromEntries(SETTINGS.map(({ key, flag }) => [key, given[attribute(flag)] as string | undefined]));
   }
+}
+
+/** @throws {AppError} `ERR_USAGE` for a part without a cluster, and for a cluster without a part. */
+function chooseStart({ store: text, part }: RunArguments): (options: Omit<PartOptions, 'kubeconfig'>) => Promise<Part> {
+  const store = parseStore(text);
+  if (store.home === 'directory') {
+    if (part !== undefined) {
+      throw new AppError('ERR_USAGE', `--part ${part}: with dir:PATH one process is the whole peer`, {
+        fix: 'leave --part out, or give --store kubernetes',
+      });
+    }
+    return (options) => startPeer({ ...options, manifests: resolve(store.path) });
+  }
+  if (part === undefined) {
+    throw new AppError('ERR_USAGE', '--part: is missing; with --store kubernetes a process is one part of the peer', {
+      fix: `give one of ${PARTS.join(', ')}`,
+    });
+  }
+  return async (options) => (await LOAD[part]())({ ...options, kubeconfig: store.kubeconfig });
 }

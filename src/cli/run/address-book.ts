@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../../api/errors.ts';
-import type { AddressBook } from '../../controllers/import/reconciler.ts';
+import type { AddressBook } from '../../controllers/import/address-pool.ts';
 import { readJsonFile, writeJsonFile } from './state-file.ts';
 
 const shape = v.record(v.string(), v.pipe(v.string(), v.ipv4()));

@@ -45,7 +45,7 @@ export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
           ),
         serviceImport: (key) => caches.ServiceImport.get(key),
         peer: (name) => control.peer(name),
-        probe: (source, port, mode) => control.probe(source, port, mode),
+        probe: (source, port, mode) => control.probe({ client, source, port, mode }),
       });
     },
     'POST /objects': (body) => {

@@ -4,10 +4,9 @@ import type { ReconcileResult } from '../../controllers/controller.ts';
 import type { ControlEvents } from '../../gateway/control.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import type { StoreEvent } from '../../store/kubernetes/store-event.ts';
 
-export interface Observer extends Pick<ControlEvents, 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused'> {
-  onReconcile(result: ReconcileResult): void;
-}
+export type Observer = Pick<ControlEvents, 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused'>;
 
 /** Lines about refusals in one window: whoever is refused chooses how often, and must not fill a disk. Metrics count all. */
 const REFUSAL_LINES_MAX = 100;
@@ -54,10 +53,32 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
       metrics.handshakesRefused.inc({ reason });
       if (gate.opens()) logger.warn({ reason, from, unlogged: gate.takeSkipped() }, 'Peer connection was refused');
     },
-    onReconcile({ controller, ok, durationMs }) {
-      metrics.reconciles.inc({ controller, result: ok ? 'ok' : 'error' });
-      metrics.reconcileSeconds.observe({ controller }, durationMs / 1000);
-    },
+  };
+}
+
+/** Counts what controllers do. */
+export function makeReconcileObserver(metrics: Metrics): (result: ReconcileResult) => void {
+  return ({ controller, ok, durationMs }) => {
+    metrics.reconciles.inc({ controller, result: ok ? 'ok' : 'error' });
+    metrics.reconcileSeconds.observe({ controller }, durationMs / 1000);
+  };
+}
+
+/** Counts what a store asks of its API server. */
+export function makeStoreObserver(metrics: Metrics): (event: StoreEvent) => void {
+  return (event) => {
+    switch (event.type) {
+      case 'listed':
+        return metrics.storeLists.inc({ kind: event.kind, result: 'ok' });
+      case 'list-failed':
+        return metrics.storeLists.inc({ kind: event.kind, result: event.reason });
+      case 'watching':
+        return metrics.storeWatches.inc({ kind: event.kind, result: 'ok' });
+      case 'watch-failed':
+        return metrics.storeWatches.inc({ kind: event.kind, result: event.reason });
+      case 'write':
+        return metrics.storeWrites.inc({ kind: event.kind, verb: event.verb, result: event.result });
+    }
   };
 }
 

@@ -1,15 +1,11 @@
 /** One standalone peer: store, controllers, gateway, exchange and DNS, wired. The only place that knows them all. */
 import { runControllers } from '../../controllers/controller.ts';
 import { makeAccessPolicyController } from '../../controllers/access-policy/reconciler.ts';
+import { makeAddressPool } from '../../controllers/import/address-pool.ts';
 import { makeImportController } from '../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../controllers/service-export/reconciler.ts';
-import { startExchange } from '../../exchange/exchange.ts';
 import { loadIdentity } from '../../fabric/files.ts';
-import { startControl, type Control } from '../../gateway/control.ts';
-import type { DownMessage, UpMessage } from '../../gateway/messages.ts';
-import { startDataPlane } from '../../gateway/plane.ts';
 import { startAdmin } from '../../runtime/admin.ts';
-import { makeChannelPair } from '../../runtime/channel.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
 import type { Health } from '../../runtime/health.ts';
@@ -24,9 +20,10 @@ import { formatProblems } from '../check.ts';
 import { makeAddressBook } from './address-book.ts';
 import { makeAdminRoutes } from './admin-routes.ts';
 import { startDns } from './dns.ts';
-import { makeExchangeBridge } from './exchange-bridge.ts';
+import { followExpiry } from './expiry.ts';
 import { loadInstallation } from './installation.ts';
-import { makeObserver } from './observer.ts';
+import { startGateway } from './gateway.ts';
+import { makeReconcileObserver } from './observer.ts';
 import { makeStatusReport } from './status.ts';
 
 export interface PeerOptions {
@@ -45,8 +42,6 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** How often the metric of the certificate's expiry is brought up to date. */
-const EXPIRY_INTERVAL_MS = 60_000;
 /** The store is read from a folder: seconds are plenty. */
 const SYNC_TIMEOUT_MS = 30_000;
 
@@ -55,16 +50,11 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const { config, manifests, state, version, logger, health, metrics } = options;
   await using opening = new AsyncDisposableStack();
   const self = { name: config.peer, labels: config.labels };
-  const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`;
   const allowedNamespaces = config.exports.namespaces;
   const ready = { store: health.expect('store'), gateway: health.expect('gateway'), dns: health.expect('dns') };
 
   const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
-  const tellExpiry = (): void =>
-    metrics.certificateExpirySeconds.set((identity.notAfter.getTime() - Date.now()) / 1000);
-  tellExpiry();
-  const expiryTimer = setInterval(tellExpiry, EXPIRY_INTERVAL_MS);
-  opening.defer(() => clearInterval(expiryTimer));
+  opening.defer(followExpiry(identity, metrics));
 
   const store = await openDirectoryStore({ manifests, state, logger: logger.child({ component: 'store' }) });
   opening.defer(() => store.close());
@@ -81,57 +71,21 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const dns = await startDns({ config, logger, metrics, onReady: () => ready.dns.ready() });
   opening.defer(() => dns.close());
 
-  const channel = makeChannelPair<DownMessage, UpMessage>();
-  opening.defer(() => channel.parent.close());
-  const plane = await startDataPlane({
-    self,
-    epoch,
+  const gateway = await startGateway({
+    config,
     version,
-    identity: () => identity,
-    client: config.client,
-    targets: config.exports.targets,
-    pool: config.vips,
-    channel: channel.child,
-    ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
-  });
-  opening.defer(() => plane.close());
-
-  const bridge = makeExchangeBridge((message) => channel.parent.post(message));
-  const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });
-  const control: Control = startControl({
-    self: self.name,
-    store,
-    caches,
-    allowedNamespaces,
-    channel: channel.parent,
-    logger: logger.child({ component: 'gateway' }),
-    now,
-    events: {
-      ...observer,
-      onPeer(observation) {
-        observer.onPeer(observation);
-        exchange.setReachable(observation.name, observation.version !== undefined);
-      },
-      onSnapshot(step, snapshotVersion) {
-        metrics.snapshotVersion.set({ component: 'gateway', state: step }, snapshotVersion);
-        if (step === 'acknowledged') ready.gateway.ready();
-      },
-      onExchange: (message) => bridge.digest(message),
-    },
-  });
-  opening.defer(() => control.close());
-  const exchange = startExchange({
-    self,
+    identity,
     epoch,
+    home: { plane: { kind: 'standalone', client: config.client }, control: { kind: 'standalone' } },
+    leading: true,
     store,
     caches,
-    allowedNamespaces,
-    open: bridge.open,
-    clock: wallClock,
-    logger: logger.child({ component: 'exchange' }),
+    logger,
+    metrics,
+    onReady: () => ready.gateway.ready(),
   });
-  opening.defer(() => exchange.close());
-  bridge.serve(exchange);
+  opening.defer(() => gateway.close());
+  const { control } = gateway;
 
   const controllers = runControllers(
     [
@@ -142,11 +96,11 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
         caches,
         clock: wallClock,
         allowedNamespaces,
-        addresses: makeAddressBook(state, config.vips),
+        home: makeAddressPool(makeAddressBook(state, config.vips)),
       }),
       makeAccessPolicyController({ store, caches, clock: wallClock }),
     ],
-    { logger, onResult: observer.onReconcile },
+    { logger, onResult: makeReconcileObserver(metrics) },
   );
   opening.defer(() => controllers.close());
   dns.follow(caches);

@@ -1,11 +1,11 @@
-/** The objects of one import, from what the merge made of rules and records: pure. */
+/** The objects of one import, from what the merge made of rules and records, and its home of that: pure. */
+import type { Applied } from '../../api/applied.ts';
 import type { ConditionDraft } from '../../api/conditions.ts';
-import type { ImportBindingStatus } from '../../api/generated/ImportBinding.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { compareText, type ObjectKey } from '../../api/object.ts';
-import { formatSource } from '../../api/record.ts';
 import type { ConstituentVerdict, MergedImport } from '../../merge/types.ts';
-import type { Applied } from '../../api/applied.ts';
+import { LISTED_PORTS_MAX } from '../limits.ts';
+import { portId, type Published } from './home.ts';
 
 const managed = { [LABELS.managedBy]: MANAGED_BY };
 
@@ -14,22 +14,29 @@ export function bindingName({ namespace, name }: ObjectKey): string {
   return `${name}.${namespace}`;
 }
 
+export function bindingKey(key: ObjectKey): ObjectKey {
+  return { namespace: SYSTEM_NAMESPACE, name: bindingName(key) };
+}
+
 export function desiredBinding(
   merged: MergedImport,
-  ips: readonly string[],
+  { ips, targetPorts }: Pick<Published, 'ips' | 'targetPorts'>,
   verdicts: readonly ConstituentVerdict[],
 ): Applied<'ImportBinding'> {
   return {
     apiVersion: 'mcs.clusterlink.net/v1alpha1',
     kind: 'ImportBinding',
-    metadata: { namespace: SYSTEM_NAMESPACE, name: bindingName(merged.key), labels: managed },
+    metadata: { ...bindingKey(merged.key), labels: managed },
     spec: {
       import: { ...merged.key },
       owner: { ...merged.owner },
       type: merged.type,
       ips: [...ips],
       ipFamilies: [...merged.ipFamilies],
-      ports: [...merged.ports],
+      ports: merged.ports.map((port) => {
+        const targetPort = targetPorts.get(portId(port));
+        return targetPort === undefined ? port : { ...port, targetPort };
+      }),
       sources: [...merged.sources],
       verdicts: verdicts.map(({ source, reasons, loses, message }) => ({
         ...source,
@@ -44,17 +51,23 @@ export function desiredBinding(
           : {}),
       },
       labels: { ...merged.labels },
+      ...(merged.service === undefined ? {} : { service: merged.service }),
+      ...(merged.aliases === undefined ? {} : { aliases: [...merged.aliases] }),
     },
   };
 }
 
 /** Every field that the KEP has is written out: the CRD defaults nothing (CRD-06, CRD-07). */
-export function desiredServiceImport(merged: MergedImport, ips: readonly string[]): Applied<'ServiceImport'> {
+export function desiredServiceImport(merged: MergedImport, published: PublishedAddresses): Applied<'ServiceImport'> {
   const timeoutSeconds = merged.sessionAffinityTimeoutSeconds;
   return {
     apiVersion: 'multicluster.x-k8s.io/v1beta1',
     kind: 'ServiceImport',
-    metadata: { ...merged.key, labels: { ...merged.labels, ...managed }, annotations: { ...merged.annotations } },
+    metadata: {
+      ...merged.key,
+      labels: { ...merged.labels, ...managed },
+      annotations: { ...merged.annotations, ...published.annotations },
+    },
     spec: {
       type: merged.type,
       ports: merged.ports.map(({ name, protocol, port, appProtocol }) => ({
@@ -63,9 +76,7 @@ export function desiredServiceImport(merged: MergedImport, ips: readonly string[
         port,
         ...(appProtocol === undefined ? {} : { appProtocol }),
       })),
-      // CRD-10: a headless import has no addresses.
-      ips: merged.type === 'Headless' ? [] : [...ips],
-      ipFamilies: [...merged.ipFamilies],
+      ...desiredAddresses(merged, published),
       sessionAffinity: merged.sessionAffinity,
       ...(timeoutSeconds === undefined ? {} : { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }),
       internalTrafficPolicy: merged.internalTrafficPolicy,
@@ -74,56 +85,61 @@ export function desiredServiceImport(merged: MergedImport, ips: readonly string[
   };
 }
 
+export type PublishedAddresses = Pick<Published, 'ips' | 'ipFamilies' | 'annotations'>;
+
+/** Of somebody else's ServiceImport only the addresses are ours (IMP-08): the rest of `spec` is what its owner declares. */
+export function desiredRequestedImport(
+  merged: MergedImport,
+  published: PublishedAddresses,
+  uid: string,
+): Applied<'ServiceImport'> {
+  return {
+    apiVersion: 'multicluster.x-k8s.io/v1beta1',
+    kind: 'ServiceImport',
+    metadata: { ...merged.key, uid },
+    spec: desiredAddresses(merged, published) as NonNullable<Applied<'ServiceImport'>['spec']>,
+  };
+}
+
+/** CRD-10: a headless import has no addresses. Both lists come with one write (IMP-22). */
+function desiredAddresses({ type }: MergedImport, { ips, ipFamilies }: PublishedAddresses) {
+  return { ips: type === 'Headless' ? [] : [...ips], ipFamilies: [...ipFamilies] };
+}
+
 /** The exporting clusters, once each (IMP-26). */
 export function desiredClusters(merged: MergedImport): { cluster: string }[] {
   const peers = new Set(merged.sources.map(({ peer }) => peer));
   return [...peers].sort(compareText).map((cluster) => ({ cluster }));
 }
 
-export interface ReadinessInput {
-  readonly merged: MergedImport;
-  readonly ips: readonly string[];
-  /** What the gateway last said of the binding. */
-  readonly observed: ImportBindingStatus | undefined;
+function listPorts(ports: MergedImport['ports']): string {
+  const named = ports
+    .slice(0, LISTED_PORTS_MAX)
+    .map(({ name, protocol, port }) => `${name} ${protocol}/${port}`.trim());
+  return named.join(', ') + (ports.length > named.length ? ` and ${ports.length - named.length} more` : '');
 }
 
-/** Truthful readiness (DESIGN §3.9): True only while a source can be used; names the sources that are away. */
-export function desiredImportCondition({ merged, ips, observed }: ReadinessInput): ConditionDraft {
-  const ready = (status: ConditionDraft['status'], reason: string, message: string): ConditionDraft => ({
-    type: 'Ready',
-    status,
-    reason,
-    message,
-  });
-  if (merged.type === 'Headless') {
-    return ready('False', 'HeadlessNotServed', 'Headless imports are recorded, and not yet served by the gateway.');
-  }
-  if (merged.ipFamilies.length === 0 || !merged.ipFamilies.includes('IPv4')) {
-    return ready(
-      'False',
-      'IPFamilyNotSupported',
-      'The exports have no IP family in common that this peer can serve (IPv4).',
+/** Protocols that the gateway carries. */
+const SERVED_PROTOCOLS: readonly string[] = ['TCP'];
+
+/** `PortsServed`, only while it is False: ports that are carried in every object, and that no connection can use yet. */
+export function desiredPortsCondition(
+  { ports, type }: Pick<MergedImport, 'ports' | 'type'>,
+  { targetPorts }: Pick<Published, 'targetPorts'>,
+): ConditionDraft[] {
+  if (type === 'Headless') return [];
+  const draft = (reason: string, message: string): ConditionDraft[] => [
+    { type: 'PortsServed', status: 'False', reason, message },
+  ];
+  const unserved = ports.filter(({ protocol }) => !SERVED_PROTOCOLS.includes(protocol));
+  if (unserved.length > 0) {
+    return draft(
+      'ProtocolNotServed',
+      `Gateways carry ${SERVED_PROTOCOLS.join(', ')} only, not: ${listPorts(unserved)}.`,
     );
   }
-  if (ips.length === 0)
-    return ready(
-      'False',
-      'NoAddress',
-      'The address pool of this peer is used up. Fix: configure a larger "vips" range.',
-    );
-  if (observed?.sources === undefined)
-    return ready('Unknown', 'Pending', 'The gateway has not looked at this import yet.');
-  const away = observed.sources.filter(({ usable }) => !usable);
-  const awayText = away.map((source) => `${formatSource(source)} is away (${source.reason ?? 'unknown'})`).join('; ');
-  if (away.length === observed.sources.length)
-    return ready('False', 'NoUsableSource', awayText || 'No export backs this import.');
-  const failed = (observed.listeners ?? []).filter(({ state }) => state === 'Failed');
-  if (failed.length > 0) {
-    return ready(
-      'False',
-      'ListenerFailed',
-      failed.map(({ port, message }) => `port ${port}: ${message ?? 'cannot listen'}`).join('; '),
-    );
-  }
-  return ready('True', 'Ready', awayText);
+  const homeless = targetPorts.size === 0 ? [] : ports.filter((port) => !targetPorts.has(portId(port)));
+  return homeless.length === 0
+    ? []
+    : draft('NoTargetPort', `Gateways have no port left on which to listen for: ${listPorts(homeless)}.`);
 }

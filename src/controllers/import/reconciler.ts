@@ -3,164 +3,219 @@
  *
  * One key for all: an import depends on every rule and every record, and the merge of 1,000 records takes milliseconds. What
  * did not change is not written, so a change costs the objects it touches.
+ *
+ *   rules, records ─ merge ─▶ imports ─ home.publish ─▶ addresses ─▶ ServiceImport ─▶ ImportBinding ─▶ conditions
  */
-import { isDeepStrictEqual } from 'node:util';
+import { hash } from 'node:crypto';
 import { dateConditions } from '../../api/conditions.ts';
 import { AppError } from '../../api/errors.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
-import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
-import { formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
-import { formatSource } from '../../api/record.ts';
-import { CATALOGUE_KINDS, readCatalogue } from '../../catalogue/read.ts';
-import { SKIPPED_LISTED_MAX } from '../../merge/limits.ts';
+import { formatKey, keyOf } from '../../api/object.ts';
 import { merge } from '../../merge/merge.ts';
-import type { ConstituentVerdict, MergedImport, MergePeer, MergeRecord, RuleStatus } from '../../merge/types.ts';
+import { isOurImport } from '../../merge/requests.ts';
+import type { ConstituentVerdict, MergedImport, RuleStatus, UnmetRequest } from '../../merge/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Caches } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
+import { runConcurrently } from '../concurrently.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
-import { assignAddresses } from './addresses.ts';
+import { PARALLEL_WRITES_MAX, RUN_DELAY_MS } from '../limits.ts';
+import { isLostWithNamespace } from '../namespaces.ts';
+import { makeWriter } from '../writer.ts';
 import {
+  bindingKey,
   bindingName,
   desiredBinding,
   desiredClusters,
-  desiredImportCondition,
+  desiredPortsCondition,
+  desiredRequestedImport,
   desiredServiceImport,
 } from './desired.ts';
+import type { ImportHome, Published } from './home.ts';
+import { observeMerge, type ImportCaches } from './observe.ts';
+import { desiredImportCondition } from './readiness.ts';
+import { withRefused } from './rule-status.ts';
+import { watchImports } from './watches.ts';
 
-/** Where addresses come from: a pool of this peer (standalone). */
-export interface AddressBook {
-  readonly pool: string;
-  load(): Promise<Readonly<Record<string, string>>>;
-  save(remembered: Readonly<Record<string, string>>): Promise<void>;
+/** What is told of an object that must not be written: for Kubernetes' events. */
+export interface ImportEvent {
+  readonly regarding: IServiceImport;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: UnmetRequest['reason'];
+  readonly note: string;
 }
 
 export interface ImportControllerOptions {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
   readonly store: Store;
-  readonly caches: Caches;
+  readonly caches: ImportCaches;
   readonly clock: Pick<Clock, 'nowMs'>;
-  readonly addresses: AddressBook;
+  readonly home: ImportHome;
   readonly allowedNamespaces: readonly string[];
+  /** Called once for each thing to tell, and again when it changes. */
+  onEvent?(event: ImportEvent): void;
+}
+
+/** One import with all that its objects are made of. */
+interface Planned {
+  readonly merged: MergedImport;
+  readonly published: Published;
+  readonly verdicts: readonly ConstituentVerdict[];
+}
+
+/** An import whose objects were found as they should be, and what they were made of. */
+interface Settled {
+  readonly digest: string;
+  readonly serviceImport: IServiceImport | undefined;
+  readonly binding: IImportBinding | undefined;
 }
 
 const ALL = 'all';
-const OPTIONS = { fieldManager: CONTROLLER_MANAGER, force: true } as const;
-/** Self's own exports are as old as they say: the time of no Peer object caps them. */
-const SELF_CREATED_AT = '1970-01-01T00:00:00Z';
 
 export function makeImportController(options: ImportControllerOptions): Controller {
-  const { self, store, caches, clock, addresses, allowedNamespaces } = options;
+  const { self, store, caches, clock, home, allowedNamespaces, onEvent } = options;
+  const writer = makeWriter(store, CONTROLLER_MANAGER);
+  const settled = new Map<string, Settled>();
+  /** By the ServiceImport's uid: what was told of it. */
+  const told = new Map<string, string>();
 
-  async function reconcile(): Promise<void> {
-    const { imports, verdicts, ruleStatuses } = merge({
-      self: self.name,
-      peers: observePeers(),
-      rules: [...caches.ClusterImportRule.list(), ...caches.ImportRule.list()],
-      records: observeRecords(),
-      previous: caches.ImportBinding.list(),
-    });
-    const [free, taken] = splitByOwner(imports);
-    const ipsByImport = await assign(free);
-    const verdictsByImport = Map.groupBy(verdicts, (verdict) => formatKey(verdict.import));
-    // One object that the store refuses must not hold up the others: what a peer says gets into them.
-    const failures: unknown[] = [];
-    const attempt = (write: Promise<void>): Promise<unknown> => write.catch((error: unknown) => failures.push(error));
-    for (const merged of free) {
-      const object = formatKey(merged.key);
-      await attempt(applyImport(merged, ipsByImport.get(object) ?? [], verdictsByImport.get(object) ?? []));
-    }
-    await attempt(removeOthers(new Set(free.map(({ key }) => formatKey(key)))));
-    for (const status of ruleStatuses) await attempt(applyRuleStatus(withTaken(status, taken)));
-    if (failures.length > 0) throw failures.find(isRetryable) ?? failures[0];
-  }
-
-  function observePeers(): MergePeer[] {
-    const peers = caches.Peer.list().map(({ metadata }) => ({
-      name: metadata?.name ?? '',
-      labels: metadata?.labels ?? {},
-      createdAt: metadata?.creationTimestamp ?? timestamp(clock),
-    }));
-    return [...peers, { ...self, createdAt: SELF_CREATED_AT }];
-  }
-
-  function observeRecords(): MergeRecord[] {
-    const { entries } = readCatalogue(caches, allowedNamespaces);
-    const own = entries.map(({ record }) => ({ peer: self.name, record }));
-    // What a peer said counts while a local Peer object says that it is one (DESIGN §3.1).
-    const known = new Set(caches.Peer.list().map(({ metadata }) => metadata?.name ?? ''));
-    const said = caches.PeerRecords.list()
-      .filter(({ spec }) => known.has(spec.peer) && spec.peer !== self.name)
-      .flatMap(({ spec }) => spec.records.map(({ record }) => ({ peer: spec.peer, record })));
-    return [...own, ...said];
-  }
-
-  /** A ServiceImport that somebody else made keeps its name: it is neither changed nor hidden (IMP-08). */
-  function splitByOwner(imports: readonly MergedImport[]): [free: MergedImport[], taken: MergedImport[]] {
-    const foreign = new Set(
-      caches.ServiceImport.list()
-        .filter((object) => !isOurs(object))
-        .map((object) => formatKey(keyOf(object))),
+  async function reconcile(_key: string, signal: AbortSignal): Promise<void> {
+    const result = merge(observeMerge({ self, caches, allowedNamespaces, now: timestamp(clock) }));
+    const { imports, verdicts, ruleStatuses, unmet } = result;
+    const { published, refused, failures } = await home.publish(
+      imports.filter(({ type }) => type === 'ClusterSetIP'),
+      signal,
     );
-    const isTaken = ({ key }: MergedImport): boolean => foreign.has(formatKey(key));
-    return [imports.filter((merged) => !isTaken(merged)), imports.filter(isTaken)];
+    const kept = imports.filter(({ key }) => !refused.has(formatKey(key)));
+    const planned = plan(kept, published, verdicts);
+    const concurrent = { concurrency: PARALLEL_WRITES_MAX, signal };
+    // One object that the store refuses must not hold up the others: what a peer says gets into them.
+    const problems = [
+      ...failures,
+      ...(await runConcurrently(planned, applyImport, concurrent)),
+      ...(await removeOthers(new Set(kept.map(({ key }) => formatKey(key))), signal)),
+    ];
+    const refusals = imports.flatMap((merged) => {
+      const refusal = refused.get(formatKey(merged.key));
+      return refusal === undefined ? [] : [{ merged, ...refusal }];
+    });
+    const statuses = ruleStatuses.map((status) => withRefused(status, refusals));
+    problems.push(...(await runConcurrently(statuses, applyRuleStatus, concurrent)));
+    tellUnmet(unmet);
+    if (problems.length > 0) throw problems.find(isRetryable) ?? problems[0];
   }
 
-  async function assign(imports: readonly MergedImport[]): Promise<Map<string, string[]>> {
-    const wanted = imports.filter(({ type }) => type === 'ClusterSetIP').map(({ key }) => formatKey(key));
-    const before = await addresses.load();
-    const { remembered } = assignAddresses({ pool: addresses.pool, remembered: before, wanted });
-    // Remembered before it is used: after a crash the address must not go to another import.
-    if (!isDeepStrictEqual(before, remembered)) await addresses.save(remembered);
-    return new Map(wanted.flatMap((key) => (remembered[key] === undefined ? [] : [[key, [remembered[key]]]])));
+  function plan(
+    imports: readonly MergedImport[],
+    published: ReadonlyMap<string, Published>,
+    verdicts: readonly ConstituentVerdict[],
+  ): Planned[] {
+    const verdictsByImport = Map.groupBy(verdicts, (verdict) => formatKey(verdict.import));
+    return imports.flatMap((merged) => {
+      const name = formatKey(merged.key);
+      const given = merged.type === 'Headless' ? toUnpublished(merged) : published.get(name);
+      return given === undefined ? [] : [{ merged, published: given, verdicts: verdictsByImport.get(name) ?? [] }];
+    });
+  }
+
+  /** Looks at an import only if what it is made of, or one of its objects, is not as it was when all was well. */
+  async function applyImport(planned: Planned): Promise<void> {
+    const { key } = planned.merged;
+    const name = formatKey(key);
+    const digest = digestOf(planned);
+    const serviceImport = caches.ServiceImport.get(key);
+    const binding = caches.ImportBinding.get(bindingKey(key));
+    // Its owner has just deleted it: the change is on its way here, and makes it no request any more.
+    if (planned.merged.requested === true && serviceImport === undefined) return;
+    const before = settled.get(name);
+    if (
+      before?.digest === digest &&
+      before.serviceImport === serviceImport &&
+      before.binding === binding &&
+      serviceImport !== undefined &&
+      binding !== undefined
+    ) {
+      return;
+    }
+    try {
+      await applyObjects(planned, serviceImport, binding);
+    } catch (error) {
+      // Its namespace went while this was under way: there is nothing to bring about any more (IMP-06).
+      if (isLostWithNamespace({ error, key, caches })) return;
+      throw error;
+    }
+    settled.set(name, { digest, serviceImport, binding });
   }
 
   /** The ServiceImport is written before the binding carries verdicts (CFL-08). */
-  async function applyImport(
-    merged: MergedImport,
-    ips: readonly string[],
-    verdicts: readonly ConstituentVerdict[],
+  async function applyObjects(
+    { merged, published, verdicts }: Planned,
+    present: IServiceImport | undefined,
+    binding: IImportBinding | undefined,
   ): Promise<void> {
-    const written = await store.apply(desiredServiceImport(merged, ips), OPTIONS);
-    const binding = await store.apply(desiredBinding(merged, ips, verdicts), OPTIONS);
-    const draft = desiredImportCondition({ merged, ips, observed: binding.status });
+    const desired =
+      merged.requested === true
+        ? desiredRequestedImport(merged, published, present?.metadata?.uid ?? '')
+        : desiredServiceImport(merged, published);
+    const written = await writer.apply(desired, present);
+    const { status } = await writer.apply(desiredBinding(merged, published, verdicts), binding);
+    const drafts = [
+      desiredImportCondition({ merged, published, observed: status }),
+      ...desiredPortsCondition(merged, published),
+      ...(published.conditions ?? []),
+    ];
+    // Our own spec is output as the status is: which generation was observed says something of a user's object only.
+    const generation = merged.requested === true ? { observedGeneration: written.metadata?.generation ?? 1 } : {};
     const conditions = dateConditions(
-      [{ ...draft, observedGeneration: written.metadata?.generation ?? 1 }],
+      drafts.map((draft) => ({ ...draft, ...generation })),
       written.status?.conditions,
       timestamp(clock),
     );
-    await store.applyStatus(
+    await writer.applyStatus(
       {
         apiVersion: written.apiVersion,
         kind: 'ServiceImport',
         metadata: { ...merged.key },
         status: { clusters: desiredClusters(merged), conditions },
       },
-      OPTIONS,
+      written,
     );
   }
 
-  async function removeOthers(kept: ReadonlySet<string>): Promise<void> {
-    const names = new Set([...kept].map((text) => bindingName(toKey(text))));
-    for (const binding of caches.ImportBinding.list()) {
-      const key = binding.spec.import;
-      if (names.has(binding.metadata?.name ?? '')) continue;
-      await removeServiceImport(caches.ServiceImport.get(key));
-      await store.delete(
-        'ImportBinding',
-        { namespace: SYSTEM_NAMESPACE, name: binding.metadata?.name ?? '' },
-        uidOf(binding),
-      );
-    }
+  async function removeOthers(kept: ReadonlySet<string>, signal: AbortSignal): Promise<unknown[]> {
+    for (const name of settled.keys()) if (!kept.has(name)) settled.delete(name);
+    const gone = caches.ImportBinding.list().filter(
+      ({ metadata, spec }) => !kept.has(formatKey(spec.import)) || metadata?.name !== bindingName(spec.import),
+    );
     // A binding that was lost must not leave its ServiceImport behind.
-    for (const object of caches.ServiceImport.list()) {
-      if (!kept.has(formatKey(keyOf(object)))) await removeServiceImport(object);
-    }
+    const orphans = caches.ServiceImport.list().filter(
+      (object) => isOurImport(object) && !kept.has(formatKey(keyOf(object))),
+    );
+    const concurrent = { concurrency: PARALLEL_WRITES_MAX, signal };
+    return [
+      ...(await runConcurrently(orphans, (object) => writer.remove(object), concurrent)),
+      ...(await runConcurrently(gone, removeBinding, concurrent)),
+    ];
   }
 
-  async function removeServiceImport(object: IServiceImport | undefined): Promise<void> {
-    if (object !== undefined && isOurs(object)) await store.delete('ServiceImport', keyOf(object), uidOf(object));
+  async function removeBinding(binding: IImportBinding): Promise<void> {
+    const object = caches.ServiceImport.get(binding.spec.import);
+    if (object !== undefined && !isOurImport(object)) await release(object);
+    await writer.remove(binding);
+  }
+
+  /** Takes back what was written into somebody else's ServiceImport, and nothing else. */
+  async function release({ apiVersion, metadata }: IServiceImport): Promise<void> {
+    const { namespace = '', name = '', uid = '' } = metadata ?? {};
+    const nothing = { apiVersion, kind: 'ServiceImport' as const, metadata: { namespace, name, uid } };
+    const options = { fieldManager: CONTROLLER_MANAGER };
+    try {
+      await store.apply(nothing, options);
+      await store.applyStatus(nothing, options);
+    } catch (error) {
+      // It is gone, or another one is there: then nothing of ours is in it.
+      if (!(error instanceof AppError) || !['ERR_CONFLICT', 'ERR_NOT_FOUND'].includes(error.code)) throw error;
+    }
   }
 
   async function applyRuleStatus(status: RuleStatus): Promise<void> {
@@ -172,66 +227,43 @@ export function makeImportController(options: ImportControllerOptions): Controll
     const { matched, imported, skipped } = status;
     const metadata = status.key.namespace === '' ? { name: status.key.name } : { ...status.key };
     const body = { metadata, status: { matched, imported: [...imported], skipped: [...skipped], conditions } };
-    await store.applyStatus<RuleStatus['kind']>({ apiVersion: rule.apiVersion, kind: rule.kind, ...body }, OPTIONS);
+    await writer.applyStatus<RuleStatus['kind']>({ apiVersion: rule.apiVersion, kind: rule.kind, ...body }, rule);
+  }
+
+  function tellUnmet(unmet: readonly UnmetRequest[]): void {
+    const present = new Set<string>();
+    for (const { key, reason, message } of unmet) {
+      const regarding = caches.ServiceImport.get(key);
+      const uid = regarding?.metadata?.uid;
+      if (regarding === undefined || uid === undefined) continue;
+      present.add(uid);
+      if (told.get(uid) === message) continue;
+      told.set(uid, message);
+      const isMistake = reason === 'InvalidRequest';
+      const type = isMistake ? 'Warning' : 'Normal';
+      onEvent?.({ regarding, type, reason, note: message });
+    }
+    for (const uid of told.keys()) if (!present.has(uid)) told.delete(uid);
   }
 
   return {
     name: 'import',
     reconcile,
-    watches: (enqueue) =>
-      (
-        [
-          'ClusterImportRule',
-          'ImportRule',
-          'Peer',
-          'PeerRecords',
-          ...CATALOGUE_KINDS,
-          'ImportBinding',
-          'ServiceImport',
-        ] as const
-      ).map((kind) => caches[kind].onChange(() => enqueue(ALL))),
+    watches: (enqueue) => watchImports(caches, () => enqueue(ALL, RUN_DELAY_MS)),
     resync: (enqueue) => enqueue(ALL),
   };
 }
 
-function isOurs(object: IServiceImport): boolean {
-  return object.metadata?.labels?.[LABELS.managedBy] === MANAGED_BY;
+/** A headless import has no address that could be given. */
+function toUnpublished({ ipFamilies }: MergedImport): Published {
+  return { ips: [], ipFamilies, targetPorts: new Map(), annotations: {} };
+}
+
+function digestOf({ merged, published, verdicts }: Planned): string {
+  const { targetPorts, ...rest } = published;
+  return hash('sha256', JSON.stringify([merged, rest, [...targetPorts], verdicts]), 'base64');
 }
 
 function isRetryable(error: unknown): boolean {
   return !(error instanceof AppError) || error.retryable;
-}
-
-function uidOf(object: IServiceImport | IImportBinding): { uid?: string } {
-  return object.metadata?.uid === undefined ? {} : { uid: object.metadata.uid };
-}
-
-function toKey(text: string): ObjectKey {
-  const [namespace = '', name = ''] = text.split('/');
-  return { namespace, name };
-}
-
-/** What the rule would have imported under names that somebody else's ServiceImports have. */
-function withTaken(status: RuleStatus, taken: readonly MergedImport[]): RuleStatus {
-  const lost = taken.filter(
-    ({ owner }) => owner.kind === status.kind && isDeepStrictEqual(ownerKey(owner), status.key),
-  );
-  if (lost.length === 0) return status;
-  const names = new Set(lost.map(({ key }) => formatKey(key)));
-  const skipped = lost.flatMap(({ key, sources }) =>
-    sources.map((source) => ({
-      source: formatSource(source),
-      reason: 'NameTaken',
-      message: `A ServiceImport ${formatKey(key)} that is not ours is there.`,
-    })),
-  );
-  return {
-    ...status,
-    imported: status.imported.filter(({ as }) => !names.has(as)),
-    skipped: [...status.skipped, ...skipped].slice(0, SKIPPED_LISTED_MAX),
-  };
-}
-
-function ownerKey({ namespace = '', name }: MergedImport['owner']): ObjectKey {
-  return { namespace, name };
 }

@@ -2,8 +2,9 @@
 import { dateConditions } from '../../api/conditions.ts';
 import { formatKey, keyOf, parseKey, type ObjectKey } from '../../api/object.ts';
 import { buildCatalogue } from '../../catalogue/build.ts';
+import { terminatingNamespaces } from '../../catalogue/read.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Caches } from '../../store/caches.ts';
+import type { Caches, CachesOf } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
 import { desiredExportConditions, type ConflictSeen } from './desired.ts';
@@ -11,7 +12,8 @@ import { desiredExportConditions, type ConflictSeen } from './desired.ts';
 export interface ServiceExportControllerOptions {
   readonly self: string;
   readonly store: Store;
-  readonly caches: Caches;
+  /** Namespaces in Kubernetes only. */
+  readonly caches: Caches & Partial<CachesOf<'Namespace'>>;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Namespaces that wildcards do not reach, but that the administrator lists (DESIGN §5). */
   readonly allowedNamespaces: readonly string[];
@@ -30,7 +32,9 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
       services: service === undefined ? [] : [service],
       endpointSlices: [],
       allowedNamespaces,
+      terminatingNamespaces: terminatingNamespaces(caches.Namespace?.list() ?? []),
     });
+    // Withdrawn: there is nothing to say of it any more.
     const [verdict] = verdicts;
     if (verdict === undefined) return;
     const drafts = desiredExportConditions({

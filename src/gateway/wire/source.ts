@@ -17,6 +17,12 @@ export function encodeSource(source: Source): string {
   return text;
 }
 
+/** Whether so much may be said of a client; whoever has more says nothing: attributes left out would count as absent. */
+export function fitsSource(source: Readonly<Record<string, string>>): boolean {
+  const bytes = Buffer.byteLength(JSON.stringify(source));
+  return bytes <= SOURCE_BYTES_MAX && Object.keys(source).length <= SOURCE_KEYS_MAX;
+}
+
 /** @throws {AppError} `ERR_MALFORMED`. */
 export function parseSource(text: string): Source {
   const bytes = Buffer.from(text, 'base64url');

@@ -19,7 +19,9 @@ interface Definition {
 
 const folders = [new URL('../../../crds/', import.meta.url), new URL('../../../src/api/builtin/', import.meta.url)];
 const definitions = folders.flatMap((folder) =>
-  readdirSync(folder).map((name) => parse(readFileSync(new URL(name, folder), 'utf8')) as Definition),
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => parse(readFileSync(new URL(name, folder), 'utf8')) as Definition),
 );
 
 /** The smallest spec that a kind's schema takes. */

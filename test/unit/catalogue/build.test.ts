@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EXPORT_TO_PEERS_MAX } from '#src/api/validation/limits.ts';
 import { buildCatalogue } from '#src/catalogue/build.ts';
+import { readCatalogue } from '#src/catalogue/read.ts';
 import { EXPORT_PORTS_MAX, EXPORTED_KEYS_MAX, EXPORTED_VALUE_CHARS_MAX } from '#src/catalogue/limits.ts';
 import type { CatalogueInput, ExportVerdict } from '#src/catalogue/types.ts';
 import { build, entryOf, refusalOf, service, serviceExport } from './fixtures.ts';
@@ -30,6 +31,34 @@ describe('buildCatalogue', () => {
   it('EXP-21: an export that is being deleted → withdrawn, no verdict', () => {
     const serviceExports = [serviceExport('shop/db', { deletionTimestamp: '2026-01-02T00:00:00Z' })];
     assert.deepEqual(build({ serviceExports }), { entries: [], verdicts: [] });
+  });
+
+  it('EXP-21: an export in a namespace that is being deleted → withdrawn; the others stay', () => {
+    const serviceExports = [serviceExport('shop/db'), serviceExport('bank/db')];
+    const services = [service('shop/db'), service('bank/db')];
+    const terminating = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } } as const;
+    const sources = {
+      ServiceExport: { list: () => serviceExports },
+      Service: { list: () => services },
+      EndpointSlice: { list: () => [] },
+    };
+    for (const namespace of [
+      { ...terminating, status: { phase: 'Terminating' } },
+      { ...terminating, metadata: { name: 'shop', deletionTimestamp: '2026-01-02T00:00:00Z' } },
+    ]) {
+      const { entries } = readCatalogue({ ...sources, Namespace: { list: () => [namespace] } }, []);
+      assert.deepEqual(
+        entries.map((entry) => entry.namespace),
+        ['bank'],
+      );
+    }
+    assert.equal(readCatalogue(sources, []).entries.length, 2);
+  });
+
+  it('a Service that stands for an import → not exported: it would come back as its own source', () => {
+    const made = service('shop/db');
+    made.metadata = { ...made.metadata, labels: { 'app.kubernetes.io/managed-by': 'clusterlink-mcs' } };
+    assert.equal(build({ services: [made] }).verdicts[0]?.reason, 'InvalidService');
   });
 
   it('the objects in any order → entries and verdicts by (namespace, name)', () => {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import {
   desiredBinding,
   desiredClusters,
-  desiredImportCondition,
+  desiredPortsCondition,
   desiredServiceImport,
 } from '#src/controllers/import/desired.ts';
+import type { Published } from '#src/controllers/import/home.ts';
+import { desiredImportCondition } from '#src/controllers/import/readiness.ts';
 import type { MergedImport } from '#src/merge/types.ts';
 
 function makeMerged(changes: Partial<MergedImport> = {}): MergedImport {
@@ -30,9 +32,13 @@ function makeMerged(changes: Partial<MergedImport> = {}): MergedImport {
   };
 }
 
+function makePublished(changes: Partial<Published> = {}): Published {
+  return { ips: ['127.96.0.1'], ipFamilies: ['IPv4'], targetPorts: new Map(), annotations: {}, ...changes };
+}
+
 describe('desiredServiceImport', () => {
   it('protocol, affinity and policy → written out: the CRD defaults nothing (CRD-06, CRD-07)', () => {
-    assert.deepEqual(desiredServiceImport(makeMerged(), ['127.96.0.1']).spec, {
+    assert.deepEqual(desiredServiceImport(makeMerged(), makePublished()).spec, {
       type: 'ClusterSetIP',
       ports: [{ name: 'pg', protocol: 'TCP', port: 5432 }],
       ips: ['127.96.0.1'],
@@ -43,7 +49,7 @@ describe('desiredServiceImport', () => {
   });
 
   it('headless → no addresses, never the word None (CRD-10)', () => {
-    assert.deepEqual(desiredServiceImport(makeMerged({ type: 'Headless' }), ['127.96.0.1']).spec?.ips, []);
+    assert.deepEqual(desiredServiceImport(makeMerged({ type: 'Headless' }), makePublished()).spec?.ips, []);
   });
 
   it('affinity by client and a traffic distribution → both copied (IMP-17, IMP-19)', () => {
@@ -53,7 +59,7 @@ describe('desiredServiceImport', () => {
         sessionAffinityTimeoutSeconds: 60,
         trafficDistribution: 'PreferClose',
       }),
-      [],
+      makePublished(),
     );
     assert.deepEqual(
       [spec?.sessionAffinity, spec?.sessionAffinityConfig, spec?.trafficDistribution],
@@ -69,8 +75,25 @@ describe('desiredClusters', () => {
 });
 
 describe('desiredBinding', () => {
+  it('ports → with the target port of each that has one', () => {
+    const merged = makeMerged({
+      ports: [
+        { name: 'dns', protocol: 'UDP', port: 53 },
+        { name: 'dns-tcp', protocol: 'TCP', port: 53 },
+      ],
+    });
+    const { spec } = desiredBinding(merged, makePublished({ targetPorts: new Map([['TCP 53', 20_000]]) }), []);
+    assert.deepEqual(
+      spec?.ports.map(({ protocol, targetPort }) => [protocol, targetPort]),
+      [
+        ['UDP', undefined],
+        ['TCP', 20_000],
+      ],
+    );
+  });
+
   it('the name → can be read back, and the namespace is ours', () => {
-    const { metadata } = desiredBinding(makeMerged(), [], []);
+    const { metadata } = desiredBinding(makeMerged(), makePublished(), []);
     assert.deepEqual([metadata.namespace, metadata.name], ['clusterlink-system', 'db.store']);
   });
 });
@@ -82,58 +105,83 @@ describe('desiredImportCondition', () => {
     {
       name: 'not looked at',
       merged: makeMerged(),
-      ips: ['127.96.0.1'],
       observed: undefined,
       want: ['Unknown', 'Pending'],
     },
-    { name: 'usable', merged: makeMerged(), ips: ['127.96.0.1'], observed: usable, want: ['True', 'Ready'] },
+    { name: 'usable', merged: makeMerged(), observed: usable, want: ['True', 'Ready'] },
     {
       name: 'no source can be used',
       merged: makeMerged(),
-      ips: ['127.96.0.1'],
       observed: { sources: [{ ...source, usable: false }] },
       want: ['False', 'NoUsableSource'],
     },
     {
       name: 'no source at all',
       merged: makeMerged(),
-      ips: ['127.96.0.1'],
       observed: { sources: [] },
       want: ['False', 'NoUsableSource'],
     },
     {
       name: 'a listener that failed',
       merged: makeMerged(),
-      ips: ['127.96.0.1'],
       observed: { ...usable, listeners: [{ port: 5432, state: 'Failed' as const }] },
       want: ['False', 'ListenerFailed'],
     },
-    { name: 'the pool is used up', merged: makeMerged(), ips: [], observed: usable, want: ['False', 'NoAddress'] },
     {
-      name: 'IPv6 only',
-      merged: makeMerged({ ipFamilies: ['IPv6'] }),
-      ips: ['127.96.0.1'],
+      name: 'a problem of its home',
+      merged: makeMerged(),
+      published: { ips: [], problem: { reason: 'NoAddress', message: 'used up' } },
       observed: usable,
-      want: ['False', 'IPFamilyNotSupported'],
+      want: ['False', 'NoAddress'],
     },
     {
-      name: 'no family in common',
-      merged: makeMerged({ ipFamilies: [] }),
-      ips: ['127.96.0.1'],
-      observed: usable,
-      want: ['False', 'IPFamilyNotSupported'],
+      name: 'two gateways, of which one has a usable source and listens',
+      merged: makeMerged(),
+      observed: {
+        gateways: [
+          { name: 'a', listening: [], failed: [{ targetPort: 20_000, message: 'in use' }], sources: [] },
+          { name: 'b', listening: [20_000], sources: [{ ...source, usable: true }] },
+        ],
+      },
+      want: ['True', 'Ready'],
+    },
+    {
+      name: 'gateways of which none has a usable source',
+      merged: makeMerged(),
+      observed: { gateways: [{ name: 'a', listening: [], sources: [{ ...source, usable: false }] }] },
+      want: ['False', 'NoUsableSource'],
+    },
+    {
+      name: 'a gateway with a usable source that could not listen',
+      merged: makeMerged(),
+      observed: {
+        gateways: [
+          {
+            name: 'a',
+            listening: [],
+            failed: [{ targetPort: 20_000, message: 'in use' }],
+            sources: [{ ...source, usable: true }],
+          },
+        ],
+      },
+      want: ['False', 'ListenerFailed'],
+    },
+    {
+      name: 'a gateway with a usable source that does not listen yet',
+      merged: makeMerged(),
+      observed: { gateways: [{ name: 'a', listening: [], sources: [{ ...source, usable: true }] }] },
+      want: ['False', 'Pending'],
     },
     {
       name: 'headless',
       merged: makeMerged({ type: 'Headless' }),
-      ips: [],
       observed: usable,
       want: ['False', 'HeadlessNotServed'],
     },
   ];
-  for (const { name, merged, ips, observed, want } of cases) {
+  for (const { name, merged, published = makePublished(), observed, want } of cases) {
     it(`${name} → Ready=${want.join(' ')} (IMP-25, DESIGN §3.9)`, () => {
-      const { status, reason } = desiredImportCondition({ merged, ips, observed });
+      const { status, reason } = desiredImportCondition({ merged, published, observed });
       assert.deepEqual([status, reason], want);
     });
   }
@@ -145,7 +193,34 @@ describe('desiredImportCondition', () => {
         { ...source, peer: 'south', usable: false, reason: 'PEER_UNREACHABLE' },
       ],
     };
-    const { status, message } = desiredImportCondition({ merged: makeMerged(), ips: ['127.96.0.1'], observed });
+    const { status, message } = desiredImportCondition({ merged: makeMerged(), published: makePublished(), observed });
     assert.deepEqual([status, message], ['True', 'south/shop/db is away (PEER_UNREACHABLE)']);
+  });
+});
+
+describe('desiredPortsCondition', () => {
+  const mixed = makeMerged({
+    ports: [
+      { name: 'dns', protocol: 'UDP', port: 53 },
+      { name: 'pg', protocol: 'TCP', port: 5432 },
+    ],
+  });
+  it('TCP alone → no condition; UDP beside it → False, and the message names the UDP port alone', () => {
+    assert.deepEqual(desiredPortsCondition(makeMerged(), makePublished()), []);
+    const [condition] = desiredPortsCondition(mixed, makePublished());
+    assert.deepEqual([condition?.status, condition?.reason], ['False', 'ProtocolNotServed']);
+    assert.match(condition?.message ?? '', /dns UDP\/53\.$/);
+  });
+
+  it('a TCP port for which no target port was left → False, and the message names it', () => {
+    const merged = makeMerged({
+      ports: [
+        { name: 'a', protocol: 'TCP', port: 1 },
+        { name: 'b', protocol: 'TCP', port: 2 },
+      ],
+    });
+    const [condition] = desiredPortsCondition(merged, makePublished({ targetPorts: new Map([['TCP 1', 20_000]]) }));
+    assert.equal(condition?.reason, 'NoTargetPort');
+    assert.match(condition?.message ?? '', /: b TCP\/2\.$/);
   });
 });

@@ -1,6 +1,7 @@
 /** What one peer says must not hold up the imports of others: a refused object fails alone. */
 import assert from 'node:assert/strict';
 import { AppError } from '#src/api/errors.ts';
+import { makeAddressPool } from '#src/controllers/import/address-pool.ts';
 import { makeImportController } from '#src/controllers/import/reconciler.ts';
 import { closeCaches, COMMON_KINDS, openCaches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
@@ -66,7 +67,11 @@ describe('makeImportController', () => {
       store,
       caches,
       clock: { nowMs: () => Date.parse('2026-11-20T12:00:00Z') },
-      addresses: { pool: '127.96.16.0/20', load: () => Promise.resolve({}), save: () => Promise.resolve() },
+      home: makeAddressPool({
+        pool: '127.96.16.0/20',
+        load: () => Promise.resolve({}),
+        save: () => Promise.resolve(),
+      }),
       allowedNamespaces: [],
     });
     await assert.rejects(controller.reconcile('all', new AbortController().signal), { code: 'ERR_INVALID_OBJECT' });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { findCondition } from '#src/api/conditions.ts';
 import type { ExportRecord } from '#src/api/record.ts';
+import { makeAddressPool } from '#src/controllers/import/address-pool.ts';
 import { makeImportController } from '#src/controllers/import/reconciler.ts';
 import { closeCaches, COMMON_KINDS, openCaches, type Caches } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
@@ -48,14 +49,14 @@ async function makeWorld() {
     caches,
     clock: { nowMs: () => Date.parse('2026-11-20T12:00:00Z') },
     allowedNamespaces: [],
-    addresses: {
+    home: makeAddressPool({
       pool: '127.96.16.0/24',
       load: () => Promise.resolve(remembered),
       save: (next) => {
         remembered = next;
         return Promise.resolve();
       },
-    },
+    }),
   });
   await store.apply(
     {
@@ -272,7 +273,11 @@ async function makeAndRun(world: Awaited<ReturnType<typeof makeWorld>>): Promise
     caches: world.caches,
     clock: { nowMs: () => 0 },
     allowedNamespaces: [],
-    addresses: { pool: '127.96.16.0/24', load: () => Promise.resolve({}), save: () => Promise.resolve() },
+    home: makeAddressPool({
+      pool: '127.96.16.0/24',
+      load: () => Promise.resolve({}),
+      save: () => Promise.resolve(),
+    }),
   });
   await controller.reconcile('all', new AbortController().signal);
 }

@@ -44,6 +44,9 @@ const SKIPS: Record<SkipReason, true> = {
   LimitReached: true,
   NameTaken: true,
   NameTooLong: true,
+  NamespaceNotFound: true,
+  NoPorts: true,
+  NoTargetPort: true,
   RestrictedNamespace: true,
   SourceNotMerged: true,
   TypeConflict: true,
@@ -57,7 +60,7 @@ const VERDICTS: Record<ExportVerdict['reason'], true> = {
   InvalidExport: true,
   RestrictedNamespace: true,
 };
-const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true, ModeNotSupported: true };
+const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true };
 const DROPS: Record<DropReason, true> = {
   'client-not-allowed': true,
   connections: true,

@@ -62,6 +62,7 @@ describe('startExchange', () => {
       store,
       caches,
       allowedNamespaces: [],
+      leading: true,
       clock,
       logger: makeSilentLogger(),
       open(_peer, handlers) {

@@ -16,14 +16,14 @@ function ledgerWith(count: number): Ledger {
 describe('desiredPeerRecords', () => {
   it('no records → one object all the same: what is known is that there are none', () => {
     assert.deepEqual(
-      desiredPeerRecords('east', ledgerWith(0), undefined).map(({ metadata }) => metadata.name),
+      desiredPeerRecords('east', ledgerWith(0)).map(({ metadata }) => metadata.name),
       ['east'],
     );
   });
 
   it('2,000 records → several objects below the bound, and back to the same ledger in any order', () => {
     const ledger = ledgerWith(2_000);
-    const objects = desiredPeerRecords('east', ledger, undefined);
+    const objects = desiredPeerRecords('east', ledger);
     assert.ok(objects.length > 1);
     for (const object of objects)
       assert.ok(JSON.stringify(object.spec?.records).length <= PEER_RECORDS_CHUNK_BYTES * 1.01);
@@ -38,7 +38,7 @@ describe('desiredPeerRecords', () => {
   });
 
   it('the second object of peer a → no name that a peer could have', () => {
-    const [, second] = desiredPeerRecords('a', ledgerWith(2_000), undefined);
+    const [, second] = desiredPeerRecords('a', ledgerWith(2_000));
     assert.equal(second?.metadata.name, 'a.1');
   });
 });

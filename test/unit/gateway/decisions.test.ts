@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
-import { decideEgress, decideIngress, mayKnowExport } from '#src/gateway/decisions.ts';
+import type { ClientIdentity } from '#src/gateway/client-identity.ts';
+import { decideEgress, decideIngress, decideOwnIngress, mayKnowExport } from '#src/gateway/decisions.ts';
 import type { GatewaySnapshot } from '#src/gateway/messages.ts';
 import { toRoutes } from '#src/gateway/routes.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
@@ -173,4 +174,53 @@ describe('decideEgress', () => {
       assert.equal(admission.allowed ? 'allowed' : admission.reason, want);
     });
   }
+});
+
+describe('a client that is not identified', () => {
+  const client: ClientIdentity = { unidentified: 'node-address' };
+  const source = { peer: 'west', namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1 };
+  const route = {
+    key: { namespace: 'shop', name: 'db' },
+    ips: [],
+    ports: [],
+    sources: [source],
+    labels: {},
+    localFirst: true,
+  };
+  const toNamespace = makePolicy('shop', 'allow', byNamespace);
+  const cases = [
+    { name: 'a policy that names no workload', policies: [makePolicy('shop', 'allow', {})], want: 'allowed' },
+    { name: 'a policy for some namespace', policies: [toNamespace], want: 'CLIENT_UNKNOWN' },
+    {
+      name: 'a deny for some namespace',
+      policies: [makePolicy('shop', 'allow', {}), makePolicy('shop', 'deny', byNamespace)],
+      want: 'CLIENT_UNKNOWN',
+    },
+    { name: 'no policy', policies: [], want: 'DENIED' },
+    { name: 'a deny for everybody', policies: [makePolicy('shop', 'deny', {}), toNamespace], want: 'DENIED' },
+  ];
+  for (const { name, policies, want } of cases) {
+    it(`${name} → ${want} at both ends of a connection within this peer`, () => {
+      const routes = makeRoutes(policies);
+      const egress = decideEgress({ routes, self, client, route, source });
+      const ingress = decideOwnIngress({ routes, self, client, export: ask.export });
+      const told = (admission: typeof egress): string => (admission.allowed ? 'allowed' : admission.reason);
+      assert.deepEqual(
+        [told(egress), told(ingress)],
+        want === 'DENIED' ? ['EGRESS_DENIED', 'INGRESS_DENIED'] : [want, want],
+      );
+    });
+  }
+
+  it('CLIENT_UNKNOWN → says why, and what mends it', () => {
+    const admission = decideEgress({ routes: makeRoutes([toNamespace]), self, client, route, source });
+    assert.ok(!admission.allowed);
+    assert.match(admission.message, /not known who the client is: it comes from the address of a node/);
+    assert.match(admission.fix ?? '', /masquerading/);
+  });
+
+  it('the same as another peer’s client → no more than denied: what it asserted is nobody’s to judge', () => {
+    const admission = decideIngress({ routes: makeRoutes([toNamespace]), ...ask, asserted: null });
+    assert.ok(!admission.allowed && admission.reason === 'INGRESS_DENIED');
+  });
 });

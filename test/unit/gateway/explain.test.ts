@@ -12,6 +12,14 @@ const allow: IAccessPolicy = {
   spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: {} }] },
 };
 
+const forWeb: IAccessPolicy = {
+  ...allow,
+  spec: {
+    ...allow.spec,
+    from: [{ workloadSelector: { matchLabels: { 'client.clusterlink.net/namespace': 'web' } } }],
+  },
+};
+
 function makeInput(
   changes: Partial<ExplainInput> & {
     sources?: (typeof source)[];
@@ -96,6 +104,13 @@ describe('explain', () => {
       hop: 'egress',
       code: 'EGRESS_DENIED',
       fix: /^npx clusterlink-mcs allow --store dir:\.\/manifests --namespace store --export shop\/db --to-peer east$/,
+    },
+    {
+      name: 'a client that is not identified, where a policy names workloads',
+      input: makeInput({ client: { unidentified: 'node-address' }, policies: [forWeb] }),
+      hop: 'egress',
+      code: 'CLIENT_UNKNOWN',
+      fix: /masquerading/,
     },
     {
       name: 'no session',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
-import { makePeers, type DialOutcome } from '#src/gateway/peers.ts';
+import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
+import type { DialOutcome } from '#src/gateway/dialler.ts';
+import { makePeers } from '#src/gateway/peers.ts';
 import type { PeerSession } from '#src/gateway/session.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -97,6 +99,62 @@ describe('makePeers', () => {
     await waitFor('it is reachable', () => peers.reachable.has('east'));
     assert.equal(dials.length, 2);
     assert.ok(!observations.some(({ message }) => message === 'given up'));
+  });
+
+  const instance = (name: string, features: string[] = []): FakeSession =>
+    makeSession({ hello: { peer: 'east', epoch: 'e', instance: name, version: '1.0.0', features, streams: 10 } });
+
+  it('two addresses → a session is kept to each, and the loss of one dials that one alone', async () => {
+    peers.apply(routes(address, { ...address, port: 2 }));
+    const [one, two] = [instance('a'), instance('b')];
+    dials[0]?.resolve({ ok: true, session: one });
+    dials[1]?.resolve({ ok: true, session: two });
+    await waitFor('both are there', () => peers.sessions().length === 2);
+    one.draining = true;
+    peers.changed(one, undefined);
+    assert.ok(peers.reachable.has('east'));
+    await waitFor('it is dialled again', () => dials.length === 3);
+    assert.equal(peers.sessionFor('east'), two);
+  });
+
+  it('a peer with replicas → another instance is looked for, the same one again is closed, and at rest after a while', async () => {
+    const closed: string[] = [];
+    let count = 0;
+    answer = () => {
+      const session = instance(count++ === 3 ? 'b' : 'a', ['replicas']);
+      return { ok: true, session: { ...session, close: () => void closed.push(session.hello.instance) } };
+    };
+    peers.apply(routes(address));
+    await waitFor('both instances are there', () => peers.sessions().length === 2);
+    assert.deepEqual(closed, ['a', 'a']);
+    assert.deepEqual(
+      peers.sessions().map(({ hello }) => hello.instance),
+      ['a', 'b'],
+    );
+    assert.equal(dials.length, 4);
+  });
+
+  it(`one instance → ${SESSIONS_PER_INSTANCE_MAX} sessions, no more; others beside it → ${SESSIONS_PER_PEER_MAX} in all`, () => {
+    peers.apply(routes());
+    for (let count = 0; count < SESSIONS_PER_INSTANCE_MAX; count++) assert.ok(peers.add(instance('a')));
+    assert.equal(peers.add(instance('a')), false);
+    for (let count = SESSIONS_PER_INSTANCE_MAX; count < SESSIONS_PER_PEER_MAX; count++) {
+      assert.ok(peers.add(instance(`b${count}`)));
+    }
+    assert.equal(peers.add(instance('c')), false);
+  });
+
+  it('one of two replicas goes → still reachable, and nobody is told that it was not', () => {
+    peers.apply(routes());
+    const [one, two] = [instance('a'), instance('b')];
+    peers.add(one);
+    peers.add(two);
+    observations.length = 0;
+    peers.changed(one, { error: undefined });
+    assert.deepEqual(
+      observations.map(({ sessions, version }) => [sessions, version]),
+      [[1, '1.0.0']],
+    );
   });
 
   it('a session for a peer that is gone → not taken', () => {

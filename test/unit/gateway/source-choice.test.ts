@@ -75,6 +75,16 @@ describe('orderSources', () => {
     assert.deepEqual(order(route, 0), ['south']);
   });
 
+  it('another order is preferred → within the local one and within the others, and no turn', () => {
+    const route = makeRoute(['east', 'west', 'south', 'north'].map((peer) => makeSource(peer)));
+    const prefer = (sources: RouteSource[]): RouteSource[] => [...sources].reverse();
+    const ordered = orderSources({ self: 'west', route, port: 5432, reachable, turn: 0, prefer });
+    assert.deepEqual(
+      ordered.map(({ peer }) => peer),
+      ['west', 'north', 'south', 'east'],
+    );
+  });
+
   it('no source can be used → none', () => {
     assert.deepEqual(order(makeRoute([makeSource('nowhere')]), 0), []);
   });

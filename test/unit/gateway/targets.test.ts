@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { makeTargetFilter, parseTargetRule } from '#src/gateway/targets.ts';
+import type { ClientIdentity } from '#src/gateway/client-identity.ts';
+import { makePodTargets, makeTargetFilter, parseTargetRule } from '#src/gateway/targets.ts';
 
 const own = { listeners: [{ address: '0.0.0.0', port: 4443 }], pool: '127.96.16.0/20' };
 
@@ -57,7 +58,58 @@ describe('makeTargetFilter', () => {
   ];
   for (const { name, rules, named, address = named, port = 5432, want } of cases) {
     it(`${name} → ${want ? 'dialled' : 'TARGET_FORBIDDEN'}`, () => {
-      assert.equal(makeTargetFilter(rules, own).allows(named, address, port), want);
+      assert.equal(makeTargetFilter(rules, own).allows({ named, address, port, namespace: 'shop' }), want);
+    });
+  }
+});
+
+describe('makeTargetFilter in a cluster', () => {
+  const at = (address: string): ClientIdentity => {
+    if (address === '10.1.0.1') return { namespace: 'shop', serviceAccount: 'db', labels: {} };
+    if (address === '10.0.0.1') return { unidentified: 'node-address' };
+    if (address === '10.0.0.2') return { unidentified: 'host-network' };
+    if (address === '10.1.0.5') return { unidentified: 'gateway-address' };
+    return { unidentified: address === '10.1.0.6' ? 'several-pods' : 'no-pod' };
+  };
+  const pods = makePodTargets({ at, neverDial: ['10.96.0.1', '::ffff:10.0.0.9'] });
+  const all = ['*:*', '10.0.0.0/8:*', '127.0.0.0/8:*', '[::1]:*'];
+  const cases: {
+    name: string;
+    rules?: string[];
+    named: string;
+    address?: string;
+    namespace?: string;
+    want: boolean;
+  }[] = [
+    { name: 'a pod of the namespace, no rule', named: '10.1.0.1', want: true },
+    { name: 'the same in IPv6 clothes', named: '::ffff:a01:1', want: true },
+    { name: 'a pod of another namespace', named: '10.1.0.1', namespace: 'bank', want: false },
+    { name: 'a pod of another namespace, listed', named: '10.1.0.1', namespace: 'bank', rules: all, want: true },
+    { name: 'no pod', named: '10.1.0.99', want: false },
+    { name: 'no pod, listed', named: '10.1.0.99', rules: all, want: true },
+    { name: 'an address of two pods', named: '10.1.0.6', want: false },
+    { name: 'a node, although listed', named: '10.0.0.1', rules: all, want: false },
+    { name: 'a pod on the host network, although listed', named: '10.0.0.2', rules: all, want: false },
+    { name: 'this gateway, although listed', named: '10.1.0.5', rules: all, want: false },
+    { name: 'the API server, although listed', named: '10.96.0.1', rules: all, want: false },
+    { name: 'the API server, listed by another spelling', named: '10.0.0.9', rules: all, want: false },
+    { name: 'loopback, although listed', named: '127.0.0.1', rules: all, want: false },
+    { name: 'IPv6 loopback, although listed', named: '::1', rules: all, want: false },
+    { name: 'a name that resolves to a pod of the namespace', named: 'db.example', address: '10.1.0.1', want: true },
+    {
+      name: 'a listed name that resolves to a node',
+      named: 'db.example',
+      address: '10.0.0.1',
+      rules: ['db.example:*'],
+      want: false,
+    },
+    { name: 'a listed name, not resolved yet', named: 'db.example', rules: ['db.example:*'], want: true },
+    { name: 'a name that is not listed, not resolved yet', named: 'db.example', rules: ['x.example:*'], want: false },
+  ];
+  for (const { name, rules = [], named, address = named, namespace = 'shop', want } of cases) {
+    it(`${name} → ${want ? 'dialled' : 'TARGET_FORBIDDEN'}`, () => {
+      const filter = makeTargetFilter(rules, { listeners: [] }, pods);
+      assert.equal(filter.allows({ named, address, port: 5432, namespace }), want);
     });
   }
 });

@@ -4,7 +4,14 @@ import type { IImportBinding } from '#src/api/generated/ImportBinding.ts';
 import type { IImportRule } from '#src/api/generated/ImportRule.ts';
 import type { ExportRecord } from '#src/api/record.ts';
 import { merge } from '#src/merge/merge.ts';
-import type { AnyImportRule, MergeInput, MergePeer, MergeRecord, MergeResult } from '#src/merge/types.ts';
+import type {
+  AnyImportRule,
+  ImportRequest,
+  MergeInput,
+  MergePeer,
+  MergeRecord,
+  MergeResult,
+} from '#src/merge/types.ts';
 
 export type Port = ExportRecord['ports'][number];
 
@@ -89,6 +96,8 @@ export interface Scene {
   readonly rules?: readonly AnyImportRule[];
   readonly peers?: readonly MergePeer[];
   readonly previous?: readonly IImportBinding[];
+  readonly namespaces?: ReadonlySet<string>;
+  readonly requests?: readonly ImportRequest[];
 }
 
 /** Merges a frozen scene, so that every test holds that the input is not changed. */
@@ -102,6 +111,8 @@ export function sceneInput({ records, rules = [clusterRule()], previous = [], ..
     rules,
     records,
     previous,
+    ...(scene.namespaces === undefined ? {} : { namespaces: scene.namespaces }),
+    ...(scene.requests === undefined ? {} : { requests: scene.requests }),
     peers: scene.peers ?? peers('east', 'north', 'south', 'self', 'west'),
   };
 }
@@ -125,6 +136,7 @@ export function bindingsOf({ imports, verdicts }: MergeResult): IImportBinding[]
         .filter(({ import: key }) => key.name === merged.key.name && key.namespace === merged.key.namespace)
         .map(({ source, reasons, loses, message }) => ({ ...source, reasons: [...reasons], loses, message })),
       labels: { ...merged.labels },
+      ...(merged.aliases === undefined ? {} : { aliases: [...merged.aliases] }),
     },
   }));
 }

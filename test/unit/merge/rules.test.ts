@@ -97,7 +97,12 @@ describe('merge: what a rule selects', () => {
   });
 
   it('no rule → no import (NSS-04)', () => {
-    assert.deepEqual(mergeScene({ records: RECORDS, rules: [] }), { imports: [], verdicts: [], ruleStatuses: [] });
+    assert.deepEqual(mergeScene({ records: RECORDS, rules: [] }), {
+      imports: [],
+      verdicts: [],
+      ruleStatuses: [],
+      unmet: [],
+    });
   });
 
   it('loadBalancing in part → completed', () => {
@@ -254,7 +259,9 @@ describe('merge: one name, several rules', () => {
 
 describe('merge: status of a rule', () => {
   const INVALID: [title: string, spec: Partial<IClusterImportRule['spec']>, reason: string][] = [
-    ['mode Requested', { mode: 'Requested' }, 'ModeNotSupported'],
+    ['aliases: one label', { aliases: ['db'] }, 'InvalidRule'],
+    ['aliases: a name of the clusterset', { aliases: ['db.shop.svc.clusterset.local'] }, 'InvalidRule'],
+    ['aliases: an unknown word', { aliases: ['{peer}.corp.example'] }, 'InvalidRule'],
     ['peers: nothing', { peers: {} }, 'InvalidRule'],
     ['peers: all false', { peers: { all: false } }, 'InvalidRule'],
     ['peers: names and all', { peers: { names: ['east'], all: true } }, 'InvalidRule'],

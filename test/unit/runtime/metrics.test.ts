@@ -17,7 +17,10 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_reconcile_total',
       'clusterlink_mcs_sessions',
       'clusterlink_mcs_snapshot_version',
+      'clusterlink_mcs_store_lists_total',
       'clusterlink_mcs_store_problems',
+      'clusterlink_mcs_store_watches_total',
+      'clusterlink_mcs_store_writes_total',
     ]);
     for (const name of names) assert.match(text, new RegExp(`^# HELP ${name} [A-Z].*\\.$`, 'm'));
     assert.match(text, /clusterlink_mcs_build_info\{version="1\.2\.3",node="26\.\d+\.\d+"\} 1/);

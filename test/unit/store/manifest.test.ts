@@ -564,13 +564,6 @@ describe('parseManifestFile', () => {
     ['a status', ports('port: 1').concat('status: {loadBalancer: {ingress: []}}\n'), 'status', /it is ignored/, 1],
     ['an import of a user', serviceImport('  ports: []'), 'kind', /rules of mode Requested alone/, 1],
     [
-      'a rule of mode Requested',
-      rule(PEERS, EXPORTS, INTO, 'mode: Requested'),
-      'spec.mode',
-      /not supported by this version/,
-      1,
-    ],
-    [
       'a slice of no Service',
       doc('discovery.k8s.io/v1', 'EndpointSlice', 'name: x', 'addressType: IPv4', 'endpoints: []'),
       'metadata.labels["kubernetes.io/service-name"]',

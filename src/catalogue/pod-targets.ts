@@ -1,0 +1,134 @@
+/**
+ * Which endpoints of exports count in a cluster (DESIGN §7): live pods of the export's own namespace, and what an administrator
+ * lists. Applied to what a catalogue is made of, so that every replica, and what peers are told, agree. Pure.
+ *
+ * Whoever writes a Service, its annotation or an EndpointSlice must not thereby reach a node, the API server, or somebody
+ * else's pods through the gateway.
+ */
+import type { EndpointSliceEndpoint, EndpointSlicePort, IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IService } from '../api/generated/Service.ts';
+import { ANNOTATIONS } from '../api/names.ts';
+import { compareText, formatKey, keyOf } from '../api/object.ts';
+import { parseEndpointsAnnotation } from '../api/validation/endpoints.ts';
+import { SERVICE_NAME_LABEL } from './endpoints.ts';
+import type { CatalogueSources } from './read.ts';
+
+/** One address that an export names, as a target of a connection. */
+export interface ExportTarget {
+  /** Of the export. */
+  readonly namespace: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RestrictedSources {
+  readonly sources: CatalogueSources;
+  /** By `namespace/name` of the export: for people, what was left out and what mends it. */
+  readonly forbidden: ReadonlyMap<string, string>;
+  /** Every host that was asked about: whether other pods matter is seen from it. */
+  readonly hosts: ReadonlySet<string>;
+}
+
+/** What narrows the endpoints of exports in a cluster; standalone, the configuration's targets do so at the dial. */
+export interface TargetRestriction {
+  restrict(sources: CatalogueSources): RestrictedSources;
+  /** Calls back when the same sources could now give something else; the result stops it. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Targets named in one message. */
+const NAMED_TARGETS = 3;
+
+/** @param isAllowed - by pods and by the administrator's list; the API server's endpoints are refused here already. */
+export function restrictSources(
+  sources: CatalogueSources,
+  isAllowed: (target: ExportTarget) => boolean,
+): RestrictedSources {
+  const exported = new Set(sources.ServiceExport.list().map((object) => formatKey(keyOf(object))));
+  const slices = sources.EndpointSlice.list();
+  const apiServer = apiServerAddresses(slices);
+  const hosts = new Set<string>();
+  const left = new Map<string, Set<string>>();
+
+  function permits(key: string, target: ExportTarget): boolean {
+    hosts.add(target.host);
+    if (!apiServer.has(target.host) && isAllowed(target)) return true;
+    left.set(key, (left.get(key) ?? new Set()).add(`${target.host}:${target.port}`));
+    return false;
+  }
+
+  const restrictedSlices = slices.flatMap((slice) => {
+    const key = serviceOf(slice);
+    return exported.has(key) ? restrictSlice(slice, (target) => permits(key, target)) : [];
+  });
+  const services = sources.Service.list().map((service) => {
+    const key = formatKey(keyOf(service));
+    return exported.has(key) ? restrictService(service, (target) => permits(key, target)) : service;
+  });
+  return {
+    sources: {
+      ...pickSources(sources),
+      Service: { list: () => services },
+      EndpointSlice: { list: () => restrictedSlices },
+    },
+    forbidden: new Map([...left].map(([key, targets]) => [key, explain(key, [...targets].sort(compareText))])),
+    hosts,
+  };
+}
+
+/** Not a spread of caches: they are objects with getters. */
+function pickSources({ ServiceExport, Service, EndpointSlice, Namespace }: CatalogueSources): CatalogueSources {
+  return { ServiceExport, Service, EndpointSlice, ...(Namespace === undefined ? {} : { Namespace }) };
+}
+
+function serviceOf({ metadata }: IEndpointSlice): string {
+  return formatKey({ namespace: metadata?.namespace ?? '', name: metadata?.labels?.[SERVICE_NAME_LABEL] ?? '' });
+}
+
+/** An address may be listed at one port and not at another: where they differ, each port gets a slice of its own. */
+function restrictSlice(slice: IEndpointSlice, permits: (target: ExportTarget) => boolean): IEndpointSlice[] {
+  const namespace = slice.metadata?.namespace ?? '';
+  const { ports = [], endpoints } = slice;
+  const keptAt = ({ port }: EndpointSlicePort): EndpointSliceEndpoint[] =>
+    endpoints.filter(({ addresses: [host] }) => {
+      return host !== undefined && port !== undefined && permits({ namespace, host, port });
+    });
+  const byPort = ports.map((port) => ({ port, kept: keptAt(port) }));
+  if (byPort.every(({ kept }) => kept.length === endpoints.length)) return [slice];
+  return byPort.map(({ port, kept }) => ({ ...slice, ports: [port], endpoints: kept }));
+}
+
+/** The annotation counts where all that it names is allowed; else the slices do, as if it were not there. */
+function restrictService(service: IService, permits: (target: ExportTarget) => boolean): IService {
+  const { [ANNOTATIONS.endpoints]: text, ...annotations } = service.metadata?.annotations ?? {};
+  if (text === undefined) return service;
+  const namespace = service.metadata?.namespace ?? '';
+  const targets = readAnnotation(text);
+  // One that cannot be read stays: the export is then invalid, and says why.
+  if (targets === undefined) return service;
+  const permitted = targets.filter(({ host, port }) => permits({ namespace, host, port }));
+  return permitted.length === targets.length ? service : { ...service, metadata: { ...service.metadata, annotations } };
+}
+
+function readAnnotation(text: string): readonly { readonly host: string; readonly port: number }[] | undefined {
+  try {
+    return parseEndpointsAnnotation(text).flatMap(({ endpoints }) => endpoints);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The API server's own endpoints, wherever it runs: Kubernetes keeps them in this slice. */
+function apiServerAddresses(slices: readonly IEndpointSlice[]): ReadonlySet<string> {
+  const own = slices.filter((slice) => serviceOf(slice) === 'default/kubernetes');
+  return new Set(own.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)));
+}
+
+function explain(key: string, targets: readonly string[]): string {
+  const [namespace = ''] = key.split('/');
+  const more = targets.length > NAMED_TARGETS ? ` and ${targets.length - NAMED_TARGETS} more` : '';
+  return (
+    `Left out of ${key}: ${targets.slice(0, NAMED_TARGETS).join(', ')}${more}: not the address of one live pod of namespace ` +
+    `${namespace}, nor listed. Fix: let the Service select pods, or add it to exports.targets in the configuration.`
+  );
+}

@@ -1,0 +1,130 @@
+/** The objects of one peer: what manifests/base says, with the words of the command line. Pure. */
+import { createHash } from 'node:crypto';
+import { parseDocument } from 'yaml';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import type { Manifest } from './manifests.ts';
+
+export const GATEWAY_SERVICES = ['ClusterIP', 'NodePort', 'LoadBalancer'] as const;
+export type GatewayService = (typeof GATEWAY_SERVICES)[number];
+
+export interface Identity {
+  readonly caPem: string;
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface PeerIntent {
+  readonly base: readonly Manifest[];
+  readonly peer: string;
+  readonly fabric: string;
+  readonly gatewayService: GatewayService;
+  /** Of a NodePort; absent: the cluster chooses. */
+  readonly nodePort?: number;
+  /** Absent: as the manifests have it. */
+  readonly image?: string;
+  readonly identity: Identity;
+}
+
+/** On every object that an installation consists of, by whichever way it came. */
+export const PART_OF = { key: 'app.kubernetes.io/part-of', value: 'clusterlink-mcs' } as const;
+
+const CONFIGURATION = 'clusterlink-mcs';
+const IDENTITY = 'clusterlink-mcs-peer';
+const GATEWAY = 'clusterlink-mcs-gateway';
+
+/** In the order in which they have to be applied: what pods need comes before their Deployments. */
+export function peerObjects(intent: PeerIntent): Manifest[] {
+  const { base, identity } = intent;
+  const configured = base.map((object) => configure(object, intent));
+  const configuration = configured.find((object) => isNamed(object, 'ConfigMap', CONFIGURATION));
+  const digests = {
+    configuration: digestOf(JSON.stringify(configuration?.['data'])),
+    // Of what everybody may know: the digest of a key would be a hint at it.
+    identity: digestOf(identity.caPem + identity.certPem),
+  };
+  const objects = configured.map((object) => (object.kind === 'Deployment' ? withDigests(object, digests) : object));
+  const firstDeployment = objects.findIndex(({ kind }) => kind === 'Deployment');
+  return objects.toSpliced(firstDeployment, 0, identitySecret(identity));
+}
+
+/** The one object that holds a secret: it is written to the API server, and printed nowhere. */
+export function isIdentitySecret(object: Manifest): boolean {
+  return isNamed(object, 'Secret', IDENTITY);
+}
+
+function configure(object: Manifest, intent: PeerIntent): Manifest {
+  if (isNamed(object, 'ConfigMap', CONFIGURATION)) return withPeer(object, intent);
+  if (isNamed(object, 'Service', GATEWAY)) return withServiceType(object, intent);
+  if (object.kind === 'Deployment' && intent.image !== undefined) return withImage(object, intent.image);
+  return object;
+}
+
+/** The file keeps its comments: people read it. */
+function withPeer(object: Manifest, { peer, fabric }: PeerIntent): Manifest {
+  const data = object['data'] as Readonly<Record<string, string>>;
+  const file = parseDocument(data['peer.yaml'] ?? '');
+  file.set('peer', peer);
+  file.setIn(['fabric', 'name'], fabric);
+  return { ...object, data: { ...data, 'peer.yaml': file.toString({ lineWidth: 0 }) } };
+}
+
+interface ServiceSpec {
+  readonly ports: readonly { readonly name: string }[];
+}
+
+function withServiceType(object: Manifest, { gatewayService, nodePort }: PeerIntent): Manifest {
+  const spec = object['spec'] as ServiceSpec;
+  const ports = nodePort === undefined ? spec.ports : spec.ports.map((port) => ({ ...port, nodePort }));
+  return { ...object, spec: { ...spec, type: gatewayService, ports } };
+}
+
+interface DeploymentSpec {
+  readonly template: {
+    readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+    readonly spec: { readonly containers: readonly object[]; readonly volumes?: readonly { readonly name: string }[] };
+  };
+}
+
+function withImage(object: Manifest, image: string): Manifest {
+  const spec = object['spec'] as DeploymentSpec;
+  const containers = spec.template.spec.containers.map((container) => ({ ...container, image }));
+  const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+  return { ...object, spec: { ...spec, template } };
+}
+
+/** A process reads its configuration at its start only: another one means other pods. Only gateways have the identity. */
+function withDigests(object: Manifest, digests: Readonly<Record<'configuration' | 'identity', string>>): Manifest {
+  const spec = object['spec'] as DeploymentSpec;
+  const annotations = {
+    ...spec.template.metadata.annotations,
+    'checksum/configuration': digests.configuration,
+    ...(object.metadata?.name === GATEWAY ? { 'checksum/identity': digests.identity } : {}),
+  };
+  const template = { ...spec.template, metadata: { ...spec.template.metadata, annotations } };
+  return { ...object, spec: { ...spec, template } };
+}
+
+function identitySecret({ caPem, certPem, keyPem }: Identity): Manifest {
+  const files = { 'ca.pem': caPem, 'cert.pem': certPem, 'key.pem': keyPem };
+  // Not stringData: what was applied so is never compared, and a second apply would count as a change.
+  const data = Object.entries(files).map(([name, text]) => [name, Buffer.from(text).toString('base64')]);
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: IDENTITY,
+      namespace: SYSTEM_NAMESPACE,
+      labels: { 'app.kubernetes.io/name': 'clusterlink-mcs', [PART_OF.key]: PART_OF.value },
+    },
+    type: 'Opaque',
+    data: Object.fromEntries(data) as Record<string, string>,
+  };
+}
+
+function isNamed(object: Manifest, kind: string, name: string): boolean {
+  return object.kind === kind && object.metadata?.name === name;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,103 @@
+/**
+ * Takes a peer out of a cluster, by itself: no controller has to run for it, and none of ours can write while it happens.
+ *
+ * Kept: what users made (ServiceExports, ServiceImports, rules and policies of theirs) and the CRDs, with which everybody's objects
+ * would go.
+ */
+import { AppError } from '../../api/errors.ts';
+import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { describeObject } from '../../api/object.ts';
+import { waitUntil, type Cluster, type ListOptions } from './cluster.ts';
+import type { Say } from './install.ts';
+import { DELETE_ROUNDS_MAX } from './limits.ts';
+import type { Manifest } from './manifests.ts';
+import { PART_OF } from './peer-objects.ts';
+import { resourceOf } from './resources.ts';
+import { takeBack } from './take-back.ts';
+
+interface Lot extends ListOptions {
+  readonly kind: string;
+}
+
+const installed = (kind: string): Lot => ({ kind, labelSelector: `${PART_OF.key}=${PART_OF.value}` });
+const written = (kind: string): Lot => ({ kind, labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` });
+const system = (kind: string): Lot => ({ kind, namespace: SYSTEM_NAMESPACE });
+
+/** First the rights of our accounts, so that nothing is made anew behind our back; then the processes. */
+const PROCESSES: readonly Lot[] = ['ClusterRoleBinding', 'RoleBinding', 'Deployment'].map(installed);
+/** What the processes wrote, in every namespace. */
+const OUTPUT: readonly Lot[] = [
+  ...['ServiceImport', 'EndpointSlice', 'Service', 'ClusterProperty'].map(written),
+  ...['ImportBinding', 'PeerRecords'].map(system),
+];
+/** The rest of the installation, the profile included. The admission policy goes late: it binds accounts that lived until now. */
+const INSTALLATION: readonly Lot[] = [
+  'ClusterImportRule',
+  'BaselineAccessPolicy',
+  'Service',
+  'PodDisruptionBudget',
+  'NetworkPolicy',
+  'ConfigMap',
+  'Secret',
+  'Role',
+  'ServiceAccount',
+  'ClusterRole',
+  'ValidatingAdmissionPolicyBinding',
+  'ValidatingAdmissionPolicy',
+].map(installed);
+const NAMESPACE: Lot = installed('Namespace');
+
+/** What `remove` would delete, in that order; Peers go with the namespace. */
+export async function findRemovable(cluster: Cluster): Promise<Manifest[]> {
+  const found: Manifest[] = [];
+  for (const lot of [...PROCESSES, ...OUTPUT, ...INSTALLATION, system('Peer'), NAMESPACE]) {
+    found.push(...(await listLot(cluster, lot)));
+  }
+  return [...new Map(found.map((object) => [describeObject(object), object])).values()];
+}
+
+/** @throws {AppError} `ERR_CONFLICT` when somebody keeps making objects with our label. */
+export async function removePeer(cluster: Cluster, say: Say): Promise<void> {
+  await removeLots(cluster, PROCESSES, say);
+  await removeOutput(cluster, say);
+  await removeLots(cluster, INSTALLATION, say);
+  await takeBack(cluster, say);
+  await removeLots(cluster, [NAMESPACE], say);
+}
+
+/** @throws {AppError} `ERR_TIMEOUT`. */
+export async function waitUntilGone(cluster: Cluster, waitSeconds: number): Promise<void> {
+  const isGone = async (): Promise<boolean> => (await listLot(cluster, NAMESPACE)).length === 0;
+  if (await waitUntil(isGone, waitSeconds * 1000)) return;
+  throw new AppError('ERR_TIMEOUT', `Namespace ${SYSTEM_NAMESPACE}: is still there after ${waitSeconds} s`, {
+    fix: `look what it waits for with: kubectl get namespace ${SYSTEM_NAMESPACE} -o yaml`,
+  });
+}
+
+/** A write that was under way may land behind a list: rounds, until one finds nothing. */
+async function removeOutput(cluster: Cluster, say: Say): Promise<void> {
+  for (let round = 1; round <= DELETE_ROUNDS_MAX; round += 1) {
+    if ((await removeLots(cluster, OUTPUT, say)) === 0) return;
+  }
+  throw new AppError('ERR_CONFLICT', `objects labelled ${LABELS.managedBy}=${MANAGED_BY}: new ones keep coming`, {
+    fix: 'end the clusterlink-mcs that runs outside this installation, and run the command again',
+  });
+}
+
+async function removeLots(cluster: Cluster, lots: readonly Lot[], say: Say): Promise<number> {
+  let removed = 0;
+  for (const lot of lots) {
+    for (const object of await listLot(cluster, lot)) {
+      if (!(await cluster.remove(object))) continue;
+      removed += 1;
+      say(`${describeObject(object)} deleted`);
+    }
+  }
+  return removed;
+}
+
+/** What is going already needs no second push: it may wait for somebody else's finalizer. */
+async function listLot(cluster: Cluster, { kind, ...options }: Lot): Promise<Manifest[]> {
+  const objects = await cluster.list(resourceOf(kind), options);
+  return kind === 'Namespace' ? objects : objects.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+}

@@ -1,0 +1,102 @@
+/** The gateway part: one of several replicas that carry connections; it alone has the peer's key. */
+import { randomUUID } from 'node:crypto';
+import { formatError } from '../../../api/errors.ts';
+import { SYSTEM_NAMESPACE } from '../../../api/names.ts';
+import { EXCHANGE_KINDS } from '../../../exchange/exchange.ts';
+import { loadIdentity, type PeerIdentity } from '../../../fabric/files.ts';
+import { GATEWAY_KINDS } from '../../../gateway/control.ts';
+import { followPods } from '../../../gateway/pods.ts';
+import { runElection } from '../../../store/kubernetes/lease.ts';
+import { followExpiry } from '../expiry.ts';
+import { startGateway } from '../gateway.ts';
+import { whenInstalled } from './installation.ts';
+import { openPartStore, servePartHttp, whenListed, type Part, type PartOptions, type PartStore } from './part.ts';
+import { readOwnPod, type OwnPod } from './pod.ts';
+
+export const EXCHANGE_LEASE = 'clusterlink-mcs-exchange';
+const KINDS = [...new Set([...GATEWAY_KINDS, ...EXCHANGE_KINDS, 'Namespace', 'Node', 'Pod'] as const)];
+type GatewayKind = (typeof KINDS)[number];
+
+/** Resolves when the process is up; it serves once the API server has said what there is. */
+export async function startGatewayPart(options: PartOptions): Promise<Part> {
+  const { config, logger, metrics, health, version, env } = options;
+  await using opening = new AsyncDisposableStack();
+  opening.defer(await servePartHttp(options));
+  const pod = readOwnPod(env);
+  const reporter = health.expect('gateway');
+  const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
+  opening.defer(followExpiry(identity, metrics));
+  const store = openPartStore(options, { kinds: KINDS, keeps: true, opening });
+  const ending = new AbortController();
+  let serving: Part | undefined;
+
+  async function begin(): Promise<void> {
+    try {
+      const epoch = await whenInstalled({ ...options, ...store, signal: ending.signal });
+      await whenListed(Object.values(store.caches), ending.signal);
+      serving = await serve({ ...options, ...store, pod, identity, epoch, onReady: () => reporter.ready() });
+    } catch (error) {
+      if (ending.signal.aborted) return;
+      logger.error({ error: formatError(error) }, 'Gateway cannot serve');
+      reporter.missing(formatError(error));
+    }
+  }
+  const begun = begin();
+  opening.defer(async () => {
+    ending.abort();
+    await begun;
+    await serving?.close();
+  });
+  logger.info({ version, pod: pod.name, address: pod.ip }, 'Gateway part started');
+  const opened = opening.move();
+  return {
+    drain: async (deadlineMs) => serving?.drain(deadlineMs),
+    close: () => opened.disposeAsync(),
+  };
+}
+
+interface ServeOptions extends PartOptions, PartStore<GatewayKind> {
+  readonly pod: OwnPod;
+  readonly identity: PeerIdentity;
+  readonly epoch: string;
+  onReady(): void;
+}
+
+async function serve(options: ServeOptions): Promise<Part> {
+  const { access, caches, config, env, logger, pod } = options;
+  await using opening = new AsyncDisposableStack();
+  const { KUBERNETES_SERVICE_HOST: apiServer } = env;
+  const neverDial = [pod.ip, ...(apiServer === undefined ? [] : [apiServer])];
+  const pods = followPods({ caches, own: [pod.ip], neverDial, targets: config.exports.targets });
+  opening.defer(() => pods.close());
+  const gateway = await startGateway({
+    ...options,
+    home: {
+      plane: { kind: 'cluster', listen: [pod.ip], neverDial },
+      control: { kind: 'cluster', pod: pod.name, pods },
+    },
+    leading: false,
+  });
+  opening.defer(() => gateway.close());
+  const election = runElection({
+    access,
+    namespace: SYSTEM_NAMESPACE,
+    name: EXCHANGE_LEASE,
+    identity: `${pod.name}_${randomUUID()}`,
+    logger: logger.child({ component: 'election' }),
+    onElected(signal) {
+      gateway.setLeading(true);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    },
+    onLost: () => gateway.setLeading(false),
+  });
+  opening.defer(() => election.release());
+  const opened = opening.move();
+  return {
+    async drain(deadlineMs) {
+      // Another replica speaks for the peer from here on; connections go on.
+      await Promise.all([election.release(), gateway.control.drain(deadlineMs)]);
+    },
+    close: () => opened.disposeAsync(),
+  };
+}

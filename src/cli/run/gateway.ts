@@ -1,0 +1,114 @@
+/** One gateway: the data plane, its control part and the exchange, joined. The same in both homes. */
+import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
+import type { PeerIdentity } from '../../fabric/files.ts';
+import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
+import type { Home } from '../../gateway/home.ts';
+import type { DownMessage, UpMessage } from '../../gateway/messages.ts';
+import { startDataPlane } from '../../gateway/plane.ts';
+import { makeChannelPair } from '../../runtime/channel.ts';
+import { wallClock } from '../../runtime/clock.ts';
+import type { Config } from '../../runtime/config.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { Store } from '../../store/store.ts';
+import { makeExchangeBridge } from './exchange-bridge.ts';
+import { makeObserver } from './observer.ts';
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly identity: PeerIdentity;
+  /** The uid of this installation. */
+  readonly epoch: string;
+  /** Where the data plane and its control part live. */
+  readonly home: { readonly plane: Home; readonly control: ControlHome };
+  /** Speaks for the peer from the start: no other replica does. */
+  readonly leading: boolean;
+  readonly store: Store;
+  /** Synced. */
+  readonly caches: GatewayCaches & ExchangeCaches;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** A snapshot is in force. */
+  onReady(): void;
+}
+
+export interface Gateway {
+  readonly control: Control;
+  /** Whether this replica keeps the records and the status of peers; the others carry connections and answer. */
+  setLeading(leading: boolean): void;
+  close(): Promise<void>;
+}
+
+/** @throws {AppError} `ERR_LISTEN` */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, version, identity, epoch, home, leading, store, caches, logger, metrics, onReady } = options;
+  await using opening = new AsyncDisposableStack();
+  const self = { name: config.peer, labels: config.labels };
+  const allowedNamespaces = config.exports.namespaces;
+
+  const channel = makeChannelPair<DownMessage, UpMessage>();
+  opening.defer(() => channel.parent.close());
+  const plane = await startDataPlane({
+    self,
+    epoch,
+    version,
+    identity: () => identity,
+    home: home.plane,
+    targets: config.exports.targets,
+    channel: channel.child,
+    ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),
+    ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
+  });
+  opening.defer(() => plane.close());
+
+  const bridge = makeExchangeBridge((message) => channel.parent.post(message));
+  const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });
+  const control = startControl({
+    self: self.name,
+    home: home.control,
+    store,
+    caches,
+    allowedNamespaces,
+    channel: channel.parent,
+    logger: logger.child({ component: 'gateway' }),
+    now: () => `${new Date().toISOString().slice(0, 19)}Z`,
+    events: {
+      ...observer,
+      onPeer(observation) {
+        observer.onPeer(observation);
+        exchange.setReachable(observation.name, observation.version !== undefined);
+      },
+      onSnapshot(step, snapshotVersion) {
+        metrics.snapshotVersion.set({ component: 'gateway', state: step }, snapshotVersion);
+        if (step === 'acknowledged') onReady();
+      },
+      onExchange: (message) => bridge.digest(message),
+    },
+  });
+  opening.defer(() => control.close());
+  const exchange: Exchange = startExchange({
+    self,
+    epoch,
+    store,
+    caches,
+    allowedNamespaces,
+    leading,
+    open: bridge.open,
+    clock: wallClock,
+    logger: logger.child({ component: 'exchange' }),
+    ...(home.control.kind === 'cluster' ? { restriction: home.control.pods.restriction } : {}),
+  });
+  opening.defer(() => exchange.close());
+  bridge.serve(exchange);
+
+  const opened = opening.move();
+  return {
+    control,
+    setLeading(isLeading) {
+      exchange.setLeading(isLeading);
+      control.setLeading(isLeading);
+    },
+    close: () => opened.disposeAsync(),
+  };
+}

@@ -1,0 +1,75 @@
+/** Who local clients are, as the data plane knows it: one identity for a host, a table by address in a cluster. */
+import { canonicalAddress } from './addresses.ts';
+import type { ClientIdentity } from './client-identity.ts';
+import type { Home } from './home.ts';
+import { CLIENT_WAIT_MS, CLIENT_WAITERS_MAX } from './limits.ts';
+import type { DownMessage } from './messages.ts';
+
+export type ClientsMessage = Extract<DownMessage, { kind: 'clients' }>;
+
+export interface ClientTable {
+  /** Who has this address now. */
+  at(address: string): ClientIdentity;
+  /**
+   * The same, for a connection that has just come: its pod may be so new that the watch has not told of it. Waits at most
+   * {@link CLIENT_WAIT_MS}, or until `signal` is aborted.
+   */
+  identify(address: string, signal: AbortSignal): Promise<ClientIdentity>;
+  /** Returns the addresses whose identity is another one than before. */
+  apply(message: ClientsMessage): ReadonlySet<string>;
+}
+
+const NOBODY: ClientIdentity = { unidentified: 'no-pod' };
+
+export function makeClientTable(home: Home): ClientTable {
+  if (home.kind === 'standalone') {
+    const { client } = home;
+    return { at: () => client, identify: () => Promise.resolve(client), apply: () => new Set() };
+  }
+  const byAddress = new Map<string, ClientIdentity>();
+  const waiting = new Map<string, Set<() => void>>();
+  let waiters = 0;
+
+  const at = (address: string): ClientIdentity => byAddress.get(canonicalAddress(address)) ?? NOBODY;
+
+  function wait(address: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const present = waiting.get(address) ?? new Set<() => void>();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        present.delete(done);
+        if (present.size === 0) waiting.delete(address);
+        waiters--;
+        resolve();
+      };
+      const timer = setTimeout(done, CLIENT_WAIT_MS);
+      signal.addEventListener('abort', done, { once: true });
+      waiting.set(address, present.add(done));
+      waiters++;
+    });
+  }
+
+  return {
+    at,
+    async identify(address, signal) {
+      const canonical = canonicalAddress(address);
+      // Beyond the bound it is nobody at once: fail closed, and do not hold sockets for a flood.
+      if (!byAddress.has(canonical) && waiters < CLIENT_WAITERS_MAX && !signal.aborted) await wait(canonical, signal);
+      return at(canonical);
+    },
+    apply({ full, set, remove }) {
+      const changed = new Set<string>(remove.filter((address) => byAddress.has(address)));
+      const named = new Set(set.map(([address]) => address));
+      if (full) for (const address of byAddress.keys()) if (!named.has(address)) changed.add(address);
+      for (const address of changed) byAddress.delete(address);
+      for (const [address, identity] of set) {
+        if (JSON.stringify(byAddress.get(address)) === JSON.stringify(identity)) continue;
+        byAddress.set(address, identity);
+        changed.add(address);
+      }
+      for (const address of changed) for (const done of [...(waiting.get(address) ?? [])]) done();
+      return changed;
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Asks exporters again about connections that are open, when the client is another one than they were told of: its labels
+ * were edited, or its address has gone to another pod. The importer's own half of the decision needs no asking.
+ */
+import { REASONS } from '../api/reasons.ts';
+import { formatSource, type SourceKey } from '../api/record.ts';
+import { toAsserted } from './asserted.ts';
+import type { ClientTable } from './client-table.ts';
+import { REASKS_AT_ONCE_MAX } from './limits.ts';
+import type { ProbeOutcome } from './messages.ts';
+import type { Revocation } from './tunnels.ts';
+import type { Source } from './wire/source.ts';
+
+/** One open connection of a local client to another peer. */
+export interface ToldConnection {
+  readonly address: string;
+  readonly source: SourceKey;
+  readonly port: number;
+  /** What its exporter was told when it decided. */
+  readonly said: Source;
+  abort(revocation: Revocation): void;
+}
+
+export interface Reasker {
+  /** The result: it has ended. */
+  add(connection: ToldConnection): () => void;
+  /** Those at these addresses may be others now. */
+  reask(addresses: ReadonlySet<string>): Promise<void>;
+}
+
+export interface ReaskerOptions {
+  readonly clients: ClientTable;
+  /** Whether the exporter would admit this client now. */
+  ask(question: Pick<ToldConnection, 'address' | 'source' | 'port'>): Promise<ProbeOutcome>;
+}
+
+export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
+  /** By connection: what its exporter was told, as text. */
+  const told = new Map<ToldConnection, string>();
+  const sayOf = (address: string): string => JSON.stringify(toAsserted(clients.at(address)));
+
+  /** One question for all connections of one client to one export. */
+  async function askFor(connections: readonly ToldConnection[]): Promise<void> {
+    const [first] = connections;
+    if (first === undefined) return;
+    const said = sayOf(first.address);
+    const outcome = await ask(first);
+    for (const connection of connections) {
+      if (!told.has(connection)) continue;
+      if (outcome.ok) told.set(connection, said);
+      else if (outcome.reason === REASONS.IngressDenied || outcome.reason === REASONS.ClientUnknown) {
+        connection.abort({ reason: REASONS.PolicyChanged, message: `The client has changed. ${outcome.message}` });
+      }
+    }
+  }
+
+  async function reask(addresses: ReadonlySet<string>): Promise<void> {
+    const stale = [...told].filter(([{ address }, said]) => addresses.has(address) && sayOf(address) !== said);
+    const groups = Map.groupBy(
+      stale.map(([connection]) => connection),
+      ({ address, source, port }) => `${address} ${formatSource(source)} ${port}`,
+    );
+    const questions = [...groups.values()];
+    while (questions.length > 0) await Promise.all(questions.splice(0, REASKS_AT_ONCE_MAX).map(askFor));
+  }
+
+  return {
+    add(connection) {
+      const { address, said } = connection;
+      told.set(connection, JSON.stringify(said));
+      // It may have changed while the exporter dialled.
+      if (told.get(connection) !== sayOf(address)) void reask(new Set([address]));
+      return () => void told.delete(connection);
+    },
+    reask,
+  };
+}

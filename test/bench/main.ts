@@ -1,0 +1,15 @@
+/** `npm run bench -- NAME [options]`: one benchmark; its last line is its result as JSON. */
+import { main as control } from './control.ts';
+
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { control };
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = BENCHES[name];
+if (bench === undefined) {
+  console.error(
+    `ERR_USAGE bench: ${JSON.stringify(name)} is none. Fix: give one of ${Object.keys(BENCHES).join(', ')}`,
+  );
+  process.exitCode = 2;
+} else {
+  process.exitCode = await bench(args);
+}

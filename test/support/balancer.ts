@@ -1,0 +1,45 @@
+/** A TCP load balancer as a cluster has one: each new connection to the next of its backends, which a test can change. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export interface Backend {
+  readonly host?: string;
+  readonly port: number;
+}
+
+export interface Balancer {
+  readonly port: number;
+  /** Where new connections go; those that are open stay where they are. */
+  setBackends(backends: readonly Backend[]): void;
+  close(): Promise<void>;
+}
+
+export async function startBalancer(first: readonly Backend[]): Promise<Balancer> {
+  let backends = first;
+  let turn = 0;
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+    const backend = backends[turn++ % Math.max(1, backends.length)];
+    if (backend === undefined) return near.resetAndDestroy();
+    const { host = '127.0.0.1', port } = backend;
+    const far = connect({ port, host, allowHalfOpen: true, noDelay: true });
+    const reset = (): void => [near, far].forEach((socket) => void (socket.destroyed || socket.resetAndDestroy()));
+    for (const socket of [near, far]) {
+      open.add(socket);
+      socket.on('error', reset).on('close', () => open.delete(socket));
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    setBackends: (next) => void (backends = next),
+    async close() {
+      open.forEach((socket) => socket.destroy());
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

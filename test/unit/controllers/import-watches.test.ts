@@ -1,0 +1,86 @@
+/** Which changes wake the import controller: in a cluster most Services and EndpointSlices have nothing to do with imports. */
+import assert from 'node:assert/strict';
+import { watchImports } from '#src/controllers/import/watches.ts';
+import { makeClusterWorld, SYSTEM, type ClusterWorld } from './cluster-world.ts';
+
+const user = { fieldManager: 'kubectl' };
+
+describe('watchImports', () => {
+  let world: ClusterWorld;
+  let calls: number;
+  let stops: readonly (() => void)[];
+  beforeEach(async () => {
+    world = await makeClusterWorld();
+    await world.settle();
+    calls = 0;
+    stops = watchImports(world.caches, () => calls++);
+  });
+  afterEach(async () => {
+    stops.forEach((stop) => stop());
+    await world.close();
+  });
+
+  const service = (namespace: string, name: string, port = 1) =>
+    world.store.apply(
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { namespace, name },
+        spec: { clusterIP: 'None', ports: [{ port }] },
+      },
+      user,
+    );
+  const serviceExport = (namespace: string, name: string) =>
+    world.store.apply(
+      { apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: { namespace, name } },
+      user,
+    );
+  const slice = (namespace: string, serviceName: string) =>
+    world.store.apply(
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { namespace, name: `${serviceName}-x`, labels: { 'kubernetes.io/service-name': serviceName } },
+        addressType: 'IPv4',
+        endpoints: [],
+      },
+      user,
+    );
+  /** How many times the change called back. */
+  async function callsOf(change: () => Promise<unknown>): Promise<number> {
+    await world.settle();
+    const before = calls;
+    await change();
+    await world.settle();
+    return calls - before;
+  }
+
+  it('a Service and its slices that nobody exports → no call', async () => {
+    assert.equal(await callsOf(() => service('shop', 'db')), 0);
+    assert.equal(await callsOf(() => slice('shop', 'db')), 0);
+    const gone = () => world.store.delete('EndpointSlice', { namespace: 'shop', name: 'db-x' });
+    assert.equal(await callsOf(gone), 0);
+  });
+
+  it('of an exported one → a call for each change, its end too', async () => {
+    assert.equal(await callsOf(() => serviceExport('shop', 'db')), 1);
+    assert.ok((await callsOf(() => service('shop', 'db'))) > 0);
+    assert.equal(await callsOf(() => slice('shop', 'db')), 1);
+    const gone = () => world.store.delete('EndpointSlice', { namespace: 'shop', name: 'db-x' });
+    assert.equal(await callsOf(gone), 1);
+  });
+
+  it('a slice whose Service is no longer exported → one more call when it changes, then none', async () => {
+    await serviceExport('shop', 'db');
+    await slice('shop', 'db');
+    await world.settle();
+    await world.store.delete('ServiceExport', { namespace: 'shop', name: 'db' });
+    const gone = () => world.store.delete('EndpointSlice', { namespace: 'shop', name: 'db-x' });
+    assert.equal(await callsOf(gone), 1);
+  });
+
+  it('a derived Service, or a namespace → a call', async () => {
+    assert.ok((await callsOf(() => service(SYSTEM, 'derived-0'))) > 0);
+    assert.ok((await callsOf(() => world.namespace('later'))) > 0);
+  });
+});
