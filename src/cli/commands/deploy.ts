@@ -15,6 +15,7 @@ import { GONE_WAIT_SECONDS, READY_WAIT_SECONDS, WAIT_SECONDS_MAX } from '../depl
 import { readBase, readClustersetProfile, readCrds, type Manifest } from '../deploy/manifests.ts';
 import { GATEWAY_SERVICES, isIdentitySecret, peerObjects, type GatewayService } from '../deploy/peer-objects.ts';
 import { findRemovable, removePeer, waitUntilGone } from '../deploy/remove.ts';
+import { assertNamespaceFree } from '../deploy/system-namespace.ts';
 import { EXIT } from '../output.ts';
 import type { Register } from '../register.ts';
 import { version } from '../version.ts';
@@ -101,6 +102,7 @@ export function addDeployCommands({ program, streams, done }: Register): void {
         return;
       }
       await inCluster(options, async (cluster) => {
+        await assertNamespaceFree(cluster);
         if (options.withCrds) await installCrds(cluster, crds, say);
         else await assertCrds(cluster, crds);
         await applyAll(cluster, [...objects, ...profile], say);

@@ -7,20 +7,39 @@
 import { AppError } from '../../api/errors.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { describeObject } from '../../api/object.ts';
+import { CONTROLLER_MANAGER } from '../../controllers/controller.ts';
 import { waitUntil, type Cluster, type ListOptions } from './cluster.ts';
 import type { Say } from './install.ts';
 import { DELETE_ROUNDS_MAX } from './limits.ts';
 import type { Manifest } from './manifests.ts';
 import { PART_OF } from './peer-objects.ts';
 import { resourceOf } from './resources.ts';
+import { findOthers } from './system-namespace.ts';
 import { takeBack } from './take-back.ts';
 
+/** Objects of one kind. Labels can be copied with a manifest, so none is ours for its label alone. */
 interface Lot extends ListOptions {
   readonly kind: string;
+  isOurs?(object: Manifest): boolean;
 }
 
-const installed = (kind: string): Lot => ({ kind, labelSelector: `${PART_OF.key}=${PART_OF.value}` });
-const written = (kind: string): Lot => ({ kind, labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` });
+/** Of the installation: with its label, in our namespace, or, of no namespace, with a name that an installation gives. */
+function installed(kind: string): Lot {
+  const labelled = { kind, labelSelector: `${PART_OF.key}=${PART_OF.value}` };
+  if (resourceOf(kind).namespaced) return { ...labelled, namespace: SYSTEM_NAMESPACE };
+  return { ...labelled, isOurs: ({ metadata }) => INSTALLED_NAMES.test(metadata?.name ?? '') };
+}
+const INSTALLED_NAMES = /^(?:clusterlink-mcs(?:-[a-z]+)?|clusterlink-system|clusterset)$/;
+
+/** What the controller wrote: the server keeps who applied an object, and a copy does not carry that. */
+const written = (kind: string): Lot => ({
+  kind,
+  labelSelector: `${LABELS.managedBy}=${MANAGED_BY}`,
+  isOurs: ({ metadata }) =>
+    (metadata?.managedFields ?? []).some(
+      ({ manager, operation }) => manager === CONTROLLER_MANAGER && operation === 'Apply',
+    ),
+});
 const system = (kind: string): Lot => ({ kind, namespace: SYSTEM_NAMESPACE });
 
 /** First the rights of our accounts, so that nothing is made anew behind our back; then the processes. */
@@ -62,12 +81,15 @@ export async function removePeer(cluster: Cluster, say: Say): Promise<void> {
   await removeOutput(cluster, say);
   await removeLots(cluster, INSTALLATION, say);
   await takeBack(cluster, say);
-  await removeLots(cluster, [NAMESPACE], say);
+  const others = await findOthers(cluster);
+  if (others === undefined) await removeLots(cluster, [NAMESPACE], say);
+  else say(`Namespace ${SYSTEM_NAMESPACE} kept: others use it (${others})`);
 }
 
 /** @throws {AppError} `ERR_TIMEOUT`. */
 export async function waitUntilGone(cluster: Cluster, waitSeconds: number): Promise<void> {
-  const isGone = async (): Promise<boolean> => (await listLot(cluster, NAMESPACE)).length === 0;
+  const isGone = async (): Promise<boolean> =>
+    (await listLot(cluster, NAMESPACE)).length === 0 || (await findOthers(cluster)) !== undefined;
   if (await waitUntil(isGone, waitSeconds * 1000)) return;
   throw new AppError('ERR_TIMEOUT', `Namespace ${SYSTEM_NAMESPACE}: is still there after ${waitSeconds} s`, {
     fix: `look what it waits for with: kubectl get namespace ${SYSTEM_NAMESPACE} -o yaml`,
@@ -97,7 +119,7 @@ async function removeLots(cluster: Cluster, lots: readonly Lot[], say: Say): Pro
 }
 
 /** What is going already needs no second push: it may wait for somebody else's finalizer. */
-async function listLot(cluster: Cluster, { kind, ...options }: Lot): Promise<Manifest[]> {
-  const objects = await cluster.list(resourceOf(kind), options);
+async function listLot(cluster: Cluster, { kind, isOurs = () => true, ...options }: Lot): Promise<Manifest[]> {
+  const objects = (await cluster.list(resourceOf(kind), options)).filter(isOurs);
   return kind === 'Namespace' ? objects : objects.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
 }

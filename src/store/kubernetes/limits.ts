@@ -77,3 +77,6 @@ export const SNAPSHOT_PATIENCE_MS = 3_000;
 export const SNAPSHOT_DEBOUNCE_MS = 5_000;
 /** One file of saved state that is read: beyond any that is sensible, below what would not fit into memory. */
 export const SNAPSHOT_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Different texts of owned fields that are kept to be shared by objects: each is a kilobyte or two. */
+export const SHARED_FIELDS_MAX = 1_000;

@@ -6,6 +6,7 @@
  */
 import type { KindName } from '../../api/kinds.ts';
 import { isJsonMap, sameJson, type Json, type JsonMap } from '../json.ts';
+import { SHARED_FIELDS_MAX } from './limits.ts';
 import { listKeysOf } from './same-values.ts';
 
 export type Subresource = 'status' | undefined;
@@ -28,9 +29,28 @@ export function ownedFieldsOf(managedFields: unknown): OwnedFields {
     )
     .map((entry): [string, string] => [
       idOf(entry['manager'] as string, entry['subresource'] === 'status' ? 'status' : undefined),
-      JSON.stringify(entry['fieldsV1'] ?? {}),
+      share(JSON.stringify(entry['fieldsV1'] ?? {})),
     ]);
   return ours.length === 0 ? NOTHING : new Map(ours);
+}
+
+/**
+ * Objects that one controller writes own the same fields: one text for thousands of them. The oldest goes first, and only means
+ * that another copy is made.
+ */
+const shared = new Map<string, string>();
+
+function share(text: string): string {
+  const known = shared.get(text);
+  if (known !== undefined) return known;
+  shared.set(text, text);
+  if (shared.size > SHARED_FIELDS_MAX) {
+    for (const oldest of shared.keys()) {
+      shared.delete(oldest);
+      break;
+    }
+  }
+  return text;
 }
 
 export function isOurManager(manager: string): boolean {

@@ -40,7 +40,7 @@ export function receive(kind: KindName, raw: unknown): Received | undefined {
     ...body,
     apiVersion: apiVersionOf(kind),
     kind,
-    metadata: read === undefined ? metadata : pick(metadata, READ_METADATA),
+    metadata: read === undefined ? briefMetadata(kind, metadata) : pick(metadata, READ_METADATA),
   };
   return { object: deepFreeze(object), owned: ownedFieldsOf(managedFields), uid, resourceVersion };
 }
@@ -54,6 +54,17 @@ function withoutNulls(raw: JsonMap): JsonMap {
       value !== null ? [[member, value]] : member === 'endpoints' ? [[member, []]] : [],
     ),
   );
+}
+
+/** Tenants may annotate with 256 KiB an object: of kinds that others write only what has a meaning here is kept. */
+const ANNOTATED_BY_OTHERS: ReadonlySet<KindName> = new Set(['Service', 'EndpointSlice', 'Namespace']);
+const READ_ANNOTATIONS = /^(?:mcs\.clusterlink\.net|multicluster\.kubernetes\.io)\//;
+
+function briefMetadata(kind: KindName, metadata: JsonMap): JsonMap {
+  const { annotations, ...rest } = metadata;
+  if (!isJsonMap(annotations) || !ANNOTATED_BY_OTHERS.has(kind)) return metadata;
+  const read = Object.entries(annotations).filter(([key]) => READ_ANNOTATIONS.test(key));
+  return read.length === 0 ? rest : { ...rest, annotations: Object.fromEntries<Json>(read) };
 }
 
 function pickBody(raw: JsonMap, read: Readonly<Record<string, readonly string[]>>): JsonMap {

@@ -8,8 +8,10 @@ import { makeDerivedServices } from '../../../controllers/derived-service/home.t
 import { makeEndpointsController } from '../../../controllers/endpoints/reconciler.ts';
 import { makeImportController } from '../../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../../controllers/service-export/reconciler.ts';
+import { POLICY_KINDS } from '../../../policy/read.ts';
 import { wallClock } from '../../../runtime/clock.ts';
 import { COMMON_KINDS } from '../../../store/caches.ts';
+import { guardWrites } from '../../../store/guarded.ts';
 import { makeEventRecorder } from '../../../store/kubernetes/event-recorder.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
 import { makeReconcileObserver } from '../observer.ts';
@@ -23,7 +25,20 @@ const KINDS = [...COMMON_KINDS, 'Namespace', 'Pod'] as const;
 type ControllerKind = (typeof KINDS)[number];
 /** Without its CRD the cluster has no properties; everything else works. */
 const OPTIONAL = ['ClusterProperty'] as const;
-const REQUIRED = KINDS.filter((kind) => !(OPTIONAL as readonly string[]).includes(kind));
+/**
+ * What each controller decides by: it begins when these were listed, since absence decides too. One that cannot be read, for want
+ * of a right or a CRD, holds up nobody else.
+ */
+const EXPORT_KINDS = ['Service', 'ServiceExport', 'ImportBinding', 'PeerRecords', 'Namespace'] as const;
+const IMPORT_KINDS = [
+  ...EXPORT_KINDS,
+  'ClusterImportRule',
+  'EndpointSlice',
+  'ImportRule',
+  'Peer',
+  'ServiceImport',
+] as const;
+const ENDPOINTS_KINDS = ['EndpointSlice', 'ImportBinding', 'Namespace', 'Pod', 'Service', 'ServiceImport'] as const;
 
 export async function startControllerPart(options: PartOptions): Promise<Part> {
   const { logger, version, env } = options;
@@ -39,7 +54,10 @@ export async function startControllerPart(options: PartOptions): Promise<Part> {
     name: CONTROLLER_LEASE,
     identity: `${pod.name}_${randomUUID()}`,
     logger: logger.child({ component: 'election' }),
-    onElected: (signal) => lead({ ...options, ...opened, pod: pod.name, signal }),
+    onElected: (signal) => {
+      const store = guardWrites(opened.store, () => !signal.aborted && election.isLeader());
+      return lead({ ...options, ...opened, store, pod: pod.name, signal });
+    },
   });
   opening.defer(() => election.release());
   logger.info({ version, pod: pod.name }, 'Controller part started');
@@ -80,17 +98,23 @@ async function lead({ config, store, caches, access, logger, metrics, pod, signa
     running.defer(() => started.close());
   };
   await Promise.all([
-    start(REQUIRED, () => [
-      makeServiceExportController({ self: self.name, ...common }),
+    start(EXPORT_KINDS, () => [
+      makeServiceExportController({
+        self: self.name,
+        ...common,
+        onEvent: (event) => events.record({ ...event, action: 'Export' }),
+      }),
+    ]),
+    start(IMPORT_KINDS, () => [
       makeImportController({
         self,
         ...common,
         home: makeDerivedServices(common),
         onEvent: (event) => events.record({ ...event, action: 'Import' }),
       }),
-      makeEndpointsController(common),
-      makeAccessPolicyController(common),
     ]),
+    start(ENDPOINTS_KINDS, () => [makeEndpointsController(common)]),
+    start(POLICY_KINDS, () => [makeAccessPolicyController(common)]),
     start(OPTIONAL, () => [
       makeClusterPropertyController({ self: self.name, fabric: config.fabric.name, store, caches }),
     ]),

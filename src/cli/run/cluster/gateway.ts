@@ -47,7 +47,7 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
     await begun;
     await serving?.close();
   });
-  logger.info({ version, pod: pod.name, address: pod.ip }, 'Gateway part started');
+  logger.info({ version, pod: pod.name, addresses: pod.ips }, 'Gateway part started');
   const opened = opening.move();
   return {
     drain: async (deadlineMs) => serving?.drain(deadlineMs),
@@ -66,13 +66,13 @@ async function serve(options: ServeOptions): Promise<Part> {
   const { access, caches, config, env, logger, pod } = options;
   await using opening = new AsyncDisposableStack();
   const { KUBERNETES_SERVICE_HOST: apiServer } = env;
-  const neverDial = [pod.ip, ...(apiServer === undefined ? [] : [apiServer])];
-  const pods = followPods({ caches, own: [pod.ip], neverDial, targets: config.exports.targets });
+  const neverDial = [...pod.ips, ...(apiServer === undefined ? [] : [apiServer])];
+  const pods = followPods({ caches, own: pod.ips, neverDial, targets: config.exports.targets });
   opening.defer(() => pods.close());
   const gateway = await startGateway({
     ...options,
     home: {
-      plane: { kind: 'cluster', listen: [pod.ip], neverDial },
+      plane: { kind: 'cluster', listen: pod.ips, neverDial },
       control: { kind: 'cluster', pod: pod.name, pods },
     },
     leading: false,

@@ -5,16 +5,17 @@ import { isSubdomain } from '../../../api/names.ts';
 
 export interface OwnPod {
   readonly name: string;
-  /** Where others in the cluster reach it. */
-  readonly ip: string;
+  /** Where others in the cluster reach it; one of each family in a dual-stack cluster, the first is the cluster's own. */
+  readonly ips: readonly string[];
 }
 
 /** @throws {AppError} `ERR_CONFIG` naming the variable that is missing. */
 export function readOwnPod(env: Readonly<Record<string, string | undefined>>): OwnPod {
-  const { POD_NAME: name = '', POD_IP: ip = '' } = env;
+  const { POD_NAME: name = '', POD_IP: ip = '', POD_IPS: all = '' } = env;
   if (!isSubdomain(name)) throw missing('POD_NAME', 'metadata.name');
   if (isIP(ip) === 0) throw missing('POD_IP', 'status.podIP');
-  return { name, ip };
+  const others = all.split(',').filter((text) => isIP(text) !== 0);
+  return { name, ips: [...new Set([ip, ...others])] };
 }
 
 function missing(variable: string, field: string): AppError {

@@ -4,6 +4,7 @@ import type { Cluster } from '#src/cli/deploy/cluster.ts';
 import { DELETE_ROUNDS_MAX } from '#src/cli/deploy/limits.ts';
 import type { Manifest } from '#src/cli/deploy/manifests.ts';
 import { removePeer } from '#src/cli/deploy/remove.ts';
+import { assertNamespaceFree } from '#src/cli/deploy/system-namespace.ts';
 
 /** A cluster in which nothing is but derived Services, of which a new one comes `rounds` times. */
 function clusterWith(rounds: number): { cluster: Cluster; order: string[] } {
@@ -22,7 +23,12 @@ function clusterWith(rounds: number): { cluster: Cluster; order: string[] } {
       const service: Manifest = {
         apiVersion: 'v1',
         kind,
-        metadata: { name: 's', namespace: 'shop', uid: String(left) },
+        metadata: {
+          name: 's',
+          namespace: 'shop',
+          uid: String(left),
+          managedFields: [{ manager: 'clusterlink-mcs-controller', operation: 'Apply' }],
+        },
       };
       return Promise.resolve([service]);
     },
@@ -50,5 +56,103 @@ describe('removePeer', () => {
       removePeer(clusterWith(DELETE_ROUNDS_MAX).cluster, () => undefined),
       (error: unknown) => error instanceof AppError && error.code === 'ERR_CONFLICT',
     );
+  });
+});
+
+describe('removePeer, objects of others with our labels', () => {
+  const labels = { 'app.kubernetes.io/part-of': 'clusterlink-mcs', 'app.kubernetes.io/managed-by': 'clusterlink-mcs' };
+  const SYSTEM = 'clusterlink-system';
+  const object = (kind: string, name: string, namespace?: string): Manifest => ({
+    apiVersion: 'v1',
+    kind,
+    metadata: { name, uid: name, labels, ...(namespace === undefined ? {} : { namespace }) },
+  });
+  async function remove(present: readonly Manifest[]): Promise<string[]> {
+    const removed: string[] = [];
+    let left = present;
+    await removePeer(
+      {
+        get: () => assert.fail(),
+        apply: () => assert.fail(),
+        giveUp: () => assert.fail(),
+        answers: () => assert.fail(),
+        list({ kind }, { namespace, labelSelector } = {}) {
+          const [label = '', value] = labelSelector?.split('=') ?? [];
+          return Promise.resolve(
+            left.filter(
+              (item) =>
+                item.kind === kind &&
+                (namespace === undefined || item.metadata?.namespace === namespace) &&
+                (labelSelector === undefined || item.metadata?.labels?.[label] === value),
+            ),
+          );
+        },
+        remove(item) {
+          removed.push(`${item.kind} ${item.metadata?.name}`);
+          left = left.filter((other) => other !== item);
+          return Promise.resolve(true);
+        },
+      },
+      () => undefined,
+    );
+    return removed;
+  }
+
+  const THEIRS: Readonly<Record<string, Manifest>> = {
+    'a namespace of another name': object('Namespace', 'shop'),
+    'a ConfigMap in another namespace': object('ConfigMap', 'clusterlink-mcs', 'monitoring'),
+    'a Secret in another namespace': object('Secret', 'clusterlink-mcs-peer', 'shop'),
+    'a rule of another name': object('ClusterImportRule', 'mine'),
+    'a Service that our controller did not apply': object('Service', 'copy', 'shop'),
+  };
+  for (const [title, theirs] of Object.entries(THEIRS)) {
+    it(`${title} → stays`, async () => {
+      assert.deepEqual(await remove([theirs]), []);
+    });
+  }
+
+  it('the same in our namespace, or of our name → goes', async () => {
+    const ours = [
+      object('Namespace', SYSTEM),
+      object('ConfigMap', 'any', SYSTEM),
+      object('ClusterRole', 'clusterlink-mcs-dns'),
+    ];
+    assert.deepEqual(await remove(ours), ['ConfigMap any', 'ClusterRole clusterlink-mcs-dns', `Namespace ${SYSTEM}`]);
+  });
+
+  it('somebody else works in our namespace → the namespace stays', async () => {
+    const deployment: Manifest = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'cl-controlplane', namespace: SYSTEM, uid: 'c' },
+    };
+    assert.deepEqual(await remove([object('Namespace', SYSTEM), deployment]), []);
+  });
+
+  it('what somebody else ran there has finished → the namespace goes', async () => {
+    const pod: Manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: SYSTEM } };
+    const done = { ...pod, status: { phase: 'Succeeded' } };
+    assert.deepEqual(await remove([object('Namespace', SYSTEM), done]), [`Namespace ${SYSTEM}`]);
+  });
+});
+
+describe('assertNamespaceFree', () => {
+  const pod = (labels: Record<string, string>): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'clusterlink-system', labels },
+  });
+  const check = (object: Manifest): Promise<void> =>
+    assertNamespaceFree({
+      ...clusterWith(0).cluster,
+      list: ({ kind }) => Promise.resolve(kind === 'Pod' ? [object] : []),
+    });
+
+  it('a pod of ours, as of an earlier installation → may be installed again', async () => {
+    await check(pod({ 'app.kubernetes.io/part-of': 'clusterlink-mcs' }));
+  });
+
+  it('a pod of somebody else → ERR_CONFLICT naming it', async () => {
+    await assert.rejects(check(pod({})), { code: 'ERR_CONFLICT', message: /Pod clusterlink-system\/p/ });
   });
 });

@@ -42,6 +42,27 @@ describe('receive', () => {
     });
   });
 
+  it('an EndpointSlice whose lists are null, as Go writes empty ones → no endpoints, no ports', () => {
+    const slice = { metadata: METADATA, addressType: 'IPv4', endpoints: null, ports: null };
+    assert.deepEqual(receive('EndpointSlice', slice)?.object, {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: METADATA,
+      addressType: 'IPv4',
+      endpoints: [],
+    });
+  });
+
+  it('annotations of what tenants write → only those that have a meaning here; of a ServiceImport all', () => {
+    const annotations = { 'x/y': 'z'.repeat(1000), 'mcs.clusterlink.net/endpoints': '10.0.0.1:1' };
+    const kept = (kind: 'Service' | 'ServiceImport'): unknown =>
+      receive(kind, { metadata: { ...METADATA, annotations } })?.object.metadata?.annotations;
+    assert.deepEqual(kept('Service'), { 'mcs.clusterlink.net/endpoints': '10.0.0.1:1' });
+    assert.deepEqual(kept('ServiceImport'), annotations);
+    const foreign = receive('Service', { metadata: { ...METADATA, annotations: { 'x/y': 'z' } } });
+    assert.deepEqual(foreign?.object.metadata, METADATA);
+  });
+
   it('what is no object → undefined', () => {
     for (const bad of [
       undefined,
