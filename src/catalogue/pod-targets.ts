@@ -36,23 +36,29 @@ export interface TargetRestriction {
   onChange(listener: () => void): () => void;
 }
 
+/** The Service whose EndpointSlice Kubernetes keeps for its API server. */
+export const API_SERVER = 'default/kubernetes';
+
 /** Targets named in one message. */
 const NAMED_TARGETS = 3;
 
-/** @param isAllowed - by pods and by the administrator's list; the API server's endpoints are refused here already. */
-export function restrictSources(
-  sources: CatalogueSources,
-  isAllowed: (target: ExportTarget) => boolean,
-): RestrictedSources {
+export interface TargetRules {
+  /** By pods and by the administrator's list; the API server's endpoints are refused before. */
+  isAllowed(target: ExportTarget): boolean;
+  /** One text for each address, however it is spelled: whoever names it may choose. */
+  canonical(host: string): string;
+}
+
+export function restrictSources(sources: CatalogueSources, { isAllowed, canonical }: TargetRules): RestrictedSources {
   const exported = new Set(sources.ServiceExport.list().map((object) => formatKey(keyOf(object))));
   const slices = sources.EndpointSlice.list();
-  const apiServer = apiServerAddresses(slices);
+  const apiServer = new Set(apiServerAddresses(slices).map(canonical));
   const hosts = new Set<string>();
   const left = new Map<string, Set<string>>();
 
   function permits(key: string, target: ExportTarget): boolean {
     hosts.add(target.host);
-    if (!apiServer.has(target.host) && isAllowed(target)) return true;
+    if (!apiServer.has(canonical(target.host)) && isAllowed(target)) return true;
     left.set(key, (left.get(key) ?? new Set()).add(`${target.host}:${target.port}`));
     return false;
   }
@@ -118,10 +124,10 @@ function readAnnotation(text: string): readonly { readonly host: string; readonl
   }
 }
 
-/** The API server's own endpoints, wherever it runs: Kubernetes keeps them in this slice. */
-function apiServerAddresses(slices: readonly IEndpointSlice[]): ReadonlySet<string> {
-  const own = slices.filter((slice) => serviceOf(slice) === 'default/kubernetes');
-  return new Set(own.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)));
+/** The API server's own endpoints, wherever it runs. */
+function apiServerAddresses(slices: readonly IEndpointSlice[]): string[] {
+  const own = slices.filter((slice) => serviceOf(slice) === API_SERVER);
+  return own.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses));
 }
 
 function explain(key: string, targets: readonly string[]): string {

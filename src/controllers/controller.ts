@@ -1,8 +1,9 @@
 /** Runs reconcilers: keys in, one run a key at a time, retried with back-off; nothing runs before every cache is synced. */
+import { AppError } from '../api/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { makeWorkQueue, type ReconcileOutcome, type WorkQueue } from '../runtime/queue.ts';
-import { RECONCILE_TIMEOUT_MS, RESYNC_INTERVAL_MS } from './limits.ts';
+import { FORBIDDEN_RETRY_MS, RECONCILE_TIMEOUT_MS, RESYNC_INTERVAL_MS } from './limits.ts';
 
 /** The field manager of everything that controllers write; frozen, since it names ownership in stored objects. */
 export const CONTROLLER_MANAGER = 'clusterlink-mcs-controller';
@@ -49,7 +50,15 @@ export function runControllers(
       concurrency: controller.concurrency ?? 1,
       timeoutMs: RECONCILE_TIMEOUT_MS,
       logger: logger.child({ component: 'controllers', controller: controller.name }),
-      reconcile: async (key, signal) => (await controller.reconcile(key, signal)) ?? undefined,
+      reconcile: async (key, signal) => {
+        try {
+          return (await controller.reconcile(key, signal)) ?? undefined;
+        } catch (error) {
+          // Nobody is told when a right is given.
+          if (error instanceof AppError && error.code === 'ERR_FORBIDDEN') queue.addAfter(key, FORBIDDEN_RETRY_MS);
+          throw error;
+        }
+      },
       onResult: ({ ok, durationMs }) => onResult?.({ controller: controller.name, ok, durationMs }),
     });
     const enqueue: Enqueue = (key, delayMs = 0) => void (delayMs > 0 ? queue.addAfter(key, delayMs) : queue.add(key));

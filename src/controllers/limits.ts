@@ -4,11 +4,15 @@
 export const RECONCILE_TIMEOUT_MS = 30_000;
 /** How often every key is looked at although nothing was seen to change. */
 export const RESYNC_INTERVAL_MS = 5 * 60_000;
+/** When a write that a role does not allow is tried again: a right that is given later is in force without a restart. */
+export const FORBIDDEN_RETRY_MS = 20_000;
 
 /** Objects that one controller writes at the same time: enough to hide the round trip, and few for an API server. */
 export const PARALLEL_WRITES_MAX = 16;
 /** Objects of which a controller remembers what it wrote last: five of each of 10,000 imports. Others are compared by the store. */
 export const WRITES_REMEMBERED_MAX = 50_000;
+/** How long a write that was refused for its form is not tried again: schemas and admission policies change less often. */
+export const REFUSED_WRITE_LIFE_MS = 60_000;
 /** Changes of objects that come together make one run: peers and gateways tell of many things at once. */
 export const RUN_DELAY_MS = 20;
 

@@ -1,5 +1,6 @@
 /** The importer's side with one peer: keeps an exchange open while the peer can be reached, and folds what it says. */
-import { REOPEN_MAX_MS, REOPEN_MIN_MS, SILENCE_TIMEOUT_MS, SNAPSHOT_TIMEOUT_MS, STEADY_AFTER_MS } from './limits.ts';
+import { DIGEST_INTERVAL_MIN_MS, REOPEN_MAX_MS, REOPEN_MIN_MS, SILENCE_TIMEOUT_MS } from './limits.ts';
+import { SNAPSHOT_TIMEOUT_MS, STEADY_AFTER_MS } from './limits.ts';
 import { beginStream, expire, haveOf, nextDueMs, receive, type Ledger } from './ledger.ts';
 import { parseExporterMessage, type ImporterMessage } from './messages.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -34,6 +35,8 @@ interface Conversation {
   writable: boolean;
   /** The report has changed since it was last said here. */
   reportDue: boolean;
+  /** When a heart beat was compared last. */
+  lastDigestMs: number;
 }
 
 export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClient {
@@ -76,6 +79,7 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
       opened: false,
       writable: true,
       reportDue: true,
+      lastDigestMs: -Infinity,
       lines: open(peer, {
         onOpened() {
           if (stream !== current) return;
@@ -85,7 +89,7 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
           sendReport(current);
         },
         onLine(line) {
-          if (stream === current) digestLine(line);
+          if (stream === current) digestLine(current, line);
         },
         onWritable() {
           current.writable = true;
@@ -107,9 +111,12 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
     current.writable = current.lines.send({ op: 'report', ...report });
   }
 
-  function digestLine(line: unknown): void {
+  function digestLine(current: Conversation, line: unknown): void {
     try {
-      const step = receive(ledger, parseExporterMessage(line), clock.nowMs());
+      const nowMs = clock.nowMs();
+      const message = parseExporterMessage(line);
+      if (message.op === 'digest' && !isDigestDue(current, nowMs)) return;
+      const step = receive(ledger, message, nowMs);
       if (!step.ok) return breakStream(step.problem);
       if (step.ledger.arriving === undefined) {
         cancelTimeout();
@@ -119,6 +126,15 @@ export function makeExchangeClient(options: ExchangeClientOptions): ExchangeClie
     } catch (error) {
       breakStream(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** To compare costs a hash over all records: what comes sooner than an honest exporter says it is passed over. */
+  function isDigestDue(current: Conversation, nowMs: number): boolean {
+    const sinceMs = nowMs - current.lastDigestMs;
+    // The clock may have been set back: then it is no sign of haste.
+    if (sinceMs >= 0 && sinceMs < DIGEST_INTERVAL_MIN_MS) return false;
+    current.lastDigestMs = nowMs;
+    return true;
   }
 
   /** The peer said something that cannot be: what it said before stays, and it is asked anew. */

@@ -8,6 +8,7 @@
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatSource } from '../api/record.ts';
 import type { TargetRestriction } from '../catalogue/pod-targets.ts';
+import { onCatalogueChange } from '../catalogue/changes.ts';
 import { CATALOGUE_KINDS } from '../catalogue/read.ts';
 import { POLICY_KINDS } from '../policy/read.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,8 +18,15 @@ import { onAnyChange, type CachesOf } from '../store/caches.ts';
 import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
 import type { OwnReport } from './client.ts';
-import { PUBLISH_DELAY_MS, REPORT_ENTRIES_MAX, WRITE_TIMEOUT_MS } from './limits.ts';
+import {
+  PEER_WRITE_INTERVAL_MS,
+  PEER_WRITES_AT_ONCE_MAX,
+  PUBLISH_DELAY_MS,
+  REPORT_ENTRIES_MAX,
+  WRITE_TIMEOUT_MS,
+} from './limits.ts';
 import { makeOffer } from './offer.ts';
+import { makePace } from './pace.ts';
 import { startRecordKeeper, type RecordKeeper } from './record-keeper.ts';
 import { makeReports } from './reports.ts';
 import { makeExchangeServer } from './server.ts';
@@ -71,8 +79,11 @@ export function startExchange(options: ExchangeOptions): Exchange {
     onDue: (peer) => void reportWrites.add(peer),
     nowMs: () => clock.nowMs(),
   });
+  const pace = makePace({ intervalMs: PEER_WRITE_INTERVAL_MS, burst: PEER_WRITES_AT_ONCE_MAX });
   const reportWrites = makeWorkQueue({
     async reconcile(peer) {
+      const restMs = pace.take(peer);
+      if (restMs > 0) return { requeueAfterMs: restMs };
       await reports.write(peer);
       return undefined;
     },
@@ -134,11 +145,14 @@ export function startExchange(options: ExchangeOptions): Exchange {
   publishSoon();
   const stops = [
     caches.Peer.onChange(({ name }) => {
-      if (!peerNames().includes(name)) reports.forget(name);
+      if (peerNames().includes(name)) return;
+      reports.forget(name);
+      pace.forget(name);
     }),
     caches.PeerRecords.onChange(({ name }) => reportWrites.add(name)),
     onSpecChange(caches.ImportBinding, publishSoon),
-    onAnyChange(caches, ['Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS], publishSoon),
+    onAnyChange(caches, ['Peer', ...POLICY_KINDS], publishSoon),
+    onCatalogueChange(caches, publishSoon),
     caches.Namespace?.onChange(publishSoon),
     restriction?.onChange(publishSoon),
   ];

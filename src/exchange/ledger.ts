@@ -47,9 +47,18 @@ export function haveOf(ledger: Ledger): string | null {
 }
 
 function* hashedOf(said: ReadonlyMap<string, Said>): Generator<Hashed> {
-  for (const { record, hash = hashOf(record) } of said.values()) {
+  for (const { record, hash = hashOfStored(record) } of said.values()) {
     yield { namespace: record.namespace, name: record.name, hash };
   }
+}
+
+/** Records do not change, and every heart beat asks for the hash of each: 10,000 would take a sixth of a second. */
+const storedHashes = new WeakMap<ExportRecord, string>();
+
+function hashOfStored(record: ExportRecord): string {
+  const hash = storedHashes.get(record) ?? hashOf(record);
+  storedHashes.set(record, hash);
+  return hash;
 }
 
 export function recordsOf(ledger: Ledger): ExportRecord[] {

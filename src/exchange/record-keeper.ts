@@ -7,13 +7,14 @@ import type { IPeerRecords } from '../api/generated/PeerRecords.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { makeWorkQueue } from '../runtime/queue.ts';
+import { makeWorkQueue, type ReconcileOutcome } from '../runtime/queue.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
 import { makeExchangeClient, type ExchangeClient, type OwnReport } from './client.ts';
 import type { Ledger } from './ledger.ts';
-import { WRITE_TIMEOUT_MS } from './limits.ts';
-import { desiredPeerRecords, ledgerOf } from './peer-records.ts';
+import { PEER_WRITE_INTERVAL_MS, PEER_WRITES_AT_ONCE_MAX, WRITE_TIMEOUT_MS } from './limits.ts';
+import { makePace } from './pace.ts';
+import { ledgerOf, placementOf, planPeerRecords, type Placement } from './peer-records.ts';
 import type { OpenExchange } from './transport.ts';
 
 /** The field manager of what the gateway writes; frozen, since it names ownership in stored objects. */
@@ -45,6 +46,8 @@ export interface RecordKeeper {
 interface PeerState {
   readonly client: ExchangeClient;
   ledger: Ledger;
+  /** Which of its objects holds which record, as they were last written: a cache may be behind. */
+  placement: Placement;
   /** The peer has spoken in this term. Until then the objects are the truth, whoever writes them last: a leader before. */
   hasSpoken: boolean;
 }
@@ -53,6 +56,7 @@ export function startRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   const { self, store, caches, open, clock, logger, reachable, reportFor } = options;
   const states = new Map<string, PeerState>();
   const writes = makeWorkQueue({ reconcile: writePeerRecords, concurrency: 4, timeoutMs: WRITE_TIMEOUT_MS, logger });
+  const pace = makePace({ intervalMs: PEER_WRITE_INTERVAL_MS, burst: PEER_WRITES_AT_ONCE_MAX });
   let isClosed = false;
 
   /** One client for each local Peer object; a peer whose object goes is no longer listened to. */
@@ -63,13 +67,15 @@ export function startRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
       if (names.has(peer)) continue;
       client.close();
       states.delete(peer);
+      pace.forget(peer);
       writes.add(peer);
     }
     for (const peer of names) if (!states.has(peer)) follow(peer);
   }
 
   function follow(peer: string): void {
-    const ledger = ledgerOf(recordsObjects(peer));
+    const stored = recordsObjects(peer);
+    const ledger = ledgerOf(stored);
     const client = makeExchangeClient({
       peer,
       open,
@@ -84,7 +90,7 @@ export function startRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
       },
       onProblem: (problem) => logger.warn({ peer, problem }, 'Exchange with an exporter was interrupted'),
     });
-    states.set(peer, { client, ledger, hasSpoken: false });
+    states.set(peer, { client, ledger, placement: placementOf(stored), hasSpoken: false });
     client.setReport(reportFor(peer));
     client.setReachable(reachable.has(peer));
     if (firstObject(peer) === undefined) writes.add(peer);
@@ -97,8 +103,9 @@ export function startRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   function onRecordsChange(peer: string): void {
     const state = states.get(peer);
     if (state === undefined || state.hasSpoken || firstObject(peer) === undefined) return void writes.add(peer);
-    const stored = ledgerOf(recordsObjects(peer));
-    if (isDeepStrictEqual(desiredPeerRecords(peer, stored), desiredPeerRecords(peer, state.ledger))) return;
+    const stored = recordsObjects(peer);
+    const planOf = (ledger: Ledger) => planPeerRecords(peer, ledger, placementOf(stored));
+    if (isDeepStrictEqual(planOf(ledgerOf(stored)).objects, planOf(state.ledger).objects)) return;
     state.client.close();
     follow(peer);
   }
@@ -112,14 +119,18 @@ export function startRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   }
 
   /** Level-driven: whatever the ledger is when the write is made. A peer without a Peer object has no records. */
-  async function writePeerRecords(peer: string): Promise<undefined> {
+  async function writePeerRecords(peer: string): Promise<ReconcileOutcome | undefined> {
+    const restMs = pace.take(peer);
+    if (restMs > 0) return { requeueAfterMs: restMs };
     const state = states.get(peer);
-    const desired = state === undefined ? [] : desiredPeerRecords(peer, state.ledger);
-    for (const object of desired) {
+    const plan = state === undefined ? undefined : planPeerRecords(peer, state.ledger, state.placement);
+    for (const object of plan?.objects ?? []) {
       if (isClosed) return undefined;
       await store.apply(object, { fieldManager: GATEWAY_MANAGER, force: true });
     }
-    const kept = new Set(desired.map(({ metadata }) => metadata.name));
+    // Not before: what could not be written is planned again from where the records were.
+    if (state !== undefined && plan !== undefined) state.placement = plan.placement;
+    const kept = new Set(plan?.objects.map(({ metadata }) => metadata.name));
     for (const { metadata } of recordsObjects(peer)) {
       const name = metadata?.name ?? '';
       if (kept.has(name)) continue;

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { formatKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { SourceKey } from '../api/record.ts';
+import { onCatalogueChange } from '../catalogue/changes.ts';
 import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
@@ -15,6 +16,7 @@ import { onAnyChange, type CachesOf } from '../store/caches.ts';
 import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
+import { makeForbiddenLog } from './forbidden-log.ts';
 import { DRAIN_ACCEPT_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
 import type {
   ClosingRecord,
@@ -116,6 +118,7 @@ export function startControl(options: ControlOptions): Control {
     now,
     ...(home.kind === 'cluster' ? { pod: home.pod } : {}),
   });
+  const forbiddenLog = makeForbiddenLog(logger);
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
   const probes = new Map<string, (outcome: ProbeOutcome) => void>();
@@ -131,6 +134,7 @@ export function startControl(options: ControlOptions): Control {
     // The data plane filters endpoints by pods too: it must not know less of them than this snapshot.
     pods?.flush();
     const { sources, forbidden } = pods?.restriction.restrict(caches) ?? { sources: caches, forbidden: new Map() };
+    forbiddenLog.see(forbidden);
     const desired = desiredSnapshot({
       self,
       bindings: caches.ImportBinding.list(),
@@ -195,7 +199,8 @@ export function startControl(options: ControlOptions): Control {
   };
   const stops = [
     onSpecChange(caches.ImportBinding, publishSoon),
-    onAnyChange(caches, ['Peer', ...CATALOGUE_KINDS, ...POLICY_KINDS], publishSoon),
+    onAnyChange(caches, ['Peer', ...POLICY_KINDS], publishSoon),
+    onCatalogueChange(caches, publishSoon),
     caches.Namespace?.onChange(publishSoon),
     pods?.restriction.onChange(publishSoon),
     pods?.onChange((delta) => channel.post({ kind: 'clients', full: false, ...delta })),
@@ -245,6 +250,7 @@ export function startControl(options: ControlOptions): Control {
     async close() {
       stops.forEach((stop) => stop?.());
       clearTimeout(timer);
+      forbiddenLog.close();
       await writer.close();
     },
   };

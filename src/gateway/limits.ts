@@ -64,6 +64,8 @@ export const EXCHANGES_PER_PEER_MAX = 2;
 export const STATUS_WRITE_TIMEOUT_MS = 10_000;
 /** What a gateway in a cluster writes of imports in a second, so that a flap under 1,000 imports spares the API server. */
 export const STATUS_WRITES_PER_SECOND_MAX = 200;
+/** How long the number of sessions with a peer must stand before it is written into the Peer: replicas that are looked for come and go. */
+export const PEER_COUNT_DELAY_MS = 5_000;
 /**
  * How long a gateway that goes still takes connections in a cluster: from its word that it goes until the last kube-proxy and
  * the last load balancer act on it.
@@ -75,6 +77,8 @@ export const SNAPSHOT_DELAY_MS = 10;
 export const CLIENT_WAIT_MS = 1_000;
 /** Clients that wait so at once, 2 KiB each; beyond it they count as not identified at once. */
 export const CLIENT_WAITERS_MAX = 1_000;
+/** Between two looks at what exports lead where none may: whoever changes them chooses how often, and must not fill a disk. */
+export const FORBIDDEN_TELL_MS = 2_000;
 /** Changes of pods that come together are told to the data plane together. */
 export const CLIENTS_DELAY_MS = 20;
 /** Questions to exporters at once about clients that have changed while connections of theirs are open. */

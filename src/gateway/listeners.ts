@@ -41,6 +41,8 @@ interface Slot {
 
 export function makeListeners({ onClient, onState }: ListenersOptions): Listeners {
   const slots = new Map<string, Slot>();
+  /** The same by import: 10,000 listeners that each told of all would take seconds. */
+  const slotsByObject = new Map<string, Set<Slot>>();
   const places = makePlaces();
 
   function apply(wanted: readonly WantedListener[], isUsable: (listener: WantedListener) => boolean): void {
@@ -52,7 +54,7 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
       report(slot);
       setWanted(slot, false);
       places.queue(placeOf(slot.spec), () => {
-        if (slot.gone && slots.get(id) === slot) slots.delete(id);
+        if (slot.gone && slots.get(id) === slot) dropSlot(id, slot);
       });
     }
     for (const [id, spec] of specs) {
@@ -75,8 +77,18 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
       state: closedState(spec, lastListenPort),
     };
     slots.set(id, slot);
+    const siblings = slotsByObject.get(spec.object) ?? new Set<Slot>();
+    slotsByObject.set(spec.object, siblings.add(slot));
     report(slot);
     return slot;
+  }
+
+  /** The import is part of a slot's id, so that it is the same for as long as the slot lives. */
+  function dropSlot(id: string, slot: Slot): void {
+    slots.delete(id);
+    const siblings = slotsByObject.get(slot.spec.object);
+    siblings?.delete(slot);
+    if (siblings?.size === 0) slotsByObject.delete(slot.spec.object);
   }
 
   function setWanted(slot: Slot, wanted: boolean): void {
@@ -124,7 +136,7 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
   }
 
   function report({ spec: { object } }: Slot): void {
-    const present = [...slots.values()].filter((slot) => slot.spec.object === object && !slot.gone);
+    const present = [...(slotsByObject.get(object) ?? [])].filter((slot) => !slot.gone);
     onState(
       object,
       present.map(({ state }) => state),
@@ -137,6 +149,7 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
       for (const slot of slots.values()) setWanted(slot, false);
       await places.idle();
       slots.clear();
+      slotsByObject.clear();
     },
   };
 }

@@ -93,9 +93,10 @@ function makeRestriction(input: {
   let asked: ReadonlySet<string> = new Set();
   return {
     restrict(sources): RestrictedSources {
-      const restricted = restrictSources(sources, ({ host, ...target }) =>
-        filter.allows({ ...target, named: host, address: host }),
-      );
+      const restricted = restrictSources(sources, {
+        isAllowed: ({ host, ...target }) => filter.allows({ ...target, named: host, address: host }),
+        canonical: canonicalAddress,
+      });
       asked = new Set([...restricted.hosts].map(canonicalAddress));
       return restricted;
     },

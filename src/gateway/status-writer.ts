@@ -13,7 +13,7 @@ import { makeWorkQueue } from '../runtime/queue.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
 import { gatewayEntry } from './gateway-entry.ts';
-import { STATUS_WRITE_TIMEOUT_MS, STATUS_WRITES_PER_SECOND_MAX } from './limits.ts';
+import { PEER_COUNT_DELAY_MS, STATUS_WRITE_TIMEOUT_MS, STATUS_WRITES_PER_SECOND_MAX } from './limits.ts';
 import type { ImportObservation, PeerObservation } from './messages.ts';
 
 export interface StatusWriterOptions {
@@ -124,9 +124,13 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
     timeoutMs: STATUS_WRITE_TIMEOUT_MS,
     logger,
   });
+  const countSoon = (name: string): boolean => queue.addAfter(`peer ${name}`, PEER_COUNT_DELAY_MS);
   // An observation may come before its object: a binding that is re-created, a Peer that was edited away and back.
   const stops = [
-    caches.Peer.onChange(({ name }) => queue.add(`peer ${name}`)),
+    caches.Peer.onChange((key) => {
+      if (caches.Peer.get(key)?.status?.conditions === undefined) queue.add(`peer ${key.name}`);
+      else countSoon(key.name);
+    }),
     caches.ImportBinding.onChange((key) => {
       const target = caches.ImportBinding.get(key)?.spec.import;
       if (target !== undefined) queue.add(`import ${formatKey(target)}`);
@@ -135,8 +139,12 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
 
   return {
     observePeer(observation) {
+      const { sessions: before, ...told } = peers.get(observation.name) ?? { sessions: undefined };
+      const { sessions, ...said } = observation;
       peers.set(observation.name, observation);
-      queue.add(`peer ${observation.name}`);
+      // Peers look for our other replicas by dialling: a session more for a moment is nothing to write down.
+      if (before !== undefined && before !== sessions && isDeepStrictEqual(told, said)) countSoon(observation.name);
+      else queue.add(`peer ${observation.name}`);
     },
     observeImport(observation) {
       imports.set(formatKey(observation.key), observation);

@@ -12,11 +12,11 @@ import { compareText, formatKey, type ObjectKey } from '../api/object.ts';
 import { giveAliases } from './aliases.ts';
 import { compareSources, indexCandidates, type Candidate, type PeerCandidates } from './candidate.ts';
 import { combine, type Combined } from './combine.ts';
-import { IMPORTS_MAX } from './limits.ts';
+import { IMPORTS_MAX, IMPORTS_PER_NAMESPACE_MAX, PORTS_PER_NAMESPACE_MAX } from './limits.ts';
 import { place, type Placement, type Skip, type Space } from './placement.ts';
 import { makeReport, noteCollision, noteImported, noteSkipped, toRuleStatus, type RuleReport } from './report.ts';
 import { findUnmet, indexRequests, narrowPorts } from './requests.ts';
-import { findRuleProblem, namespaceOf, orderRules, ownerOf, selectCandidates } from './rule.ts';
+import { findRuleProblems, namespaceOf, orderRules, ownerOf, selectCandidates } from './rule.ts';
 import type {
   AnyImportRule,
   ConstituentVerdict,
@@ -37,15 +37,23 @@ interface Claim {
 export function merge(input: MergeInput): MergeResult {
   const { namespaces, requests = [] } = input;
   const index = indexCandidates(input);
-  const reports = orderRules(input.rules).map((rule) => makeReport(rule, findRuleProblem(rule)));
+  const rules = orderRules(input.rules);
+  const problems = findRuleProblems(rules);
+  const reports = rules.map((rule, order) => makeReport(rule, problems[order]));
   const previousByName = indexBindings(input.previous);
   const space: Space = { namespaces, requests: indexRequests(requests) };
   const claims = [...claimNames(reports, index, space).values()];
   const built: Built[] = [];
   const verdicts: ConstituentVerdict[] = [];
-  for (const claim of withinLimit(claims, previousByName)) {
-    const combined = build(claim, { request: space.requests.get(formatKey(claim.key)), previousByName });
+  const isTenants = ({ key, report: { rule } }: Claim): boolean =>
+    rule.kind === 'ImportRule' || space.requests.get(formatKey(key)) !== undefined;
+  const portsByNamespace = new Map<string, number>();
+  for (const claim of withinLimits(claims, { isTenants, previousByName })) {
+    const ports = isTenants(claim) ? (portsByNamespace.get(claim.key.namespace) ?? 0) : 0;
+    const request = space.requests.get(formatKey(claim.key));
+    const combined = build(claim, { request, previousByName, portsLeft: PORTS_PER_NAMESPACE_MAX - ports });
     if (combined === undefined) continue;
+    if (isTenants(claim)) portsByNamespace.set(claim.key.namespace, ports + combined.merged.ports.length);
     built.push({ merged: combined.merged, report: claim.report });
     verdicts.push(...combined.verdicts);
   }
@@ -73,10 +81,13 @@ interface BuildContext {
   /** Whose ServiceImport it is, if it is not ours. */
   readonly request: ImportRequest | undefined;
   readonly previousByName: ReadonlyMap<string, IImportBinding>;
+  /** Of those that the people of its namespace can ask for. */
+  readonly portsLeft: number;
 }
 
 /** One import, and what its rule tells of it; undefined when nothing is left that a client could use. */
-function build({ key, report, candidates }: Claim, { request, previousByName }: BuildContext): Combined | undefined {
+function build(claim: Claim, { request, previousByName, portsLeft }: BuildContext): Combined | undefined {
+  const { key, report, candidates } = claim;
   const skipAll = (skipped: readonly Candidate[], skip: Skip): void =>
     skipped.forEach(({ source }) => noteSkipped(report, { source, ...skip }));
   const [first, ...others] = candidates.filter(({ record }) => request === undefined || record.type === request.type);
@@ -100,6 +111,13 @@ function build({ key, report, candidates }: Claim, { request, previousByName }: 
       request === undefined ? 'It has no ports.' : `It has none of the ports that ${formatKey(key)} declares.`;
     const { sources } = merged;
     sources.forEach((source) => noteSkipped(report, { source, reason: 'NoPorts', message }));
+    return undefined;
+  }
+  if (merged.ports.length > portsLeft) {
+    skipClaim(
+      claim,
+      `does not fit into the ${PORTS_PER_NAMESPACE_MAX} ports that the people of one namespace can ask for`,
+    );
     return undefined;
   }
   for (const source of merged.sources) noteImported(report, { source, key });
@@ -160,15 +178,38 @@ function claim(claims: Map<string, Claim>, { report, candidate, placement }: Cla
   else noteCollision(report, { source, key, by: ownerOf(present.report.rule) });
 }
 
+interface LimitContext {
+  /** Whether the people of its namespace asked for it, and not the administrator. */
+  readonly isTenants: (claim: Claim) => boolean;
+  readonly previousByName: ReadonlyMap<string, IImportBinding>;
+}
+
 /** Names in use stay when there are too many, so that no peer can push them out with new ones. */
-function withinLimit(claims: readonly Claim[], previousByName: ReadonlyMap<string, IImportBinding>): Claim[] {
+function withinLimits(claims: readonly Claim[], { isTenants, previousByName }: LimitContext): Claim[] {
   const rank = ({ key }: Claim): number => (previousByName.has(formatKey(key)) ? 0 : 1);
-  const ordered = [...claims].sort((a, b) => rank(a) - rank(b) || compareKeys(a.key, b.key));
-  for (const { key, report, candidates } of ordered.slice(IMPORTS_MAX)) {
-    const message = `${formatKey(key)} would be one import more than the ${IMPORTS_MAX} that a peer can have.`;
-    for (const { source } of candidates) noteSkipped(report, { source, reason: 'LimitReached', message });
+  const counts = new Map<string, number>();
+  const kept: Claim[] = [];
+  for (const claim of [...claims].sort((a, b) => rank(a) - rank(b) || compareKeys(a.key, b.key))) {
+    const { namespace } = claim.key;
+    const count = (counts.get(namespace) ?? 0) + (isTenants(claim) ? 1 : 0);
+    if (isTenants(claim) && count > IMPORTS_PER_NAMESPACE_MAX) {
+      skipClaim(
+        claim,
+        `would be one import more than the ${IMPORTS_PER_NAMESPACE_MAX} that the people of one namespace can ask for`,
+      );
+    } else if (kept.length >= IMPORTS_MAX)
+      skipClaim(claim, `would be one import more than the ${IMPORTS_MAX} that a peer can have`);
+    else {
+      counts.set(namespace, count);
+      kept.push(claim);
+    }
   }
-  return ordered.slice(0, IMPORTS_MAX);
+  return kept;
+}
+
+function skipClaim({ key, report, candidates }: Claim, why: string): void {
+  const message = `${formatKey(key)} ${why}.`;
+  for (const { source } of candidates) noteSkipped(report, { source, reason: 'LimitReached', message });
 }
 
 /** One binding an import: the name of a binding is made of the name of its import. */

@@ -5,11 +5,12 @@ import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { isReadableSelector, labelAttributes, matchSelector, type Selector } from '../policy/selector.ts';
 import { findAliasProblem } from './aliases.ts';
 import type { Candidate, PeerCandidates } from './candidate.ts';
+import { RULES_PER_NAMESPACE_MAX } from './limits.ts';
 import type { AnyImportRule, MergePeer } from './types.ts';
 
 /** Why a rule imports nothing (condition `Valid`). */
 export interface RuleProblem {
-  readonly reason: 'InvalidRule';
+  readonly reason: 'InvalidRule' | 'LimitReached';
   readonly message: string;
 }
 
@@ -81,6 +82,25 @@ export function selectCandidates(rule: AnyImportRule, index: readonly PeerCandid
     )
     .filter(({ source }) => wantedNames === undefined || wantedNames.has(source.name))
     .filter(({ record }) => selectsLabels(selector, record.labels ?? {}));
+}
+
+/** @param rules - in order of precedence. */
+export function findRuleProblems(rules: readonly AnyImportRule[]): (RuleProblem | undefined)[] {
+  const counts = new Map<string, number>();
+  return rules.map((rule) => {
+    if (rule.kind === 'ImportRule') {
+      const { namespace } = keyOf(rule);
+      const count = (counts.get(namespace) ?? 0) + 1;
+      counts.set(namespace, count);
+      if (count > RULES_PER_NAMESPACE_MAX) return tooManyRules(namespace);
+    }
+    return findRuleProblem(rule);
+  });
+}
+
+function tooManyRules(namespace: string): RuleProblem {
+  const message = `Of the ImportRules in namespace ${namespace} the first ${RULES_PER_NAMESPACE_MAX} by precedence count. Fix: select more with fewer.`;
+  return { reason: 'LimitReached', message };
 }
 
 /** By its name and labels as the local Peer object has them; what a peer says of itself does not count. */

@@ -18,6 +18,7 @@ import { closeCaches, openCaches, type CachesOf } from '#src/store/caches.ts';
 import { loadAccess } from '#src/store/kubernetes/access.ts';
 import { openKubernetesStore } from '#src/store/kubernetes/store.ts';
 import { waitFor } from '#test/support/wait.ts';
+import { assembleRootfs, PROGRAM } from '../../scripts/image/rootfs.ts';
 import { apply, DNS_PORT, GATEWAY_PORT, namespace, startBenchPeer, SYSTEM, type BenchPeer } from './peer.ts';
 
 const NAMESPACE = 'bench';
@@ -25,6 +26,8 @@ const BACKEND = '10.244.0.10';
 const PORT = 8_000;
 const REST_MS = 60_000;
 const SETTLE_MS = 3_000;
+const LOOK_MS = 250;
+const IN_FORCE_TIMEOUT_MS = 600_000;
 const PARALLEL = 16;
 const OBSERVED = ['ImportBinding', 'ServiceImport', 'EndpointSlice', 'Service'] as const;
 type Observed = CachesOf<(typeof OBSERVED)[number]>;
@@ -53,15 +56,24 @@ export async function runControlBench(
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'clusterlink-mcs-bench-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const rootfs = join(folder, 'rootfs');
+  await assembleRootfs(rootfs);
   const fabric = await createFabricFiles({ path: folder, fabric: 'bench' });
   const open = async (name: string, address: string): Promise<BenchPeer> => {
     const { cert, key } = await createPeerCertFiles({ path: folder, fabric: 'bench', peer: name });
-    const peer = await startBenchPeer({ name, address, folder, files: { ca: fabric.cert, cert, key } });
+    const peer = await startBenchPeer({
+      name,
+      address,
+      folder,
+      files: { ca: fabric.cert, cert, key },
+      program: join(rootfs, PROGRAM),
+    });
     undo.defer(() => peer.close());
     return peer;
   };
   const [east, west] = await Promise.all([open('east', '127.0.1.1'), open('west', '127.0.1.2')]);
   await Promise.all([east, west].map(prepare));
+  await importEverything(west);
   await Promise.all([east.start('gateway'), east.start('controller')]);
   await Promise.all([west.start('gateway'), west.start('controller'), west.start('dns')]);
   const observed = observe(west);
@@ -72,9 +84,11 @@ export async function runControlBench(
   await introduce(east, west);
   const begunMs = performance.now();
   await introduce(west, east);
-  await waitFor(`${exports} imports are in force`, () => countInForce(observed.caches) === exports, 300_000);
+  await whenInForce(observed.caches, exports);
   const scratchMs = performance.now() - begunMs;
   tell(`${exports} imports from scratch: ${(scratchMs / 1000).toFixed(1)} s`);
+  await tellMemory(west, tell);
+  for (const peer of [east, west]) await tellWrites(peer, 0, tell);
 
   await settle([east, west]);
   const before = await writesOf([east, west]);
@@ -87,9 +101,12 @@ export async function runControlBench(
   tell(`one change: median ${at(durations, 0.5)} ms, p99 ${at(durations, 0.99)} ms, ${writesPerChange} writes`);
 
   const resting = await writesOf([east, west]);
+  const restingAt = { east: (await east.writes()).length, west: (await west.writes()).length };
   await sleep(REST_MS);
   const writesAtRest = (await writesOf([east, west])) - resting;
   tell(`at rest for ${REST_MS / 1000} s: ${writesAtRest} writes`);
+  await tellWrites(east, restingAt.east, tell);
+  await tellWrites(west, restingAt.west, tell);
 
   await west.kill('gateway');
   const killedMs = performance.now();
@@ -105,8 +122,9 @@ export async function runControlBench(
   if (imports > exports) {
     tell(`growing to ${imports} imports`);
     await inParallel(imports - exports, (index) => createExport(east, exports + index));
-    await waitFor(`${imports} imports are in force`, () => countInForce(observed.caches) === imports, 900_000);
+    await whenInForce(observed.caches, imports);
     await settle([east, west]);
+    await tellMemory(west, tell);
   }
   return {
     bench: 'control',
@@ -119,7 +137,17 @@ export async function runControlBench(
   };
 }
 
-/** Everything that does not change: the tenant's namespace, the pod behind every export, classic MCS. */
+async function tellMemory(peer: BenchPeer, tell: (text: string) => void): Promise<void> {
+  for (const part of ['controller', 'gateway'] as const) {
+    const heap = (await peer.metric(part, 'nodejs_heap_size_used_bytes')) / 2 ** 20;
+    const cpu = await peer.metric(part, 'process_cpu_seconds_total');
+    tell(
+      `${part}: ${peer.rssMb(part)} MiB resident, ${Math.round(heap)} MiB of heap, ${cpu.toFixed(1)} s of CPU so far`,
+    );
+  }
+}
+
+/** Everything that does not change: the tenant's namespace, the pod behind every export, and that everybody may. */
 async function prepare({ server }: BenchPeer): Promise<void> {
   await apply(server, namespace(NAMESPACE));
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'backend', namespace: NAMESPACE } };
@@ -132,15 +160,19 @@ async function prepare({ server }: BenchPeer): Promise<void> {
   );
   await apply(server, {
     apiVersion: 'mcs.clusterlink.net/v1alpha1',
-    kind: 'ClusterImportRule',
-    metadata: { name: 'all' },
-    spec: { peers: { all: true }, exports: { all: true }, into: { sameNamespace: true } },
-  });
-  await apply(server, {
-    apiVersion: 'mcs.clusterlink.net/v1alpha1',
     kind: 'BaselineAccessPolicy',
     metadata: { name: 'all' },
     spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: {} }] },
+  });
+}
+
+/** The importer alone has a rule: the exporter does not import its own exports. */
+async function importEverything({ server }: BenchPeer): Promise<void> {
+  await apply(server, {
+    apiVersion: 'mcs.clusterlink.net/v1alpha1',
+    kind: 'ClusterImportRule',
+    metadata: { name: 'all' },
+    spec: { peers: { all: true }, exports: { all: true }, into: { sameNamespace: true } },
   });
 }
 
@@ -197,6 +229,19 @@ function observe({ server }: BenchPeer): { readonly caches: Observed; close(): P
       await access.close();
     },
   };
+}
+
+/** Looks seldom: to look at a thousand imports costs as much as the parts need to change some. */
+async function whenInForce(caches: Observed, count: number, gateway?: string): Promise<void> {
+  await waitFor(
+    `${count} imports are in force`,
+    async () => {
+      if (countInForce(caches, gateway) === count) return true;
+      await sleep(LOOK_MS);
+      return false;
+    },
+    IN_FORCE_TIMEOUT_MS,
+  );
 }
 
 /** Imports whose every object says what it should; with `gateway`, whose endpoint is that pod. */
@@ -311,8 +356,15 @@ async function settle(peers: readonly BenchPeer[]): Promise<void> {
 }
 
 async function writesOf(peers: readonly BenchPeer[]): Promise<number> {
-  const counts = await Promise.all(peers.map((peer) => peer.countWrites()));
-  return counts.reduce((sum, count) => sum + count, 0);
+  const writes = await Promise.all(peers.map((peer) => peer.writes()));
+  return writes.flat().length;
+}
+
+/** Which writes there were after the first `since`, a line for each peer. */
+async function tellWrites(peer: BenchPeer, since: number, tell: (text: string) => void): Promise<void> {
+  const writes = (await peer.writes()).slice(since);
+  const counts = [...Map.groupBy(writes, (write) => write)].map(([write, each]) => `${write} ${each.length}`).sort();
+  tell(`writes at ${peer.name}: ${counts.join(', ') || 'none'}`);
 }
 
 async function inParallel(count: number, task: (index: number) => Promise<void>): Promise<void> {

@@ -8,13 +8,14 @@ import { startApiServer, type ApiServer } from '#test/support/api-server/api-ser
 import type { Manifest } from '#test/support/api-server/rest.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
 export const SYSTEM = 'clusterlink-system';
 export const PARTS_USER = 'clusterlink-mcs';
 export const GATEWAY_PORT = 14_443;
 export const DNS_PORT = 15_353;
 const METRICS_PORTS = { gateway: 19_090, controller: 19_091, dns: 19_092 } as const;
 const POD_ADDRESS = '10.244.1.1';
+/** For profiles: `BENCH_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/prof"`. */
+const NODE_FLAGS = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 const EXIT_TIMEOUT_MS = 20_000;
 
 export type PartName = keyof typeof METRICS_PORTS;
@@ -26,6 +27,8 @@ export interface BenchPeerOptions {
   readonly folder: string;
   /** Folder with cert.pem and key.pem of this peer, and the fabric's cert.pem. */
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** The program as the image has it. */
+  readonly program: string;
 }
 
 export interface BenchPeer {
@@ -36,14 +39,16 @@ export interface BenchPeer {
   start(part: PartName, pod?: string): Promise<void>;
   /** Kills it at once, and takes its Pod away, as a kubelet would report it. */
   kill(part: PartName): Promise<void>;
+  /** One of its metrics, the sum of its series. */
+  metric(part: PartName, name: string): Promise<number>;
   /** Resident memory in MiB. */
   rssMb(part: PartName): number;
-  /** What the parts have written so far, Leases apart. */
-  countWrites(): Promise<number>;
+  /** What the parts have written so far, Leases apart: `patch services`, `patch serviceimports/status`. */
+  writes(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
-export async function startBenchPeer({ name, address, folder, files }: BenchPeerOptions): Promise<BenchPeer> {
+export async function startBenchPeer({ name, address, folder, files, program }: BenchPeerOptions): Promise<BenchPeer> {
   const server = await startApiServer();
   const running = new Map<PartName, { readonly child: ChildProcess; readonly pod: string }>();
   const home = join(folder, name);
@@ -73,9 +78,8 @@ drainSeconds: 0
     const store = ['--store', `kubernetes:${kubeconfig}`, '--part', part];
     const child = spawn(
       process.execPath,
-      [join(ROOT, 'src/main.ts'), 'run', ...store, '--config', config, '--state', state],
+      [...NODE_FLAGS, program, 'run', ...store, '--config', config, '--state', state],
       {
-        cwd: ROOT,
         stdio: ['ignore', log, log],
         env: { ...process.env, POD_NAME: pod, POD_IP: address, POD_NAMESPACE: SYSTEM },
       },
@@ -118,14 +122,23 @@ drainSeconds: 0
         await server.admin.request('DELETE', `/api/v1/namespaces/${SYSTEM}/pods/${pod}?gracePeriodSeconds=0`);
       }
     },
+    async metric(part, metric) {
+      const text = await (await fetch(`http://${address}:${METRICS_PORTS[part]}/metrics`)).text();
+      const values = [...text.matchAll(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].map(([, value]) =>
+        Number(value),
+      );
+      return values.reduce((sum, value) => sum + value, 0);
+    },
     rssMb(part) {
       const pid = running.get(part)?.child.pid ?? 0;
       const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
       return Math.round(Number(kib) / 1024);
     },
-    async countWrites() {
+    async writes() {
       const writes = await server.writes();
-      return writes.filter(({ user, resource }) => user === PARTS_USER && resource !== 'leases').length;
+      return writes
+        .filter(({ user, resource }) => user === PARTS_USER && resource !== 'leases')
+        .map(({ verb, resource, subresource }) => `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}`);
     },
     async close() {
       for (const part of [...running.keys()]) await end(part, 'SIGTERM');

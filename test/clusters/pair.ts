@@ -49,6 +49,8 @@ export interface ClustersOptions {
   /** The first pod address of a cluster, by its name: both give the same ones otherwise, and a mix-up can pass a test by chance. */
   readonly podRangeStarts?: Readonly<Record<string, string>>;
   readonly proxyMode?: 'iptables' | 'nftables';
+  /** Further flags of every kube-apiserver; paths in them are this machine's. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 export interface TestCluster {
@@ -56,6 +58,8 @@ export interface TestCluster {
   readonly context: string;
   /** The path of an admin kubeconfig file with this cluster alone. */
   readonly kubeconfig: string;
+  /** The path of a kubectl of the cluster's version. */
+  readonly kubectlPath: string;
   /** Reachable from the test and from the other clusters' nodes and pods. */
   readonly nodeIp: string;
   /** Runs kubectl as administrator. @throws {Error} when it fails, with what it said. */
@@ -131,7 +135,13 @@ async function assertDown(name: string): Promise<void> {
 
 async function bringUp(
   name: string,
-  { manifests = [], clustersetDns = 'none', podRangeStarts = {}, proxyMode = 'iptables' }: ClustersOptions,
+  {
+    manifests = [],
+    clustersetDns = 'none',
+    podRangeStarts = {},
+    proxyMode = 'iptables',
+    apiServerFlags = [],
+  }: ClustersOptions,
 ): Promise<void> {
   const podRangeStart = podRangeStarts[name];
   const flags = [
@@ -140,7 +150,21 @@ async function bringUp(
     ...(podRangeStart === undefined ? [] : ['--pod-range-start', podRangeStart]),
     ...['--proxy-mode', proxyMode],
   ];
-  await runOrThrow([CLUSTER, 'up', name, ...flags], { timeoutMs: UP_TIMEOUT_MS });
+  await runOrThrow([CLUSTER, 'up', name, ...flags], {
+    timeoutMs: UP_TIMEOUT_MS,
+    env: { KUBE_APISERVER_ARGS: apiServerFlags.join(' ') },
+  });
+}
+
+/**
+ * A cluster that is up already, whoever brought it up: it stays up.
+ *
+ * @throws {Error} when it is not up.
+ */
+export async function findCluster(name: string): Promise<TestCluster> {
+  const { code } = await run([CLUSTER, 'exec', name, '--', 'true']);
+  if (code !== 0) throw new Error(`no cluster ${name} is up. Fix: ${CLUSTER} up ${name}`);
+  return makeCluster(name);
 }
 
 async function makeCluster(name: string): Promise<TestCluster> {
@@ -154,6 +178,7 @@ async function makeCluster(name: string): Promise<TestCluster> {
     name,
     context: name,
     kubeconfig,
+    kubectlPath: kubectl,
     nodeIp: (await readFile(join(home, 'node-ip'), 'utf8')).trim(),
     kubectl: (args, options) => runOrThrow([kubectl, '--kubeconfig', kubeconfig, ...args], options),
     exec: (command, options) => run([CLUSTER, 'exec', name, '--', ...command], options),

@@ -236,6 +236,18 @@ describe('manifests/base, rights', function () {
       assert.equal((await server.admin.request('DELETE', web)).status, 200);
     });
 
+    it('our label taken off a Service that our controller applied → put back; not on one that it did not apply', async () => {
+      const fieldManager = 'clusterlink-mcs-controller';
+      assert.equal((await controller.apply(service(OURS), { fieldManager })).status, 201);
+      const body = { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } };
+      assert.equal((await server.admin.request('PATCH', web, { body })).status, 200);
+      assert.equal((await controller.apply(service(OURS), { fieldManager })).status, 200);
+      assert.equal((await controller.request('DELETE', web)).status, 200);
+      assert.equal((await server.admin.apply(service({}))).status, 201);
+      await refused(controller.apply(service(OURS), { fieldManager }), /only objects that it made/);
+      assert.equal((await server.admin.request('DELETE', web)).status, 200);
+    });
+
     it('an EndpointSlice → by its label too', async () => {
       const slice = (labels: object): Manifest => ({
         apiVersion: 'discovery.k8s.io/v1',

@@ -14,6 +14,7 @@ import { makeTestFabric, type TestFabric } from '#test/support/fabric.ts';
 
 const SYSTEM = 'clusterlink-system';
 const OURS = { 'app.kubernetes.io/managed-by': 'clusterlink-mcs' };
+const PART_OF_US = { 'app.kubernetes.io/part-of': 'clusterlink-mcs' };
 const MCS = 'multicluster.x-k8s.io/v1beta1';
 
 interface Outcome {
@@ -217,8 +218,20 @@ describe('deploy', function () {
       ...object,
       metadata: { ...object.metadata, name: `${object.metadata.name}-user` },
     });
+    const copied = (object: Manifest): Manifest => ({
+      ...object,
+      metadata: { ...object.metadata, name: `${object.metadata.name}-copy-user` },
+    });
     const kept: readonly Manifest[] = [
       ...objects({}).map(renamed),
+      // Copied with its labels: our controller did not apply it.
+      ...objects(OURS).map(copied),
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'labelled-user', labels: PART_OF_US } },
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'dashboard-user', namespace: 'shop', labels: PART_OF_US },
+      },
       { apiVersion: MCS, kind: 'ServiceExport', metadata: { name: 'db', namespace: 'shop' } },
       {
         apiVersion: 'mcs.clusterlink.net/v1alpha1',
@@ -232,7 +245,10 @@ describe('deploy', function () {
 
     before(async () => {
       await createNamespace(server.admin, 'shop');
-      for (const object of [...objects(OURS), ...kept]) assert.equal((await server.admin.apply(object)).status, 201);
+      for (const object of objects(OURS)) {
+        assert.equal((await server.admin.apply(object, { fieldManager: 'clusterlink-mcs-controller' })).status, 201);
+      }
+      for (const object of kept) assert.equal((await server.admin.apply(object)).status, 201);
       const conditions = [
         { type: 'Valid', status: 'True', reason: 'Valid', message: '', lastTransitionTime: '2026-11-20T10:00:00Z' },
       ];

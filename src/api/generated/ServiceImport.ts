@@ -43,6 +43,8 @@ export interface ServiceImportStatusCluster {
 
 export interface ServiceImportStatus {
   clusters?: ServiceImportStatusCluster[];
+  /** Whether EndpointSlices beside the import say what its clusters offer. */
+  endpointSliceObjects?: 'Present' | 'Absent';
   conditions?: Condition[];
 }
 

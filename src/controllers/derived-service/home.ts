@@ -179,7 +179,7 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
     input: DerivedServiceInput,
     { serviceKey, cached }: { readonly serviceKey: ObjectKey; readonly cached: IService | undefined },
   ): Promise<IService> {
-    const earlierIps = caches.ImportBinding.get(bindingKey(input.key))?.spec.ips ?? [];
+    const earlierIps = earlierAddresses(input.key, serviceKey);
     // An import that had an address and has no Service lost it by somebody's hand, or the cache is behind.
     const present = cached ?? (earlierIps.length > 0 ? await store.get('Service', serviceKey) : undefined);
     if (present === undefined && earlierIps.length > 0) return recreate({ ...input, askedIps: earlierIps });
@@ -188,6 +188,16 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
     if (!isBeyondRepair(written, desired) || !mayReplace(serviceKey.name)) return written;
     await writer.remove(written);
     return recreate({ ...input, askedIps: addressesOf(written)?.ips ?? earlierIps });
+  }
+
+  /** As the binding has them; if that was lost too, as this process last saw them. */
+  function earlierAddresses(key: ObjectKey, serviceKey: ObjectKey): readonly string[] {
+    const seen = settled.get(serviceKey.name);
+    return (
+      caches.ImportBinding.get(bindingKey(key))?.spec.ips ??
+      (seen === undefined ? undefined : addressesOf(seen.cached)?.ips) ??
+      []
+    );
   }
 
   /** With the addresses that clients know (IMP-07), or, where somebody else has them now, with others. */

@@ -7,6 +7,8 @@ import type { ConstituentVerdict, MergedImport } from '../../merge/types.ts';
 import { LISTED_PORTS_MAX } from '../limits.ts';
 import { portId, type Published } from './home.ts';
 
+/** Protocols that the gateway carries. */
+const SERVED_PROTOCOLS: readonly string[] = ['TCP'];
 const managed = { [LABELS.managedBy]: MANAGED_BY };
 
 /** `<name>.<namespace>`: both are labels, so the name fits and can be read back. */
@@ -112,15 +114,25 @@ export function desiredClusters(merged: MergedImport): { cluster: string }[] {
   return [...peers].sort(compareText).map((cluster) => ({ cluster }));
 }
 
+/**
+ * Whether the endpoints controller writes MCS slices for the import (CRD-17, EPS-08): in Kubernetes alone, for a clusterset IP, and
+ * for ports that gateways carry. A served CRD that is older than the field goes without: the store leaves it out (CRD-18).
+ */
+export function desiredSliceObjects(
+  { type, sources }: Pick<MergedImport, 'sources' | 'type'>,
+  { ips, targetPorts }: Pick<Published, 'ips' | 'targetPorts'>,
+): 'Absent' | 'Present' {
+  if (type === 'Headless' || ips.length === 0 || targetPorts.size === 0) return 'Absent';
+  const isServed = sources.some(({ ports }) => ports.some(({ protocol }) => SERVED_PROTOCOLS.includes(protocol)));
+  return isServed ? 'Present' : 'Absent';
+}
+
 function listPorts(ports: MergedImport['ports']): string {
   const named = ports
     .slice(0, LISTED_PORTS_MAX)
     .map(({ name, protocol, port }) => `${name} ${protocol}/${port}`.trim());
   return named.join(', ') + (ports.length > named.length ? ` and ${ports.length - named.length} more` : '');
 }
-
-/** Protocols that the gateway carries. */
-const SERVED_PROTOCOLS: readonly string[] = ['TCP'];
 
 /** `PortsServed`, only while it is False: ports that are carried in every object, and that no connection can use yet. */
 export function desiredPortsCondition(

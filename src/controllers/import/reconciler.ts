@@ -30,6 +30,7 @@ import {
   desiredPortsCondition,
   desiredRequestedImport,
   desiredServiceImport,
+  desiredSliceObjects,
 } from './desired.ts';
 import type { ImportHome, Published } from './home.ts';
 import { observeMerge, type ImportCaches } from './observe.ts';
@@ -176,7 +177,11 @@ export function makeImportController(options: ImportControllerOptions): Controll
         apiVersion: written.apiVersion,
         kind: 'ServiceImport',
         metadata: { ...merged.key },
-        status: { clusters: desiredClusters(merged), conditions },
+        status: {
+          clusters: desiredClusters(merged),
+          endpointSliceObjects: desiredSliceObjects(merged, published),
+          conditions,
+        },
       },
       written,
     );

@@ -45,6 +45,23 @@ export function desiredExportConditions({ generation, verdict, conflicts }: Obse
   ];
 }
 
+/** What is told of an export beside its conditions: for Kubernetes' events (EXP-14). */
+export interface ExportTale {
+  /** In camel case; of several conflicts the first. */
+  readonly reason: string;
+  readonly note: string;
+}
+
+/** An invalid export, or a conflict; undefined when all is well. */
+export function findTale(conditions: readonly ConditionDraft[]): ExportTale | undefined {
+  const invalid = conditions.find(({ type, status }) => type === 'Valid' && status === 'False');
+  if (invalid !== undefined) return { reason: invalid.reason, note: invalid.message };
+  const conflict = conditions.find(({ type, status }) => type === 'Conflict' && status === 'True');
+  if (conflict === undefined) return undefined;
+  const [reason = ''] = conflict.reason.split(',');
+  return { reason, note: `${conflict.reason}: ${conflict.message}` };
+}
+
 function conflictCondition(conflicts: readonly ConflictSeen[]): ConditionDraft {
   const reasons = new Set(conflicts.flatMap((conflict) => conflict.reasons));
   const known = CONFLICT_REASONS.filter((reason) => reasons.has(reason));

@@ -3,6 +3,7 @@ import type { IEndpointSlice } from '#src/api/generated/EndpointSlice.ts';
 import type { IService } from '#src/api/generated/Service.ts';
 import { restrictSources, type ExportTarget } from '#src/catalogue/pod-targets.ts';
 import { readCatalogue } from '#src/catalogue/read.ts';
+import { canonicalAddress } from '#src/gateway/addresses.ts';
 
 const PODS: Readonly<Record<string, string>> = { '10.1.0.1': 'shop', '10.1.0.2': 'shop', '10.1.0.9': 'bank' };
 
@@ -52,7 +53,11 @@ function restrict(input: { slices?: IEndpointSlice[]; service?: IService; listed
   };
   const isAllowed = ({ namespace, host, port }: ExportTarget): boolean =>
     PODS[host] === namespace || listed.includes(`${host}:${port}`);
-  const { sources: restricted, forbidden, hosts } = restrictSources(sources, isAllowed);
+  const {
+    sources: restricted,
+    forbidden,
+    hosts,
+  } = restrictSources(sources, { isAllowed, canonical: canonicalAddress });
   const [entry] = readCatalogue(restricted, []).entries;
   const endpoints = entry?.ports.flatMap((port) => port.endpoints.map(({ host, port: at }) => `${host}:${at}`)) ?? [];
   return { endpoints, ready: entry?.record.readyEndpoints, said: forbidden.get('shop/db'), hosts };
@@ -100,6 +105,16 @@ describe('restrictSources', () => {
           makeSlice(['192.0.2.6'], { namespace: 'default', service: 'kubernetes', name: 'kubernetes' }),
         ],
         listed: ['192.0.2.6:5432'],
+      },
+      want: [],
+      left: /192\.0\.2\.6/,
+    },
+    {
+      name: 'the API server, spelled in another way',
+      input: {
+        service: makeService('[::ffff:192.0.2.6]:5432'),
+        slices: [makeSlice(['192.0.2.6'], { namespace: 'default', service: 'kubernetes', name: 'kubernetes' })],
+        listed: ['::ffff:192.0.2.6:5432'],
       },
       want: [],
       left: /192\.0\.2\.6/,

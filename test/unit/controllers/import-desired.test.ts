@@ -4,6 +4,7 @@ import {
   desiredClusters,
   desiredPortsCondition,
   desiredServiceImport,
+  desiredSliceObjects,
 } from '#src/controllers/import/desired.ts';
 import type { Published } from '#src/controllers/import/home.ts';
 import { desiredImportCondition } from '#src/controllers/import/readiness.ts';
@@ -223,4 +224,33 @@ describe('desiredPortsCondition', () => {
     assert.equal(condition?.reason, 'NoTargetPort');
     assert.match(condition?.message ?? '', /: b TCP\/2\.$/);
   });
+});
+
+describe('desiredSliceObjects', () => {
+  const ports = [{ name: 'pg', protocol: 'TCP' as const, port: 5432 }];
+  const source = { peer: 'east', namespace: 'shop', name: 'db', ports, readyEndpoints: 1 };
+  const udp = { ...source, ports: [{ name: 'dns', protocol: 'UDP' as const, port: 53 }] };
+  const targetPorts = new Map([['TCP 5432', 20_000]]);
+  const table = [
+    {
+      title: 'a source with a port that is carried',
+      merged: { sources: [source] },
+      published: { targetPorts },
+      is: 'Present',
+    },
+    { title: 'UDP ports alone', merged: { sources: [udp] }, published: { targetPorts }, is: 'Absent' },
+    {
+      title: 'a headless import',
+      merged: { type: 'Headless' as const, sources: [source] },
+      published: { targetPorts },
+      is: 'Absent',
+    },
+    { title: 'no address', merged: { sources: [source] }, published: { targetPorts, ips: [] }, is: 'Absent' },
+    { title: 'a host, which has no slices', merged: { sources: [source] }, published: {}, is: 'Absent' },
+  ];
+  for (const { title, merged, published, is } of table) {
+    it(`${title} → ${is} (CRD-17, EPS-08)`, () => {
+      assert.equal(desiredSliceObjects(makeMerged(merged), makePublished(published)), is);
+    });
+  }
 });

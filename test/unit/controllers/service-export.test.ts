@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import type { Applied } from '#src/api/applied.ts';
+import { makeServiceExportController, type ExportEvent } from '#src/controllers/service-export/reconciler.ts';
+import { closeCaches, COMMON_KINDS, openCaches } from '#src/store/caches.ts';
+import { makeMemoryStore } from '#src/store/memory.ts';
 import { desiredExportConditions } from '#src/controllers/service-export/desired.ts';
 
 const valid = { namespace: 'shop', name: 'db', valid: true, reason: 'Valid', message: '' } as const;
@@ -51,5 +55,70 @@ describe('desiredExportConditions', () => {
   it('a reason that no specification knows, from a peer → not repeated', () => {
     const conflicts = [{ reasons: ['Evil'], loses: true, message: 'x' }];
     assert.equal(desiredExportConditions({ generation: 1, verdict: valid, conflicts })[2]?.reason, 'NoConflicts');
+  });
+});
+
+describe('makeServiceExportController', () => {
+  const key = { namespace: 'shop', name: 'db' };
+  const service: Applied<'Service'> = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: key,
+    spec: { ports: [{ name: 'pg', protocol: 'TCP', port: 5432 }] },
+  };
+  const report = (reasons: string[]): Applied<'PeerRecords'> => ({
+    apiVersion: 'mcs.clusterlink.net/v1alpha1',
+    kind: 'PeerRecords',
+    metadata: { namespace: 'clusterlink-system', name: 'west' },
+    spec: {
+      peer: 'west',
+      epoch: 'one',
+      digest: 'd',
+      records: [],
+      report: { receivedAt: '2026-11-20T11:00:00Z', conflicts: [{ ...key, reasons, loses: true }], imports: [] },
+    },
+  });
+
+  it('invalid, then a conflict, then another → one event each; none again after a restart, nor while all is well (EXP-14)', async () => {
+    const store = makeMemoryStore();
+    const caches = openCaches(store, COMMON_KINDS);
+    await Promise.all(Object.values(caches).map(({ synced }) => synced));
+    const events: ExportEvent[] = [];
+    const open = () =>
+      makeServiceExportController({
+        self: 'east',
+        store,
+        caches,
+        clock: { nowMs: () => Date.parse('2026-11-20T12:00:00Z') },
+        allowedNamespaces: [],
+        onEvent: (event) => events.push(event),
+      });
+    let controller = open();
+    const run = async (...objects: Applied<'Service' | 'PeerRecords' | 'ServiceExport'>[]): Promise<string[]> => {
+      for (const object of objects) await store.apply(object, { fieldManager: 'user', force: true });
+      events.length = 0;
+      for (let times = 0; times < 2; times++) await controller.reconcile('shop/db', new AbortController().signal);
+      return events.map(
+        ({ type, reason, note, regarding }) => `${type} ${regarding.kind} ${reason} ${note.slice(0, 24)}`,
+      );
+    };
+    const serviceExport = {
+      apiVersion: 'multicluster.x-k8s.io/v1beta1',
+      kind: 'ServiceExport',
+      metadata: key,
+    } as const;
+    assert.deepEqual(await run(serviceExport), ['Warning ServiceExport NoService There is no Service shop']);
+    controller = open();
+    assert.deepEqual(await run(), []);
+    assert.deepEqual(await run(service), []);
+    assert.deepEqual(await run(report(['PortConflict'])), [
+      'Warning ServiceExport PortConflict PortConflict: Peer west ',
+    ]);
+    assert.deepEqual(await run(report(['PortConflict', 'TypeConflict'])), [
+      'Warning ServiceExport TypeConflict TypeConflict,PortConflic',
+    ]);
+    assert.deepEqual(await run(report([])), []);
+    closeCaches(caches);
+    await store.close();
   });
 });

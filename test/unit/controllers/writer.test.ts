@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Applied } from '#src/api/applied.ts';
+import { AppError } from '#src/api/errors.ts';
+import type { IClusterProperty } from '#src/api/generated/ClusterProperty.ts';
+import { REFUSED_WRITE_LIFE_MS } from '#src/controllers/limits.ts';
 import { makeWriter } from '#src/controllers/writer.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Store } from '#src/store/store.ts';
@@ -53,6 +56,26 @@ describe('makeWriter', () => {
     const present = await memory.apply(property('a'), { fieldManager: 'me' });
     await assert.rejects(writer.apply(property('a'), present), /down/);
     await assert.rejects(writer.apply(property('a'), present), /down/);
+  });
+
+  it('a write that is refused for its form → not sent again for a while; another wish or object is, and the same later', async () => {
+    let [nowMs, sent] = [0, 0];
+    const refusing = {
+      ...store,
+      apply: () => Promise.reject(new AppError('ERR_INVALID_OBJECT', `no ${(sent += 1)}`)),
+    } as Store;
+    const writer = makeWriter(refusing, 'me', { clock: { nowMs: () => nowMs } });
+    const fails = async (value: string, message: RegExp, present?: IClusterProperty): Promise<void> => {
+      await assert.rejects(writer.apply(property(value), present), message);
+    };
+    await fails('a', /no 1/);
+    nowMs = REFUSED_WRITE_LIFE_MS - 1;
+    await fails('a', /no 1/);
+    nowMs = REFUSED_WRITE_LIFE_MS;
+    await fails('a', /no 2/);
+    await fails('b', /no 3/);
+    await fails('b', /no 3/);
+    await fails('b', /no 4/, await memory.apply(property('a'), { fieldManager: 'me' }));
   });
 
   it('remove → that object by its uid, and what was remembered is forgotten', async () => {

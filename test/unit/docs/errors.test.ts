@@ -60,7 +60,7 @@ const VERDICTS: Record<ExportVerdict['reason'], true> = {
   InvalidExport: true,
   RestrictedNamespace: true,
 };
-const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true };
+const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true, LimitReached: true };
 const DROPS: Record<DropReason, true> = {
   'client-not-allowed': true,
   connections: true,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { ExportRecord } from '#src/api/record.ts';
 import { makeExchangeClient } from '#src/exchange/client.ts';
 import { EMPTY_LEDGER, recordsOf, type Ledger } from '#src/exchange/ledger.ts';
-import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MS, REOPEN_MIN_MS, SILENCE_TIMEOUT_MS } from '#src/exchange/limits.ts';
+import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MIN_MS, DIGEST_INTERVAL_MS } from '#src/exchange/limits.ts';
+import { REOPEN_MIN_MS, SILENCE_TIMEOUT_MS } from '#src/exchange/limits.ts';
 import { makeExchangeServer, type PeerReport } from '#src/exchange/server.ts';
 import type { ExchangeHandlers, OpenExchange } from '#src/exchange/transport.ts';
 import { makeManualClock, makeRecord } from './samples.ts';
@@ -14,6 +15,7 @@ function makePair() {
   const problems: string[] = [];
   const lines: unknown[] = [];
   let cutWire = (): void => undefined;
+  let hear: (line: unknown) => void = () => undefined;
   let opened = 0;
   let muted = false;
   const server = makeExchangeServer({
@@ -24,6 +26,7 @@ function makePair() {
   });
   const open: OpenExchange = (_peer, client) => {
     opened++;
+    hear = client.onLine;
     let live = true;
     let serverSide: ExchangeHandlers | undefined;
     const cut = (reason: string): void => {
@@ -77,6 +80,8 @@ function makePair() {
     cut: () => cutWire(),
     /** From now on nothing that the exporter says arrives. */
     mute: () => void (muted = true),
+    /** The exporter says something out of turn. */
+    say: (line: unknown) => hear(line),
     opened: () => opened,
     changes: () => changes,
     names: () =>
@@ -154,6 +159,19 @@ describe('makeExchangeClient and makeExchangeServer', () => {
     pair.clock.advance(DIGEST_INTERVAL_MS + 1);
     assert.equal((pair.lines.at(-1) as { op: string }).op, 'digest');
     assert.equal(pair.opened(), 1);
+  });
+
+  it('heart beats that are wrong → one breaks the stream; one too soon after another is passed over, and costs nothing', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(DIGEST_INTERVAL_MS + 1);
+    const wrong = { op: 'digest', digest: '0'.repeat(64) };
+    pair.say(wrong);
+    assert.deepEqual(pair.problems, []);
+    pair.clock.advance(DIGEST_INTERVAL_MIN_MS);
+    pair.say(wrong);
+    assert.equal(pair.problems.length, 1);
   });
 
   it('a report → said on opening and on change, whole', () => {

@@ -152,6 +152,29 @@ describe('manifests/base', () => {
   });
 });
 
+describe('manifests/base/network-policies.yaml', () => {
+  interface Rule {
+    readonly from?: readonly object[];
+    readonly ports?: readonly { readonly port?: number; readonly endPort?: number }[];
+  }
+
+  it('metrics → from namespaces with the label alone: ranges of addresses are those of tenants’ pods too', async () => {
+    const METRICS = 9090;
+    const rules = (await readBase())
+      .filter(({ kind }) => kind === 'NetworkPolicy')
+      .flatMap((policy) => (policy['spec'] as { ingress?: Rule[] }).ingress ?? []);
+    const letIn = rules.filter(
+      ({ ports }) =>
+        ports === undefined || ports.some(({ port = 0, endPort = port }) => port <= METRICS && METRICS <= endPort),
+    );
+    const from = { namespaceSelector: { matchLabels: { 'mcs.clusterlink.net/scrapes': 'true' } } };
+    assert.deepEqual(
+      letIn.map((rule) => rule.from),
+      [[from]],
+    );
+  });
+});
+
 describe('manifests/overlays', () => {
   it('peer.yaml → that of the base with another name', () => {
     const file = readFileSync('manifests/base/configuration.yaml', 'utf8');
