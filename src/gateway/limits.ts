@@ -70,7 +70,7 @@ export const PEER_COUNT_DELAY_MS = 5_000;
  * How long a gateway that goes still takes connections in a cluster: from its word that it goes until the last kube-proxy and
  * the last load balancer act on it.
  */
-export const DRAIN_ACCEPT_MS = 5_000;
+export const DRAIN_ACCEPT_MS = 10_000;
 /** Changes of objects that come together make one snapshot. */
 export const SNAPSHOT_DELAY_MS = 10;
 /** How long a client whose address is not known yet waits for the watch of pods to tell of it (DESIGN §7). */

@@ -154,7 +154,9 @@ async function addStubZone({ kubectl }: Member): Promise<void> {
     data: { Corefile: string };
   };
   if (map.data.Corefile.includes(stub)) return;
-  const patch = { data: { Corefile: `${map.data.Corefile}\n${stub}` } };
+  // Of an installation before this one: the responder had another address, and CoreDNS takes one block for a zone.
+  const others = map.data.Corefile.replace(/\n(?:#[^\n]*\n)*clusterset\.local:53 \{[^]*?\n\}\n/, '');
+  const patch = { data: { Corefile: `${others}\n${stub}` } };
   await kubectl([...'-n kube-system patch configmap coredns --type merge -p'.split(' '), JSON.stringify(patch)]);
   // The kubelet takes a minute to bring a changed ConfigMap into a pod; a new pod has it at once.
   await kubectl('-n kube-system rollout restart deployment/coredns'.split(' '));

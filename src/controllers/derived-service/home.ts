@@ -58,6 +58,9 @@ interface Observed {
   readonly named: ReadonlyMap<string, IService>;
 }
 
+/** What the API server answers to a write that it will never take. */
+const REFUSED: ReadonlySet<string> = new Set(['ERR_CONFLICT', 'ERR_INVALID_OBJECT']);
+
 export function makeDerivedServices({ store, caches, clock }: DerivedServicesOptions): ImportHome {
   const writer = makeWriter(store, CONTROLLER_MANAGER);
   const portMemory = makePortMemory();
@@ -228,10 +231,16 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
       return [{ type: 'ServicePublished', status: 'False', reason: 'NameTaken', message }];
     }
     const desired = desiredNamedService({ key: merged.key, ports: merged.ports, targetPorts: ports });
-    // Not by force where none was seen: what somebody made in between stays theirs.
-    if (present === undefined) await store.apply(desired, { fieldManager: CONTROLLER_MANAGER });
-    else await writer.apply(desired, present);
-    return [];
+    try {
+      // Not by force where none was seen: what somebody made in between stays theirs.
+      if (present === undefined) await store.apply(desired, { fieldManager: CONTROLLER_MANAGER });
+      else await writer.apply(desired, present);
+      return [];
+    } catch (error) {
+      // A tenant may have given the Service a selector or external addresses: admission lets us write no such Service.
+      if (!(error instanceof AppError) || !REFUSED.has(error.code)) throw error;
+      return [{ type: 'ServicePublished', status: 'False', reason: 'Refused', message: error.message }];
+    }
   }
 
   /** Marks what has just become unused, and removes what was so for long, or is too much: the oldest first. */

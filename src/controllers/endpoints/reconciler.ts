@@ -49,10 +49,15 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
     const kept = new Set(desired.map((slice) => formatKey(keyOf(slice))));
     // First what must not be used any more: clients that arrive meanwhile are refused and not lost.
     for (const sliceKey of slices.of(text)) if (!kept.has(formatKey(sliceKey))) await remove(sliceKey);
+    // A slice that is refused, since a tenant took its name before, must not hold up the others.
+    const failures: unknown[] = [];
     for (const slice of desired) {
-      await unlessGone(keyOf(slice), () => writer.apply(slice, caches.EndpointSlice.get(keyOf(slice))));
+      const write = (): Promise<unknown> => writer.apply(slice, caches.EndpointSlice.get(keyOf(slice)));
+      await unlessGone(keyOf(slice), write).catch((error: unknown) => failures.push(error));
     }
-    if (binding !== undefined) return forgetGateways(binding);
+    const outcome = binding === undefined ? undefined : await forgetGateways(binding);
+    if (failures.length > 0) throw failures[0];
+    return outcome;
   }
 
   function isNamedService(key: ObjectKey): boolean {

@@ -218,8 +218,10 @@ export function makeImportController(options: ImportControllerOptions): Controll
       await store.apply(nothing, options);
       await store.applyStatus(nothing, options);
     } catch (error) {
-      // It is gone, or another one is there: then nothing of ours is in it.
-      if (!(error instanceof AppError) || !['ERR_CONFLICT', 'ERR_NOT_FOUND'].includes(error.code)) throw error;
+      // It is gone, or another one is there: then nothing of ours is in it. Or our mark was taken off one that we made, and
+      // admission keeps us from it: it is somebody else's now, and must not hold up the rest.
+      const tolerated = ['ERR_CONFLICT', 'ERR_INVALID_OBJECT', 'ERR_NOT_FOUND'];
+      if (!(error instanceof AppError) || !tolerated.includes(error.code)) throw error;
     }
   }
 
