@@ -142,7 +142,13 @@ describe('two controllers', function () {
     await cluster.apply(peerRecords('east', records(IMPORTS, 'web')));
     await waitFor('it has begun', async () => (await writesOf(first)).length > before + 20, 30_000);
     running.get(first)?.signal('SIGSTOP');
-    const stopped = await sleep(500).then(async () => (await writesOf(first)).length);
+    // What was sent before is done and recorded in its own time.
+    let stopped = -1;
+    await waitFor('what it had sent is recorded', async () => {
+      const earlier = stopped;
+      stopped = (await writesOf(first)).length;
+      return stopped === earlier || (await sleep(1_000), false);
+    });
     await waitFor('the other leads', async () => (await leader()) === second, 40_000);
     const names = records(IMPORTS, 'web').map(({ name }) => name);
     await waitFor('it works', async () => (await writesOf(second)).length > 20, 30_000);

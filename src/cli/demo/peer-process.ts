@@ -33,11 +33,18 @@ export async function startPeer(layout: PeerLayout): Promise<PeerProcess> {
     const [method = 'GET', path = '/'] = route.split(' ');
     return (await callAdmin({ path: admin, method, route: path, body, timeoutMs: 20_000 })) as T;
   };
-  await until(`peer ${layout.name} is ready`, START_TIMEOUT_MS, async () => {
-    if (child.exitCode !== null) throw new Error(`peer ${layout.name} ended with code ${child.exitCode}; see its log`);
-    const { missing } = await ask<{ missing: string[] }>('GET /ready');
-    return missing.length === 0;
-  });
+  try {
+    await until(`peer ${layout.name} is ready`, START_TIMEOUT_MS, async () => {
+      if (child.exitCode !== null)
+        throw new Error(`peer ${layout.name} ended with code ${child.exitCode}; see its log`);
+      const { missing } = await ask<{ missing: string[] }>('GET /ready');
+      return missing.length === 0;
+    });
+  } catch (error) {
+    // Nobody else knows it yet, and a child that lives keeps the demo from ending.
+    await end(child, 'SIGKILL');
+    throw error;
+  }
   return {
     layout,
     pid: child.pid ?? 0,

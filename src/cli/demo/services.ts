@@ -83,7 +83,7 @@ async function startRedis(
     const answer = await exchangeBytes(host, at, 'SET demo works\r\nGET demo\r\n', /\$5\r\nworks\r\n/);
     return `SET and GET answered (${answer.length} bytes)`;
   };
-  await until('Redis answers', 10_000, () => check('127.0.0.1', port));
+  await whenUp(child, 'Redis answers', 10_000, () => check('127.0.0.1', port));
   return { name: 'Redis', port, check, close: () => end(child) };
 }
 
@@ -113,7 +113,7 @@ async function startPostgres(
       ? Promise.resolve('select 6*7 answered 42')
       : Promise.reject(new Error(asked.stderr));
   };
-  await until('PostgreSQL answers', 15_000, () => check('127.0.0.1', port));
+  await whenUp(child, 'PostgreSQL answers', 15_000, () => check('127.0.0.1', port));
   return { name: 'PostgreSQL', port, check, close: () => end(child) };
 }
 
@@ -183,6 +183,21 @@ async function freePort(): Promise<number> {
   const port = await listen(server);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   return port;
+}
+
+/** A service that does not come up is ended: a child that lives keeps the demo from ending. */
+async function whenUp(
+  child: ChildProcess,
+  what: string,
+  timeoutMs: number,
+  check: () => Promise<string>,
+): Promise<void> {
+  try {
+    await until(what, timeoutMs, check);
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -11,7 +11,6 @@ import { makeServiceExportController } from '../../../controllers/service-export
 import { POLICY_KINDS } from '../../../policy/read.ts';
 import { wallClock } from '../../../runtime/clock.ts';
 import { COMMON_KINDS } from '../../../store/caches.ts';
-import { guardWrites } from '../../../store/guarded.ts';
 import { makeEventRecorder } from '../../../store/kubernetes/event-recorder.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
 import { makeReconcileObserver } from '../observer.ts';
@@ -47,17 +46,17 @@ export async function startControllerPart(options: PartOptions): Promise<Part> {
   const pod = readOwnPod(env);
   // Of pods only gateways are of interest, and they are here.
   const namespaces = { Pod: SYSTEM_NAMESPACE };
-  const opened = openPartStore(options, { kinds: KINDS, optional: OPTIONAL, namespaces, opening });
+  const opened = openPartStore(options, {
+    ...{ kinds: KINDS, optional: OPTIONAL, namespaces, opening },
+    mayWrite: () => election.isLeader(),
+  });
   const election = runElection({
     access: opened.access,
     namespace: SYSTEM_NAMESPACE,
     name: CONTROLLER_LEASE,
     identity: `${pod.name}_${randomUUID()}`,
     logger: logger.child({ component: 'election' }),
-    onElected: (signal) => {
-      const store = guardWrites(opened.store, () => !signal.aborted && election.isLeader());
-      return lead({ ...options, ...opened, store, pod: pod.name, signal });
-    },
+    onElected: (signal) => lead({ ...options, ...opened, pod: pod.name, signal }),
   });
   opening.defer(() => election.release());
   logger.info({ version, pod: pod.name }, 'Controller part started');

@@ -9,6 +9,7 @@ import type { Logger } from '../../../runtime/log.ts';
 import type { Metrics } from '../../../runtime/metrics.ts';
 import { closeCaches, openCaches, type CachesOf } from '../../../store/caches.ts';
 import { loadAccess, type KubernetesAccess } from '../../../store/kubernetes/access.ts';
+import { guardWrites } from '../../../store/kubernetes/guarded.ts';
 import { openKubernetesStore } from '../../../store/kubernetes/store.ts';
 import type { Store } from '../../../store/store.ts';
 import { makeStoreObserver } from '../observer.ts';
@@ -58,15 +59,17 @@ export function openPartStore<K extends KindName>(
     readonly namespaces?: Partial<Record<KindName, string>>;
     /** Keeps in the state folder what is read, to begin with while the API server is away (DESIGN §3.5). Not for who decides by absence. */
     readonly keeps?: boolean;
+    /** Asked at every write; without it the part may always write. */
+    readonly mayWrite?: () => boolean;
     readonly opening: AsyncDisposableStack;
   },
 ): PartStore<K> {
-  const { kinds, optional = [], namespaces = {}, keeps = false, opening } = input;
+  const { kinds, optional = [], namespaces = {}, keeps = false, mayWrite, opening } = input;
   const reporter = health.expect('store');
   const access = loadAccess(kubeconfig === undefined ? {} : { kubeconfig });
   opening.defer(() => access.close());
   const store = openKubernetesStore({
-    access,
+    access: mayWrite === undefined ? access : guardWrites(access, mayWrite),
     namespaces: { ...NAMESPACES, ...namespaces },
     logger: logger.child({ component: 'store' }),
     onEvent: makeStoreObserver(metrics),
