@@ -9,7 +9,7 @@ import { podsOf } from './metrics.ts';
 import { containerOf, killContainer, runningContainers } from './processes.ts';
 import type { LoadReport } from './programs.ts';
 import { allowAll, importRule } from './rules.ts';
-import { loadPod, namespace, readLoad, server, service, serviceExport, whenPodsReady } from './workloads.ts';
+import { client, loadPod, namespace, readLoad, server, service, serviceExport, whenPodsReady } from './workloads.ts';
 
 const SHOP = 'shop-outage';
 const STORE = 'store-outage';
@@ -22,6 +22,8 @@ const RATE = 10;
 const RESTART_TIMEOUT_MS = 30_000;
 /** From the start of a container to serving what it kept: it asks the API server for 3 s before. */
 const KEPT_STATE_MS = 6_000;
+/** Kubernetes' own watches wait for up to a minute after a failure. */
+const CLUSTER_BACK_TIMEOUT_MS = 150_000;
 
 describe('the API server of the importing cluster is away', () => {
   let east: Peer;
@@ -57,8 +59,14 @@ describe('the API server of the importing cluster is away', () => {
     await eventually('connections', async () => (await readLoad(west, BY_NAME)).ok > RATE);
   });
 
-  after(async () => {
+  after(async function () {
     if (node === undefined) return;
+    this.timeout(CLUSTER_BACK_TIMEOUT_MS + 30_000);
+    // The next tests need the cluster's own controllers and scheduler, whose watches come back one after the other.
+    const probe = { namespace: 'after-outage', name: 'probe' };
+    await west.apply(namespace(probe.namespace), ...client(probe, { serviceAccount: 'probe' }));
+    await whenPodsReady(west, probe.namespace, 1, CLUSTER_BACK_TIMEOUT_MS);
+    await west.remove('namespace', { namespace: '', name: probe.namespace });
     await west.remove('clusterimportrule', { namespace: '', name: 'outage' });
     await east.remove('namespace', { namespace: '', name: SHOP });
     await west.remove('namespace', { namespace: '', name: STORE });

@@ -104,14 +104,19 @@ export async function readLoad(peer: Peer, key: ObjectKey): Promise<LoadReport> 
   return JSON.parse(await peer.readPod(key, '8090/')) as LoadReport;
 }
 
-export async function whenPodsReady(peer: Peer, place: string, count: number): Promise<IPod[]> {
+export async function whenPodsReady(
+  peer: Peer,
+  place: string,
+  count: number,
+  timeoutMs = READY_TIMEOUT_MS,
+): Promise<IPod[]> {
   return eventually(
     `${peer.name}: ${count} pods of ${place} are ready`,
     async () => {
       const pods = (await peer.list('Pod', place)).filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
       return pods.length === count && pods.every(isReady) ? pods : undefined;
     },
-    READY_TIMEOUT_MS,
+    timeoutMs,
   );
 }
 
