@@ -1,5 +1,7 @@
 /** Everything that this peer offers, from the objects that say so: level-driven, the same output for the same objects. */
 import { AppError } from '../api/errors.ts';
+import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { parseExportTo } from './annotations.ts';
@@ -16,10 +18,10 @@ type Outcome = { readonly entry: CatalogueEntry } | { readonly refusal: Refusal 
  * export is valid all the same (EXP-18). Exports that are being deleted, or whose namespace is, count as withdrawn (EXP-21).
  */
 export function buildCatalogue(input: CatalogueInput): Catalogue {
-  const judge = makeJudge(input);
+  const judgeOne = makeJudge(input);
   const judged = input.serviceExports
     .filter((serviceExport) => !isWithdrawn(serviceExport, input.terminatingNamespaces))
-    .map((serviceExport) => ({ ...keyOf(serviceExport), outcome: judge(serviceExport) }))
+    .map((serviceExport) => ({ ...keyOf(serviceExport), outcome: judgeOne(serviceExport) }))
     .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
   return {
     entries: judged.flatMap(({ outcome }) => ('entry' in outcome ? [outcome.entry] : [])),
@@ -47,19 +49,57 @@ function makeJudge({ services, endpointSlices, allowedNamespaces }: CatalogueInp
   return (serviceExport: IServiceExport): Outcome => {
     const key = formatKey(keyOf(serviceExport));
     const service = serviceByKey.get(key);
-    const exportRefusal = findExportRefusal(serviceExport, allowed);
-    if (exportRefusal !== undefined) return { refusal: exportRefusal };
-    if (service === undefined) return { refusal: { reason: 'NoService', message: `There is no Service ${key}.` } };
-    const serviceRefusal = findServiceRefusal(service);
-    if (serviceRefusal !== undefined) return { refusal: serviceRefusal };
-    try {
-      const { ports, ...said } = endpointsOf(service, slicesByService.get(key) ?? []);
-      return withinBounds(toEntry({ serviceExport, ports, record: toRecord({ serviceExport, service, ...said }) }));
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return { refusal: { reason: 'InvalidService', message: describe(error) } };
-    }
+    const slices = slicesByService.get(key) ?? [];
+    const before = judgedBefore.get(serviceExport);
+    if (before !== undefined && isOfThese(before, { service, slices, allowedNamespaces })) return before.outcome;
+    const outcome = judge(serviceExport, { service, slices, allowed });
+    judgedBefore.set(serviceExport, { service, slices, allowedNamespaces, outcome });
+    return outcome;
   };
+}
+
+/** What an export was judged by, and how. */
+interface Judged {
+  readonly service: IService | undefined;
+  readonly slices: readonly IEndpointSlice[];
+  readonly allowedNamespaces: readonly string[];
+  readonly outcome: Outcome;
+}
+
+/** Objects of a store never change in place: from the very same ones comes the same, and of a thousand exports few change at a time. */
+const judgedBefore = new WeakMap<IServiceExport, Judged>();
+
+function isOfThese(before: Judged, now: Omit<Judged, 'outcome'>): boolean {
+  return (
+    before.service === now.service &&
+    before.allowedNamespaces === now.allowedNamespaces &&
+    before.slices.length === now.slices.length &&
+    before.slices.every((slice, index) => slice === now.slices[index])
+  );
+}
+
+interface JudgeInput {
+  readonly service: IService | undefined;
+  readonly slices: readonly IEndpointSlice[];
+  readonly allowed: ReadonlySet<string>;
+}
+
+function judge(serviceExport: IServiceExport, { service, slices, allowed }: JudgeInput): Outcome {
+  const exportRefusal = findExportRefusal(serviceExport, allowed);
+  if (exportRefusal !== undefined) return { refusal: exportRefusal };
+  if (service === undefined) {
+    const message = `There is no Service ${formatKey(keyOf(serviceExport))}.`;
+    return { refusal: { reason: 'NoService', message } };
+  }
+  const serviceRefusal = findServiceRefusal(service);
+  if (serviceRefusal !== undefined) return { refusal: serviceRefusal };
+  try {
+    const { ports, ...said } = endpointsOf(service, slices);
+    return withinBounds(toEntry({ serviceExport, ports, record: toRecord({ serviceExport, service, ...said }) }));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { refusal: { reason: 'InvalidService', message: describe(error) } };
+  }
 }
 
 interface EntryInput extends Pick<CatalogueEntry, 'record' | 'ports'> {

@@ -15,6 +15,8 @@ export const WRITES_REMEMBERED_MAX = 50_000;
 export const REFUSED_WRITE_LIFE_MS = 60_000;
 /** Changes of objects that come together make one run: peers and gateways tell of many things at once. */
 export const RUN_DELAY_MS = 20;
+/** How long the first status of an import waits for the word of a gateway. */
+export const FIRST_STATUS_DELAY_MS = 2_000;
 
 /** Where gateways listen for imports: below the ephemeral range of Linux (32768), above what pods' programs use. */
 export const TARGET_PORT_FIRST = 20_000;

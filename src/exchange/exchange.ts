@@ -13,18 +13,13 @@ import { CATALOGUE_KINDS } from '../catalogue/read.ts';
 import { POLICY_KINDS } from '../policy/read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { makeRest } from '../runtime/rest.ts';
 import { makeWorkQueue } from '../runtime/queue.ts';
 import { onAnyChange, type CachesOf } from '../store/caches.ts';
 import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
 import type { OwnReport } from './client.ts';
-import {
-  PEER_WRITE_INTERVAL_MS,
-  PEER_WRITES_AT_ONCE_MAX,
-  PUBLISH_DELAY_MS,
-  REPORT_ENTRIES_MAX,
-  WRITE_TIMEOUT_MS,
-} from './limits.ts';
+import { PUBLISH_DELAY_MS, REPORT_ENTRIES_MAX, REPORT_INTERVAL_MS, WRITE_TIMEOUT_MS } from './limits.ts';
 import { makeOffer } from './offer.ts';
 import { makePace } from './pace.ts';
 import { startRecordKeeper, type RecordKeeper } from './record-keeper.ts';
@@ -79,7 +74,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
     onDue: (peer) => void reportWrites.add(peer),
     nowMs: () => clock.nowMs(),
   });
-  const pace = makePace({ intervalMs: PEER_WRITE_INTERVAL_MS, burst: PEER_WRITES_AT_ONCE_MAX });
+  const pace = makePace({ intervalMs: REPORT_INTERVAL_MS, burst: 1 });
   const reportWrites = makeWorkQueue({
     async reconcile(peer) {
       const restMs = pace.take(peer);
@@ -131,15 +126,32 @@ export function startExchange(options: ExchangeOptions): Exchange {
 
   const peerNames = (): string[] => caches.Peer.list().map(({ metadata }) => metadata?.name ?? '');
 
-  let cancelPublish: (() => void) | undefined;
-  function publishSoon(): void {
-    cancelPublish ??= clock.after(PUBLISH_DELAY_MS, () => {
-      cancelPublish = undefined;
-      offer = newOffer();
-      server.publish((peer) => offer.visibleTo(peer));
+  let cancelReport: (() => void) | undefined;
+  let reportedMs = -REPORT_INTERVAL_MS;
+  function reportSoon(): void {
+    // A clock that is set back must not silence the reports.
+    const restMs = Math.min(REPORT_INTERVAL_MS, reportedMs + REPORT_INTERVAL_MS - clock.nowMs());
+    cancelReport ??= clock.after(Math.max(0, restMs), () => {
+      cancelReport = undefined;
+      reportedMs = clock.nowMs();
       keeper?.report();
-      reports.filter(peerNames());
     });
+  }
+
+  let cancelPublish: (() => void) | undefined;
+  const rest = makeRest({ minMs: PUBLISH_DELAY_MS });
+  function publishSoon(): void {
+    cancelPublish ??= clock.after(rest.delayMs(), () => {
+      cancelPublish = undefined;
+      rest.time(publish);
+    });
+  }
+
+  function publish(): void {
+    offer = newOffer();
+    server.publish((peer) => offer.visibleTo(peer));
+    reportSoon();
+    reports.filter(peerNames());
   }
 
   publishSoon();
@@ -173,6 +185,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
     async close() {
       stops.forEach((stop) => stop?.());
       cancelPublish?.();
+      cancelReport?.();
       setLeading(false);
       server.close();
       await Promise.all([lastTerm, reportWrites.close()]);

@@ -31,9 +31,14 @@ export const PEER_RECORDS_CHUNK_BYTES = 256 * 1024;
 export const PUBLISH_DELAY_MS = 20;
 /** One write of a peer's records to the store. */
 export const WRITE_TIMEOUT_MS = 10_000;
-/** How often one peer's records are written, and its reports: what it says in the meantime becomes one write, however fast it talks. */
+/** How often one peer's records are written: what it says in the meantime becomes one write, however fast it talks. */
 export const PEER_WRITE_INTERVAL_MS = 100;
 /** Such writes at once after a quiet time: a change is usually alone, and is written without a wait. */
 export const PEER_WRITES_AT_ONCE_MAX = 10;
+/**
+ * How often what one peer reports of our exports is said and written: a report is whole each time, while a thousand imports are
+ * made, and it only ends in conditions that people read.
+ */
+export const REPORT_INTERVAL_MS = 1_000;
 /** A heart beat costs a hash over all records: one that comes sooner after another is passed over. */
 export const DIGEST_INTERVAL_MIN_MS = 1_000;

@@ -129,8 +129,15 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
   };
 }
 
+/** Records never change in place, and most are the same ones each time. */
+const hashedByRecord = new WeakMap<ExportRecord, Hashed>();
+
 function toHashed(record: ExportRecord): Hashed {
-  return { namespace: record.namespace, name: record.name, hash: hashOf(record) };
+  const present = hashedByRecord.get(record);
+  if (present !== undefined) return present;
+  const hashed = { namespace: record.namespace, name: record.name, hash: hashOf(record) };
+  hashedByRecord.set(record, hashed);
+  return hashed;
 }
 
 function* saySnapshot(input: {

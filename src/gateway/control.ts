@@ -12,6 +12,7 @@ import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { Logger } from '../runtime/log.ts';
+import { makeRest } from '../runtime/rest.ts';
 import { onAnyChange, type CachesOf } from '../store/caches.ts';
 import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
@@ -127,10 +128,15 @@ export function startControl(options: ControlOptions): Control {
   let acknowledged = 0;
   let listening: string | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const rest = makeRest({ minMs: SNAPSHOT_DELAY_MS });
   const drained = Promise.withResolvers<void>();
 
   function publish(): void {
     timer = undefined;
+    rest.time(publishNow);
+  }
+
+  function publishNow(): void {
     // The data plane filters endpoints by pods too: it must not know less of them than this snapshot.
     pods?.flush();
     const { sources, forbidden } = pods?.restriction.restrict(caches) ?? { sources: caches, forbidden: new Map() };
@@ -195,7 +201,7 @@ export function startControl(options: ControlOptions): Control {
 
   channel.onMessage(digest);
   const publishSoon = (): void => {
-    timer ??= setTimeout(publish, SNAPSHOT_DELAY_MS);
+    timer ??= setTimeout(publish, rest.delayMs());
   };
   const stops = [
     onSpecChange(caches.ImportBinding, publishSoon),

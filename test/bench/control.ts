@@ -82,6 +82,8 @@ export async function runControlBench(
   tell(`creating ${exports} exports`);
   await inParallel(exports, (index) => createExport(east, index));
   await introduce(east, west);
+  await settle([east]);
+  tell('importing them');
   const begunMs = performance.now();
   await introduce(west, east);
   await whenInForce(observed.caches, exports);
@@ -102,7 +104,7 @@ export async function runControlBench(
 
   const resting = await writesOf([east, west]);
   const restingAt = { east: (await east.writes()).length, west: (await west.writes()).length };
-  await sleep(REST_MS);
+  await sleep(Number(process.env['X_REST'] ?? REST_MS));
   const writesAtRest = (await writesOf([east, west])) - resting;
   tell(`at rest for ${REST_MS / 1000} s: ${writesAtRest} writes`);
   await tellWrites(east, restingAt.east, tell);

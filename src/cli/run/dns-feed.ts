@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import { compareText, formatKey } from '../../api/object.ts';
 import type { ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
+import { makeRest } from '../../runtime/rest.ts';
 import type { Caches } from '../../store/caches.ts';
 
 /** Changes that come together make one snapshot. */
@@ -18,25 +19,44 @@ export interface DnsFeedOptions {
 export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): () => void {
   let last: ZoneSnapshot | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const rest = makeRest({ minMs: FEED_DELAY_MS });
+  /** Bindings never change in place. */
+  const serviceByBinding = new WeakMap<IImportBinding, ZoneService>();
+
+  function serviceOf(binding: IImportBinding): ZoneService {
+    const service = serviceByBinding.get(binding) ?? toZoneService(binding);
+    serviceByBinding.set(binding, service);
+    return service;
+  }
 
   function publish(): void {
     timer = undefined;
+    rest.time(publishNow);
+  }
+
+  function publishNow(): void {
     const services = caches.ImportBinding.list()
-      .map(toZoneService)
+      .map(serviceOf)
       .sort((a, b) => compareText(formatKey(a), formatKey(b)));
-    if (last !== undefined && isDeepStrictEqual(services, last.services)) return;
+    if (last !== undefined && isSame(services, last.services)) return;
     last = { version: (last?.version ?? 0) + 1, zones: [...zones], services };
     send(last);
   }
 
   publish();
   const stop = caches.ImportBinding.onChange(() => {
-    timer ??= setTimeout(publish, FEED_DELAY_MS);
+    timer ??= setTimeout(publish, rest.delayMs());
   });
   return () => {
     stop();
     clearTimeout(timer);
   };
+}
+
+function isSame(a: readonly ZoneService[], b: readonly ZoneService[]): boolean {
+  return (
+    a.length === b.length && a.every((service, index) => service === b[index] || isDeepStrictEqual(service, b[index]))
+  );
 }
 
 /** SRV tells the truth: the port that is listened on, where it is not the import's own. */

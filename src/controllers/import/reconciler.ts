@@ -7,7 +7,7 @@
  *   rules, records ─ merge ─▶ imports ─ home.publish ─▶ addresses ─▶ ServiceImport ─▶ ImportBinding ─▶ conditions
  */
 import { hash } from 'node:crypto';
-import { dateConditions } from '../../api/conditions.ts';
+import { dateConditions, type ConditionDraft } from '../../api/conditions.ts';
 import { AppError } from '../../api/errors.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
@@ -15,11 +15,13 @@ import { formatKey, keyOf } from '../../api/object.ts';
 import { merge } from '../../merge/merge.ts';
 import { isOurImport } from '../../merge/requests.ts';
 import type { ConstituentVerdict, MergedImport, RuleStatus, UnmetRequest } from '../../merge/types.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { systemClock, type Clock } from '../../runtime/clock.ts';
+import type { ReconcileOutcome } from '../../runtime/queue.ts';
+import { makeRest } from '../../runtime/rest.ts';
 import type { Store } from '../../store/store.ts';
 import { runConcurrently } from '../concurrently.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
-import { PARALLEL_WRITES_MAX, RUN_DELAY_MS } from '../limits.ts';
+import { FIRST_STATUS_DELAY_MS, PARALLEL_WRITES_MAX, RUN_DELAY_MS } from '../limits.ts';
 import { isLostWithNamespace } from '../namespaces.ts';
 import { makeWriter } from '../writer.ts';
 import {
@@ -53,6 +55,7 @@ export interface ImportControllerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly home: ImportHome;
   readonly allowedNamespaces: readonly string[];
+  readonly firstStatusDelayMs?: number;
   /** Called once for each thing to tell, and again when it changes. */
   onEvent?(event: ImportEvent): void;
 }
@@ -75,13 +78,19 @@ const ALL = 'all';
 
 export function makeImportController(options: ImportControllerOptions): Controller {
   const { self, store, caches, clock, home, allowedNamespaces, onEvent } = options;
+  const { firstStatusDelayMs = FIRST_STATUS_DELAY_MS } = options;
   const writer = makeWriter(store, CONTROLLER_MANAGER);
   const settled = new Map<string, Settled>();
   /** By the ServiceImport's uid: what was told of it. */
   const told = new Map<string, string>();
 
-  async function reconcile(_key: string, signal: AbortSignal): Promise<void> {
-    const result = merge(observeMerge({ self, caches, allowedNamespaces, now: timestamp(clock) }));
+  /** Imports of which no status was written, since no gateway has looked at them yet → when that was seen first. */
+  const waitingSinceMs = new Map<string, number>();
+  const rest = makeRest({ minMs: RUN_DELAY_MS });
+
+  async function reconcile(_key: string, signal: AbortSignal): Promise<ReconcileOutcome | void> {
+    const now = timestamp(clock);
+    const result = rest.time(() => merge(observeMerge({ self, caches, allowedNamespaces, now })));
     const { imports, verdicts, ruleStatuses, unmet } = result;
     const { published, refused, failures } = await home.publish(
       imports.filter(({ type }) => type === 'ClusterSetIP'),
@@ -104,6 +113,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
     problems.push(...(await runConcurrently(statuses, applyRuleStatus, concurrent)));
     tellUnmet(unmet);
     if (problems.length > 0) throw problems.find(isRetryable) ?? problems[0];
+    return waitingSinceMs.size === 0 ? undefined : { requeueAfterMs: firstStatusDelayMs };
   }
 
   function plan(
@@ -139,32 +149,29 @@ export function makeImportController(options: ImportControllerOptions): Controll
       return;
     }
     try {
-      await applyObjects(planned, serviceImport, binding);
+      if (await applyObjects(planned, serviceImport, binding)) settled.set(name, { digest, serviceImport, binding });
     } catch (error) {
       // Its namespace went while this was under way: there is nothing to bring about any more (IMP-06).
       if (isLostWithNamespace({ error, key, caches })) return;
       throw error;
     }
-    settled.set(name, { digest, serviceImport, binding });
   }
 
-  /** The ServiceImport is written before the binding carries verdicts (CFL-08). */
+  /** The ServiceImport is written before the binding carries verdicts (CFL-08). False: its first status is written later. */
   async function applyObjects(
     { merged, published, verdicts }: Planned,
     present: IServiceImport | undefined,
     binding: IImportBinding | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const desired =
       merged.requested === true
         ? desiredRequestedImport(merged, published, present?.metadata?.uid ?? '')
         : desiredServiceImport(merged, published);
     const written = await writer.apply(desired, present);
     const { status } = await writer.apply(desiredBinding(merged, published, verdicts), binding);
-    const drafts = [
-      desiredImportCondition({ merged, published, observed: status }),
-      ...desiredPortsCondition(merged, published),
-      ...(published.conditions ?? []),
-    ];
+    const readiness = desiredImportCondition({ merged, published, observed: status });
+    if (isTooEarly(formatKey(merged.key), readiness, written)) return false;
+    const drafts = [readiness, ...desiredPortsCondition(merged, published), ...(published.conditions ?? [])];
     // Our own spec is output as the status is: which generation was observed says something of a user's object only.
     const generation = merged.requested === true ? { observedGeneration: written.metadata?.generation ?? 1 } : {};
     const conditions = dateConditions(
@@ -185,10 +192,25 @@ export function makeImportController(options: ImportControllerOptions): Controll
       },
       written,
     );
+    return true;
+  }
+
+  /** A gateway looks at a new import within moments: to say before that nobody has yet would double the writes of its status. */
+  function isTooEarly(name: string, { reason }: ConditionDraft, { status }: IServiceImport): boolean {
+    const isNew = reason === 'Pending' && status?.conditions === undefined;
+    const nowMs = systemClock.nowMs();
+    const sinceMs = waitingSinceMs.get(name) ?? nowMs;
+    if (!isNew || nowMs - sinceMs >= firstStatusDelayMs) {
+      waitingSinceMs.delete(name);
+      return false;
+    }
+    waitingSinceMs.set(name, sinceMs);
+    return true;
   }
 
   async function removeOthers(kept: ReadonlySet<string>, signal: AbortSignal): Promise<unknown[]> {
     for (const name of settled.keys()) if (!kept.has(name)) settled.delete(name);
+    for (const name of waitingSinceMs.keys()) if (!kept.has(name)) waitingSinceMs.delete(name);
     const gone = caches.ImportBinding.list().filter(
       ({ metadata, spec }) => !kept.has(formatKey(spec.import)) || metadata?.name !== bindingName(spec.import),
     );
@@ -256,7 +278,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
   return {
     name: 'import',
     reconcile,
-    watches: (enqueue) => watchImports(caches, () => enqueue(ALL, RUN_DELAY_MS)),
+    watches: (enqueue) => watchImports(caches, () => enqueue(ALL, rest.delayMs())),
     resync: (enqueue) => enqueue(ALL),
   };
 }

@@ -8,7 +8,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Caches, CachesOf } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
-import { desiredExportConditions, findTale, type ConflictSeen, type ExportTale } from './desired.ts';
+import { makeConflictIndex } from './conflicts.ts';
+import { desiredExportConditions, findTale, type ExportTale } from './desired.ts';
 
 /** What is told of an export once it is invalid or conflicts: for Kubernetes' events (EXP-14). */
 export interface ExportEvent extends ExportTale {
@@ -32,6 +33,7 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
   const { self, store, caches, clock, allowedNamespaces, onEvent } = options;
   /** By `namespace/name`: what was told last. The cache shows the status that was written a moment later. */
   const told = new Map<string, string>();
+  const conflicts = makeConflictIndex({ self, caches });
 
   async function reconcile(text: string): Promise<void> {
     const key = parseKey(text);
@@ -51,7 +53,7 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
     const drafts = desiredExportConditions({
       generation: serviceExport.metadata?.generation ?? 1,
       verdict,
-      conflicts: conflictsOf(key),
+      conflicts: conflicts.of(key),
     });
     const conditions = dateConditions(drafts, serviceExport.status?.conditions, timestamp(clock));
     await store.applyStatus(
@@ -71,36 +73,24 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
     if (before !== idOf(tale)) onEvent?.({ regarding, type: 'Warning', ...tale });
   }
 
-  /** The verdicts of the local imports that this export backs, and what peers report; theirs name no import of theirs. */
-  function conflictsOf(key: ObjectKey): ConflictSeen[] {
-    const isThis = (other: ObjectKey): boolean => other.namespace === key.namespace && other.name === key.name;
-    const local = caches.ImportBinding.list().flatMap(({ spec }) =>
-      (spec.verdicts ?? []).filter((verdict) => verdict.peer === self && isThis(verdict)),
-    );
-    const reported = caches.PeerRecords.list().flatMap(({ spec }) =>
-      (spec.report?.conflicts ?? []).filter(isThis).map(({ reasons, loses }) => ({
-        reasons,
-        loses,
-        message: `Peer ${spec.peer} imports this export together with others that differ from it${loses ? ', and uses their values' : ''}.`,
-      })),
-    );
-    return [...local, ...reported];
-  }
-
   return {
     name: 'service-export',
     reconcile,
     watches: (enqueue) => {
       const enqueueKey = (key: ObjectKey): void => enqueue(formatKey(key));
-      const enqueueAll = (): void => caches.ServiceExport.list().forEach((object) => enqueueKey(keyOf(object)));
+      const enqueueNames = (names: readonly string[]): void => names.forEach((name) => enqueue(name));
+      conflicts.readAll();
       return [
         caches.ServiceExport.onChange(enqueueKey),
         caches.Service.onChange(enqueueKey),
-        caches.ImportBinding.onChange(enqueueAll),
-        caches.PeerRecords.onChange(enqueueAll),
+        caches.ImportBinding.onChange((key) => enqueueNames(conflicts.readBinding(key))),
+        caches.PeerRecords.onChange((key) => enqueueNames(conflicts.readRecords(key))),
       ];
     },
-    resync: (enqueue) => caches.ServiceExport.list().forEach((object) => enqueue(formatKey(keyOf(object)))),
+    resync(enqueue) {
+      conflicts.readAll();
+      caches.ServiceExport.list().forEach((object) => enqueue(formatKey(keyOf(object))));
+    },
   };
 }
 

@@ -98,6 +98,7 @@ export async function makeClusterWorld({ families = ['IPv4'] as ('IPv4' | 'IPv6'
       clock,
       home: makeDerivedServices({ store, caches, clock }),
       allowedNamespaces: [],
+      firstStatusDelayMs: 0,
       onEvent: (event) => events.push(event),
     });
   const makeEndpoints = (): Controller => makeEndpointsController({ store, caches, clock });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 /** The import controller on a memory store: rules and records in; bindings, ServiceImports and statuses out. */
 import assert from 'node:assert/strict';
 import { findCondition } from '#src/api/conditions.ts';
@@ -12,8 +13,9 @@ import { waitFor } from '#test/support/wait.ts';
 import { makeRecord } from '../exchange/samples.ts';
 
 const user = { fieldManager: 'tester' };
+const isImportStatus = (write: string): boolean => write === 'status ServiceImport';
 
-async function makeWorld() {
+async function makeWorld({ firstStatusDelayMs = 0 } = {}) {
   const store: Store = makeMemoryStore({ nowMs: () => Date.parse('2026-11-20T12:00:00Z') });
   const caches: Caches = openCaches(store, COMMON_KINDS);
   let remembered: Readonly<Record<string, string>> = {};
@@ -48,6 +50,7 @@ async function makeWorld() {
     store: counting,
     caches,
     clock: { nowMs: () => Date.parse('2026-11-20T12:00:00Z') },
+    firstStatusDelayMs,
     allowedNamespaces: [],
     home: makeAddressPool({
       pool: '127.96.16.0/24',
@@ -163,6 +166,34 @@ describe('makeImportController', () => {
     );
     const rule = world.caches.ClusterImportRule.get({ namespace: '', name: 'shop' });
     assert.deepEqual(rule?.status?.imported, [{ source: 'east/shop/db', as: 'store/db' }]);
+  });
+
+  it('a gateway that answers soon → one status, of what it says; one that does not → a status that says so', async () => {
+    for (const [delayMs, ready, count] of [
+      [60_000, 'True', 1],
+      [30, 'Unknown', 1],
+    ] as const) {
+      const other = await makeWorld({ firstStatusDelayMs: delayMs });
+      await other.rule();
+      await other.say(makeRecord('db'));
+      await other.reconcile();
+      assert.deepEqual(other.writes.filter(isImportStatus), []);
+      const [binding] = other.caches.ImportBinding.list();
+      assert.ok(binding !== undefined);
+      if (ready === 'True') {
+        const sources = [{ peer: 'east', namespace: 'shop', name: 'db', usable: true }];
+        const status = { sources, listeners: [] };
+        const { apiVersion, kind, metadata } = binding;
+        const said = { apiVersion, kind, metadata: { namespace: metadata?.namespace, name: metadata?.name }, status };
+        await other.store.applyStatus(said as Applied<'ImportBinding'>, { fieldManager: 'gateway' });
+      } else await sleep(delayMs + 10);
+      for (let times = 0; times < 3; times++) await other.reconcile();
+      const { status } = other.caches.ServiceImport.list()[0] ?? {};
+      assert.equal(findCondition(status?.conditions, 'Ready')?.status, ready);
+      assert.equal(other.writes.filter(isImportStatus).length, count);
+      other.close();
+      await other.store.close();
+    }
   });
 
   it('a second run without a change → writes nothing', async () => {

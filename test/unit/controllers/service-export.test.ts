@@ -84,8 +84,9 @@ describe('makeServiceExportController', () => {
     const caches = openCaches(store, COMMON_KINDS);
     await Promise.all(Object.values(caches).map(({ synced }) => synced));
     const events: ExportEvent[] = [];
-    const open = () =>
-      makeServiceExportController({
+    const enqueued: string[] = [];
+    const open = () => {
+      const controller = makeServiceExportController({
         self: 'east',
         store,
         caches,
@@ -93,6 +94,8 @@ describe('makeServiceExportController', () => {
         allowedNamespaces: [],
         onEvent: (event) => events.push(event),
       });
+      return { ...controller, stops: controller.watches((name) => enqueued.push(name)) };
+    };
     let controller = open();
     const run = async (...objects: Applied<'Service' | 'PeerRecords' | 'ServiceExport'>[]): Promise<string[]> => {
       for (const object of objects) await store.apply(object, { fieldManager: 'user', force: true });
@@ -108,9 +111,11 @@ describe('makeServiceExportController', () => {
       metadata: key,
     } as const;
     assert.deepEqual(await run(serviceExport), ['Warning ServiceExport NoService There is no Service shop']);
+    controller.stops.forEach((stop) => stop());
     controller = open();
     assert.deepEqual(await run(), []);
     assert.deepEqual(await run(service), []);
+    enqueued.length = 0;
     assert.deepEqual(await run(report(['PortConflict'])), [
       'Warning ServiceExport PortConflict PortConflict: Peer west ',
     ]);
@@ -118,6 +123,11 @@ describe('makeServiceExportController', () => {
       'Warning ServiceExport TypeConflict TypeConflict,PortConflic',
     ]);
     assert.deepEqual(await run(report([])), []);
+    // A report that says the same of it concerns nobody.
+    const again = { ...report([]), metadata: { ...report([]).metadata, labels: { a: 'b' } } };
+    assert.deepEqual(await run(again), []);
+    assert.equal(enqueued.filter((name) => name === 'shop/db').length, 3 + 3);
+    controller.stops.forEach((stop) => stop());
     closeCaches(caches);
     await store.close();
   });
