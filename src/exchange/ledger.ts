@@ -24,7 +24,7 @@ type Said = Pick<LedgerEntry, 'record' | 'hash'>;
 
 export interface Ledger {
   readonly epoch: string;
-  /** The digest that the peer announced for what it last completed; null before the first. */
+  /** The digest that the peer announced with its last complete snapshot; null before the first. Changes may have come since. */
   readonly digest: string | null;
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   /**
@@ -117,12 +117,15 @@ function receiveRecord(ledger: Ledger, said: Said, nowMs: number): LedgerStep {
   return entries.size > RECORDS_PER_PEER_MAX ? tooMany() : { ok: true, ledger: { ...ledger, entries } };
 }
 
-/** A heart beat. What is absent is here and not there until its grace time is over, so nothing can be compared before. */
+/**
+ * A heart beat: compared and not kept, since it would be one more write after every change. What is absent is here and not there
+ * until its grace time is over, so nothing can be compared before.
+ */
 function receiveDigest(ledger: Ledger, digest: string): LedgerStep {
   if (ledger.arriving !== undefined) return refuse('a digest inside a snapshot');
   if (hasAbsent(ledger)) return { ok: true, ledger };
   if (digestOf(hashedOf(ledger.entries)) !== digest) return refuse('the digest is not that of the records here');
-  return { ok: true, ledger: ledger.digest === digest ? ledger : { ...ledger, digest } };
+  return { ok: true, ledger };
 }
 
 function withdraw(ledger: Ledger, key: ObjectKey): LedgerStep {

@@ -25,8 +25,11 @@ export const SNAPSHOT_TIMEOUT_MS = 60_000;
 export const SILENCE_TIMEOUT_MS = 35_000;
 /** Lines that are sent before the stream has taken the first of them: 1 MiB of the longest records. */
 export const LINES_AHEAD_MAX = 64;
-/** Size of one PeerRecords object, below the 1.5 MiB that an API server takes (DESIGN §4). */
-export const PEER_RECORDS_CHUNK_BYTES = 256 * 1024;
+/**
+ * Size of one PeerRecords object. An API server takes 1.5 MiB (DESIGN §4), and a millisecond for each KiB that is applied: a
+ * change of one record writes one object.
+ */
+export const PEER_RECORDS_CHUNK_BYTES = 32 * 1024;
 /** Changes of objects that come together are published together. */
 export const PUBLISH_DELAY_MS = 20;
 /** One write of a peer's records to the store. */

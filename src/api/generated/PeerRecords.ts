@@ -56,7 +56,7 @@ export interface PeerRecordsSpec {
   peer: string;
   /** The uid of the installation that speaks for the peer. */
   epoch: string;
-  /** SHA-256 over the records, as the peer announced it. */
+  /** SHA-256 over the records of the last complete snapshot, as the peer announced it. */
   digest: string;
   records: PeerRecordsSpecRecord[];
   /** What the peer last said of our exports; replaced as a whole. */
