@@ -10,6 +10,8 @@ const REST_PER_RUN = 3;
 export interface Rest {
   /** Runs the work and notes what it took. */
   time<T>(work: () => T): T;
+  /** The same of work that ends elsewhere: the result is called when it has. */
+  begin(): () => void;
   /** Milliseconds until it may run again, at least the shortest time. */
   delayMs(): number;
 }
@@ -23,16 +25,25 @@ export function makeRest({
   readonly clock?: Pick<Clock, 'nowMs'>;
 }): Rest {
   let untilMs = clock.nowMs();
+
+  function begin(): () => void {
+    const begunMs = clock.nowMs();
+    return () => {
+      const endedMs = clock.nowMs();
+      untilMs = endedMs + REST_PER_RUN * (endedMs - begunMs);
+    };
+  }
+
   return {
     time(work) {
-      const begunMs = clock.nowMs();
+      const end = begin();
       try {
         return work();
       } finally {
-        const endedMs = clock.nowMs();
-        untilMs = endedMs + REST_PER_RUN * (endedMs - begunMs);
+        end();
       }
     },
+    begin,
     delayMs: () => Math.max(minMs, untilMs - clock.nowMs()),
   };
 }

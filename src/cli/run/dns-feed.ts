@@ -15,11 +15,19 @@ export interface DnsFeedOptions {
   send(snapshot: ZoneSnapshot): void;
 }
 
-/** The first snapshot is sent at once; the result stops the feed. */
-export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): () => void {
+export interface DnsFeed {
+  /** What was sent last is in force. */
+  acknowledge(): void;
+  stop(): void;
+}
+
+/** The first snapshot is sent at once. */
+export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): DnsFeed {
   let last: ZoneSnapshot | undefined;
   let timer: NodeJS.Timeout | undefined;
   const rest = makeRest({ minMs: FEED_DELAY_MS });
+  /** Of the snapshot that is on its way: compiling a zone takes longer than making the snapshot. */
+  let endSending = (): void => undefined;
   /** Bindings never change in place. */
   const serviceByBinding = new WeakMap<IImportBinding, ZoneService>();
 
@@ -31,15 +39,13 @@ export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): () => voi
 
   function publish(): void {
     timer = undefined;
-    rest.time(publishNow);
-  }
-
-  function publishNow(): void {
+    const end = rest.begin();
     const services = caches.ImportBinding.list()
       .map(serviceOf)
       .sort((a, b) => compareText(formatKey(a), formatKey(b)));
-    if (last !== undefined && isSame(services, last.services)) return;
+    if (last !== undefined && isSame(services, last.services)) return end();
     last = { version: (last?.version ?? 0) + 1, zones: [...zones], services };
+    endSending = end;
     send(last);
   }
 
@@ -47,9 +53,12 @@ export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): () => voi
   const stop = caches.ImportBinding.onChange(() => {
     timer ??= setTimeout(publish, rest.delayMs());
   });
-  return () => {
-    stop();
-    clearTimeout(timer);
+  return {
+    acknowledge: () => endSending(),
+    stop() {
+      stop();
+      clearTimeout(timer);
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import type { HostPort } from '../../runtime/host-port.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Caches } from '../../store/caches.ts';
-import { startDnsFeed } from './dns-feed.ts';
+import { startDnsFeed, type DnsFeed } from './dns-feed.ts';
 
 export interface DnsOptions {
   readonly config: Pick<Config, 'dns'>;
@@ -27,6 +27,7 @@ export interface Dns {
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startDns({ config, logger, metrics, onReady }: DnsOptions): Promise<Dns> {
   const channel = makeChannelPair<ZoneSnapshot, number>();
+  let feed: DnsFeed | undefined;
   const server = await startDnsServer({
     listen: config.dns.listen,
     clients: config.dns.clients,
@@ -39,13 +40,13 @@ export async function startDns({ config, logger, metrics, onReady }: DnsOptions)
   channel.child.onMessage((snapshot) => channel.child.post(server.apply(snapshot)));
   channel.parent.onMessage((acknowledged) => {
     metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, acknowledged);
+    feed?.acknowledge();
     onReady();
   });
-  let stopFeed: (() => void) | undefined;
   return {
     address: server.address,
     follow(caches) {
-      stopFeed ??= startDnsFeed({
+      feed ??= startDnsFeed({
         caches,
         zones: config.dns.zones,
         send(snapshot) {
@@ -55,7 +56,7 @@ export async function startDns({ config, logger, metrics, onReady }: DnsOptions)
       });
     },
     async close() {
-      stopFeed?.();
+      feed?.stop();
       channel.parent.close();
       await server.close();
     },

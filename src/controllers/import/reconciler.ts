@@ -75,6 +75,7 @@ interface Settled {
 }
 
 const ALL = 'all';
+const TOUCHED = 'touched';
 
 export function makeImportController(options: ImportControllerOptions): Controller {
   const { self, store, caches, clock, home, allowedNamespaces, onEvent } = options;
@@ -87,8 +88,31 @@ export function makeImportController(options: ImportControllerOptions): Controll
   /** Imports of which no status was written, since no gateway has looked at them yet → when that was seen first. */
   const waitingSinceMs = new Map<string, number>();
   const rest = makeRest({ minMs: RUN_DELAY_MS });
+  /** Of the last run over everything, by import. */
+  let plans: ReadonlyMap<string, Planned> = new Map();
+  /** Whether all that was planned was brought about. */
+  let isDone = false;
+  /** Imports of which objects have changed in what is written here, and in nothing that imports are made of. */
+  const touched = new Set<string>();
 
-  async function reconcile(_key: string, signal: AbortSignal): Promise<ReconcileOutcome | void> {
+  async function reconcile(key: string, signal: AbortSignal): Promise<ReconcileOutcome | void> {
+    const isWhole = key === ALL || !isDone;
+    // Whatever fails is found again by looking at everything.
+    isDone = false;
+    const problems = isWhole ? await reconcileAll(signal) : await reconcileTouched(signal);
+    if (problems.length > 0) throw problems.find(isRetryable) ?? problems[0];
+    isDone = true;
+    return waitingSinceMs.size === 0 ? undefined : { requeueAfterMs: firstStatusDelayMs };
+  }
+
+  async function reconcileTouched(signal: AbortSignal): Promise<unknown[]> {
+    const planned = [...new Set([...touched, ...waitingSinceMs.keys()])].flatMap((name) => plans.get(name) ?? []);
+    touched.clear();
+    return runConcurrently(planned, applyImport, { concurrency: PARALLEL_WRITES_MAX, signal });
+  }
+
+  async function reconcileAll(signal: AbortSignal): Promise<unknown[]> {
+    touched.clear();
     const now = timestamp(clock);
     const result = rest.time(() => merge(observeMerge({ self, caches, allowedNamespaces, now })));
     const { imports, verdicts, ruleStatuses, unmet } = result;
@@ -98,6 +122,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
     );
     const kept = imports.filter(({ key }) => !refused.has(formatKey(key)));
     const planned = plan(kept, published, verdicts);
+    plans = new Map(planned.map((each) => [formatKey(each.merged.key), each]));
     const concurrent = { concurrency: PARALLEL_WRITES_MAX, signal };
     // One object that the store refuses must not hold up the others: what a peer says gets into them.
     const problems = [
@@ -112,8 +137,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
     const statuses = ruleStatuses.map((status) => withRefused(status, refusals));
     problems.push(...(await runConcurrently(statuses, applyRuleStatus, concurrent)));
     tellUnmet(unmet);
-    if (problems.length > 0) throw problems.find(isRetryable) ?? problems[0];
-    return waitingSinceMs.size === 0 ? undefined : { requeueAfterMs: firstStatusDelayMs };
+    return problems;
   }
 
   function plan(
@@ -278,7 +302,18 @@ export function makeImportController(options: ImportControllerOptions): Controll
   return {
     name: 'import',
     reconcile,
-    watches: (enqueue) => watchImports(caches, () => enqueue(ALL, rest.delayMs())),
+    watches: (enqueue) =>
+      watchImports(caches, {
+        onChange: () => enqueue(ALL, rest.delayMs()),
+        onTouched(key) {
+          touched.add(formatKey(key));
+          enqueue(TOUCHED, RUN_DELAY_MS);
+        },
+        isMadeHere(key) {
+          const planned = plans.get(formatKey(key));
+          return planned !== undefined && planned.merged.requested !== true;
+        },
+      }),
     resync: (enqueue) => enqueue(ALL),
   };
 }

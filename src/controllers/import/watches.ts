@@ -1,27 +1,41 @@
 /** Which changes of objects can change an import: in a cluster most Services and EndpointSlices have nothing to do with one. */
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { formatKey, type ObjectKey } from '../../api/object.ts';
+import { isOurImport } from '../../merge/requests.ts';
+import { onSpecChange } from '../../store/spec-changes.ts';
 import { SERVICE_NAME_LABEL } from '../../catalogue/endpoints.ts';
 import { bindingKey } from './desired.ts';
 import type { ImportCaches } from './observe.ts';
 
-const ALWAYS = [
-  'ClusterImportRule',
-  'ImportRule',
-  'Peer',
-  'PeerRecords',
-  'ServiceExport',
-  'ImportBinding',
-  'ServiceImport',
-] as const;
+const ALWAYS = ['ClusterImportRule', 'ImportRule', 'Peer', 'PeerRecords', 'ServiceExport'] as const;
+
+export interface ImportWatcher {
+  /** Something that imports are made of may have changed. */
+  onChange(): void;
+  /** Of this import only what is written here has changed, or what gateways say of it: the merge would give the same. */
+  onTouched(key: ObjectKey): void;
+  /** Whether the ServiceImport of this name is made here, and so is no request of anybody. */
+  isMadeHere(key: ObjectKey): boolean;
+}
 
 /** Calls back on each change that may matter; the results stop it. */
-export function watchImports(caches: ImportCaches, onChange: () => void): readonly (() => void)[] {
+export function watchImports(caches: ImportCaches, watcher: ImportWatcher): readonly (() => void)[] {
+  const onChange = (): void => watcher.onChange();
   const callIf = (matters: (key: ObjectKey) => boolean) => (key: ObjectKey) => {
     if (matters(key)) onChange();
   };
   return [
     ...ALWAYS.map((kind) => caches[kind].onChange(onChange)),
+    onSpecChange(caches.ImportBinding, onChange),
+    caches.ImportBinding.onChange((key) => {
+      const binding = caches.ImportBinding.get(key);
+      if (binding !== undefined) watcher.onTouched(binding.spec.import);
+    }),
+    caches.ServiceImport.onChange((key) => {
+      const object = caches.ServiceImport.get(key);
+      if (object !== undefined && isOurImport(object) && watcher.isMadeHere(key)) watcher.onTouched(key);
+      else onChange();
+    }),
     ...(caches.Namespace === undefined ? [] : [caches.Namespace.onChange(onChange)]),
     caches.Service.onChange(callIf(makeServiceFilter(caches))),
     caches.EndpointSlice.onChange(callIf(makeSliceFilter(caches))),

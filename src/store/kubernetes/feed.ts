@@ -28,6 +28,8 @@ export interface FeedOptions {
   readonly kind: KindName;
   /** Only this namespace; default all. */
   readonly namespace: string | undefined;
+  /** Only objects with such labels; default all. */
+  readonly selector: string | undefined;
   readonly transport: ApiTransport;
   readonly discovery: Discovery;
   readonly clock: Clock;

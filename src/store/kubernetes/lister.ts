@@ -32,6 +32,8 @@ export interface ListOptions {
   readonly transport: Pick<ApiTransport, 'request'>;
   readonly kind: KindName;
   readonly path: string;
+  /** A label selector, as the API has it; default everything. */
+  readonly selector: string | undefined;
   /** Objects of a page; the first answer that is too large makes it smaller. */
   readonly pageObjects?: number;
   readonly signal?: AbortSignal;
@@ -42,11 +44,11 @@ export interface ListOptions {
  * @throws {AppError} `ERR_TIMEOUT`, `ERR_STORE_UNAVAILABLE`, `ERR_BOUND_EXCEEDED`.
  */
 export async function listAll(options: ListOptions): Promise<Listed> {
-  const { transport, kind, path, signal } = options;
+  const { transport, kind, path, selector, signal } = options;
   let limit = options.pageObjects ?? LIST_PAGE_OBJECTS;
   const objects: Received[] = [];
   for (let next: string | undefined; ;) {
-    const query = { limit, continue: next };
+    const query = { limit, continue: next, labelSelector: selector };
     const request = {
       method: 'GET',
       path: withQuery(path, query),

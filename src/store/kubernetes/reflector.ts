@@ -42,6 +42,8 @@ export interface FailureReport {
 
 export interface ReflectorOptions {
   readonly kind: KindName;
+  /** Only objects with such labels; default all. */
+  readonly selector: string | undefined;
   readonly transport: ApiTransport;
   /** The path of the collection, of the version that is served now; undefined when none is. */
   readonly resolve: () => Promise<string | undefined>;
@@ -64,7 +66,7 @@ type WatchEnd = 'again' | 'relist';
 const SENSELESS_MAX = 2;
 
 export function startReflector(options: ReflectorOptions): Reflector {
-  const { kind, transport, resolve, sink, clock, random, onEvent } = options;
+  const { kind, selector, transport, resolve, sink, clock, random, onEvent } = options;
   const backOff = makeBackOff(random);
   let closing = new AbortController();
   let isClosed = false;
@@ -90,7 +92,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
     const path = await resolve();
     if (path === undefined) throw new WatchError('not-served', 'the server does not serve it');
     const startMs = clock.nowMs();
-    const { objects, resourceVersion } = await listAll({ transport, kind, path, pageObjects, signal });
+    const { objects, resourceVersion } = await listAll({ transport, kind, path, selector, pageObjects, signal });
     if (signal.aborted) return;
     pageObjects = LIST_PAGE_OBJECTS;
     onEvent({ type: 'listed', kind, objects: objects.length, durationMs: clock.nowMs() - startMs });
@@ -130,6 +132,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
           allowWatchBookmarks: 'true',
           resourceVersion: position.resourceVersion,
           timeoutSeconds: seconds,
+          labelSelector: selector,
         }),
         timeoutMs: WATCH_OPEN_TIMEOUT_MS,
         signal: AbortSignal.any([signal, silence.signal]),

@@ -37,6 +37,8 @@ export interface KubernetesStoreOptions {
   readonly random?: () => number;
   /** Kinds that are listed and watched in one namespace alone: a role may have rights on no other. */
   readonly namespaces?: Partial<Record<KindName, string>>;
+  /** Label selectors of kinds that are listed and watched in part: what nobody here reads is not sent to us. */
+  readonly selectors?: Partial<Record<KindName, string>>;
   readonly onEvent?: (event: StoreEvent) => void;
   /**
    * Kinds whose last state is kept in a folder. When the API server does not answer at the start, watchers of these are told
@@ -54,7 +56,8 @@ export interface KubernetesStore extends Store {
 }
 
 export function openKubernetesStore(options: KubernetesStoreOptions): KubernetesStore {
-  const { logger, clock = systemClock, random = Math.random, namespaces = {}, onEvent = () => undefined } = options;
+  const { logger, clock = systemClock, random = Math.random, onEvent = () => undefined } = options;
+  const { namespaces = {}, selectors = {} } = options;
   const closing = new AbortController();
   const transport = endingWith(options.access, closing.signal);
   const discovery = makeDiscovery({ transport, clock });
@@ -67,7 +70,10 @@ export function openKubernetesStore(options: KubernetesStoreOptions): Kubernetes
   const feeds = new Map<KindName, Feed>(
     KIND_NAMES.map((kind) => [
       kind,
-      makeFeed({ kind, namespace: namespaces[kind], transport, discovery, clock, random, logger, onEvent, snapshots }),
+      makeFeed({
+        ...{ kind, namespace: namespaces[kind], selector: selectors[kind] },
+        ...{ transport, discovery, clock, random, logger, onEvent, snapshots },
+      }),
     ]),
   );
   const feedOf = (kind: KindName): Feed => feeds.get(kind) as Feed;
@@ -155,9 +161,11 @@ export function openKubernetesStore(options: KubernetesStoreOptions): Kubernetes
       const attempt: Attempt = { kind, key: { namespace: '', name: '' }, verb: 'list' };
       const version = await versionOf(attempt);
       const path = collectionPath({ kind, version, ...(namespace === undefined ? {} : { namespace }) });
-      const { objects } = await listAll({ transport, kind, path }).catch((error: unknown) => {
-        throw error instanceof AnswerError ? toAppError(attempt, error) : error;
-      });
+      const { objects } = await listAll({ transport, kind, path, selector: selectors[kind] }).catch(
+        (error: unknown) => {
+          throw error instanceof AnswerError ? toAppError(attempt, error) : error;
+        },
+      );
       return Object.freeze(objects.map(({ object }) => object as KindMap[K]));
     },
     watch(kind, observer) {

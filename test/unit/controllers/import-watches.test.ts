@@ -1,5 +1,7 @@
 /** Which changes wake the import controller: in a cluster most Services and EndpointSlices have nothing to do with imports. */
 import assert from 'node:assert/strict';
+import { formatKey } from '#src/api/object.ts';
+import { LABELS, MANAGED_BY } from '#src/api/names.ts';
 import { watchImports } from '#src/controllers/import/watches.ts';
 import { makeClusterWorld, SYSTEM, type ClusterWorld } from './cluster-world.ts';
 
@@ -8,12 +10,20 @@ const user = { fieldManager: 'kubectl' };
 describe('watchImports', () => {
   let world: ClusterWorld;
   let calls: number;
+  let touched: string[];
+  let madeHere: Set<string>;
   let stops: readonly (() => void)[];
   beforeEach(async () => {
     world = await makeClusterWorld();
     await world.settle();
     calls = 0;
-    stops = watchImports(world.caches, () => calls++);
+    touched = [];
+    madeHere = new Set();
+    stops = watchImports(world.caches, {
+      onChange: () => calls++,
+      onTouched: (key) => touched.push(formatKey(key)),
+      isMadeHere: (key) => madeHere.has(formatKey(key)),
+    });
   });
   afterEach(async () => {
     stops.forEach((stop) => stop());
@@ -82,5 +92,40 @@ describe('watchImports', () => {
   it('a derived Service, or a namespace → a call', async () => {
     assert.ok((await callsOf(() => service(SYSTEM, 'derived-0'))) > 0);
     assert.ok((await callsOf(() => world.namespace('later'))) > 0);
+  });
+
+  it('a ServiceImport that is made here → its import alone is touched; its end, or one of somebody else → a call', async () => {
+    const metadata = { namespace: 'store', name: 'db' };
+    const write = (labels: Record<string, string>) =>
+      world.store.apply(
+        {
+          ...{ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceImport', metadata: { ...metadata, labels } },
+          spec: { type: 'ClusterSetIP', ports: [] },
+        },
+        { ...user, force: true },
+      );
+    const ours = { [LABELS.managedBy]: MANAGED_BY };
+    assert.equal(await callsOf(() => write(ours)), 1);
+    madeHere.add('store/db');
+    assert.equal(await callsOf(() => write({ ...ours, a: 'b' })), 0);
+    assert.deepEqual(touched, ['store/db']);
+    assert.equal(await callsOf(() => write({ a: 'b' })), 1);
+    assert.equal(await callsOf(() => world.store.delete('ServiceImport', metadata)), 1);
+    assert.deepEqual(touched, ['store/db']);
+  });
+
+  it('a binding → a call for what it asks for; for what gateways say of it its import alone is touched', async () => {
+    const key = { namespace: SYSTEM, name: 'db.store' };
+    const head = { apiVersion: 'mcs.clusterlink.net/v1alpha1', kind: 'ImportBinding' } as const;
+    const spec = {
+      ...{ import: { namespace: 'store', name: 'db' }, type: 'ClusterSetIP' as const },
+      ...{ ips: [], ports: [], sources: [], owner: { kind: 'ClusterImportRule' as const, namespace: '', name: 'all' } },
+    };
+    assert.equal(await callsOf(() => world.store.apply({ ...head, metadata: key, spec }, user)), 1);
+    touched.length = 0;
+    const status = { sources: [], listeners: [] };
+    assert.equal(await callsOf(() => world.store.applyStatus({ ...head, metadata: key, spec, status }, user)), 0);
+    assert.deepEqual(touched, ['store/db']);
+    assert.equal(await callsOf(() => world.store.delete('ImportBinding', key)), 1);
   });
 });

@@ -1,7 +1,7 @@
 /** The gateway part: one of several replicas that carry connections; it alone has the peer's key. */
 import { randomUUID } from 'node:crypto';
 import { formatError } from '../../../api/errors.ts';
-import { SYSTEM_NAMESPACE } from '../../../api/names.ts';
+import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { EXCHANGE_KINDS } from '../../../exchange/exchange.ts';
 import { loadIdentity, type PeerIdentity } from '../../../fabric/files.ts';
 import { GATEWAY_KINDS } from '../../../gateway/control.ts';
@@ -15,6 +15,9 @@ import { readOwnPod, type OwnPod } from './pod.ts';
 
 export const EXCHANGE_LEASE = 'clusterlink-mcs-exchange';
 const KINDS = [...new Set([...GATEWAY_KINDS, ...EXCHANGE_KINDS, 'Namespace', 'Node', 'Pod'] as const)];
+/** A gateway reads what is exported; what stands for imports, three objects each, is the controller's alone. */
+const NOT_OURS = `${LABELS.managedBy}!=${MANAGED_BY}`;
+const SELECTORS = { Service: NOT_OURS, EndpointSlice: NOT_OURS };
 type GatewayKind = (typeof KINDS)[number];
 
 /** Resolves when the process is up; it serves once the API server has said what there is. */
@@ -26,7 +29,7 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
   const reporter = health.expect('gateway');
   const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
   opening.defer(followExpiry(identity, metrics));
-  const store = openPartStore(options, { kinds: KINDS, keeps: true, opening });
+  const store = openPartStore(options, { kinds: KINDS, selectors: SELECTORS, keeps: true, opening });
   const ending = new AbortController();
   let serving: Part | undefined;
 

@@ -57,6 +57,8 @@ export function openPartStore<K extends KindName>(
     /** Those that readiness does not wait for: a cluster may go without their CRD. */
     readonly optional?: readonly K[];
     readonly namespaces?: Partial<Record<KindName, string>>;
+    /** Label selectors of kinds of which the part reads some objects only. */
+    readonly selectors?: Partial<Record<KindName, string>>;
     /** Keeps in the state folder what is read, to begin with while the API server is away (DESIGN §3.5). Not for who decides by absence. */
     readonly keeps?: boolean;
     /** Asked at every write; without it the part may always write. */
@@ -64,13 +66,14 @@ export function openPartStore<K extends KindName>(
     readonly opening: AsyncDisposableStack;
   },
 ): PartStore<K> {
-  const { kinds, optional = [], namespaces = {}, keeps = false, mayWrite, opening } = input;
+  const { kinds, optional = [], namespaces = {}, selectors = {}, keeps = false, mayWrite, opening } = input;
   const reporter = health.expect('store');
   const access = loadAccess(kubeconfig === undefined ? {} : { kubeconfig });
   opening.defer(() => access.close());
   const store = openKubernetesStore({
     access: mayWrite === undefined ? access : guardWrites(access, mayWrite),
     namespaces: { ...NAMESPACES, ...namespaces },
+    selectors,
     logger: logger.child({ component: 'store' }),
     onEvent: makeStoreObserver(metrics),
     ...(keeps ? { snapshots: { folder: join(state, 'objects'), kinds, cluster: access.cluster } } : {}),

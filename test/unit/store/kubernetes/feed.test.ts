@@ -26,6 +26,7 @@ function make({ namespace, snapshots }: { namespace?: string; snapshots?: Snapsh
   feed = makeFeed({
     kind: 'ServiceExport',
     namespace,
+    selector: undefined,
     transport: server,
     discovery: makeDiscovery({ transport: server, clock }),
     clock,

@@ -24,7 +24,7 @@ import {
 const PATH = '/apis/multicluster.x-k8s.io/v1beta1/serviceexports';
 let reflector: Reflector | undefined;
 
-function start({ random = 0.5, isServed = true } = {}) {
+function start({ random = 0.5, isServed = true, selector = undefined as string | undefined } = {}) {
   const server = makeScriptedServer();
   const clock = makeManualClock();
   const told: string[] = [];
@@ -34,6 +34,7 @@ function start({ random = 0.5, isServed = true } = {}) {
   const name = (received: { object: { metadata?: { name?: string } } }): string => received.object.metadata?.name ?? '';
   reflector = startReflector({
     kind: 'ServiceExport',
+    selector,
     transport: server,
     resolve: () => Promise.resolve(served),
     clock,
@@ -57,6 +58,18 @@ describe('startReflector', () => {
   afterEach(() => {
     reflector?.close();
     reflector = undefined;
+  });
+
+  it('a label selector → of the list and of the watch', async () => {
+    const { server } = start({ selector: 'app.kubernetes.io/managed-by!=x' });
+    server.answer(pageOf(7, []));
+    await settle();
+    const [list = ''] = server.requests;
+    assert.equal(
+      new URL(list.slice(4), 'https://server').searchParams.get('labelSelector'),
+      'app.kubernetes.io/managed-by!=x',
+    );
+    assert.equal(server.watch().query.get('labelSelector'), 'app.kubernetes.io/managed-by!=x');
   });
 
   it('a list of three pages → one replacement, then a watch from the version of the list, with bookmarks', async () => {
