@@ -104,7 +104,7 @@ export async function runControlBench(
 
   const resting = await writesOf([east, west]);
   const restingAt = { east: (await east.writes()).length, west: (await west.writes()).length };
-  await sleep(Number(process.env['X_REST'] ?? REST_MS));
+  await sleep(REST_MS);
   const writesAtRest = (await writesOf([east, west])) - resting;
   tell(`at rest for ${REST_MS / 1000} s: ${writesAtRest} writes`);
   await tellWrites(east, restingAt.east, tell);

@@ -1,9 +1,11 @@
 /** One peer of a benchmark: a bare API server of its own, and the product's three parts as processes. Nothing runs pods here. */
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { startApiServer, type ApiServer } from '#test/support/api-server/api-server.ts';
 import type { Manifest } from '#test/support/api-server/rest.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -81,7 +83,11 @@ drainSeconds: 0
       [...NODE_FLAGS, program, 'run', ...store, '--config', config, '--state', state],
       {
         stdio: ['ignore', log, log],
-        env: { ...process.env, POD_NAME: pod, POD_IP: address, POD_NAMESPACE: SYSTEM },
+        env: {
+          ...process.env,
+          ...{ POD_NAME: pod, POD_IP: address, POD_NAMESPACE: SYSTEM },
+          NODE_OPTIONS: await nodeOptionsOf(part),
+        },
       },
     );
     closeSync(log);
@@ -163,4 +169,28 @@ async function applyPod(server: ApiServer, name: string, ip: string): Promise<vo
   await apply(server, { ...pod, spec: { containers: [{ name: 'gateway', image: 'none' }] } });
   const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }];
   await apply(server, { ...pod, status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions } }, 'status');
+}
+
+/** As the manifests have it: memory is judged as users will see it. */
+async function nodeOptionsOf(part: PartName): Promise<string> {
+  const text = await readFile(new URL(`../../manifests/base/${part}.yaml`, import.meta.url), 'utf8');
+  const found = parseAllDocuments(text)
+    .map((document) => document.toJS() as Workload)
+    .flatMap(({ spec }) => spec?.template?.spec?.containers ?? [])
+    .flatMap(({ env = [] }) => env)
+    .find(({ name }) => name === 'NODE_OPTIONS');
+  assert.ok(found?.value !== undefined, `manifests/base/${part}.yaml has no NODE_OPTIONS`);
+  return found.value;
+}
+
+interface Workload {
+  readonly spec?: {
+    readonly template?: {
+      readonly spec?: {
+        readonly containers?: readonly {
+          readonly env?: readonly { readonly name: string; readonly value?: string }[];
+        }[];
+      };
+    };
+  };
 }
