@@ -86,7 +86,7 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
    */
   async function forgetGateways(binding: IImportBinding): Promise<ReconcileOutcome | void> {
     const nowMs = clock.nowMs();
-    const names = (binding.status?.gateways ?? []).map(({ name }) => name).filter((name) => !isPodThere(name));
+    const names = gatewayNames(binding).filter((name) => !isPodThere(name));
     let requeueAfterMs: number | undefined;
     for (const name of names) {
       const sinceMs = goneSinceMs.get(name) ?? nowMs;
@@ -147,11 +147,18 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
     },
     resync: (enqueue) => {
       gateways = observeGateways();
+      const named = new Set(caches.ImportBinding.list().flatMap(gatewayNames));
+      for (const name of goneSinceMs.keys()) if (!named.has(name)) goneSinceMs.delete(name);
       for (const { spec } of caches.ImportBinding.list()) enqueue(formatKey(spec.import));
       // What is left of imports that went while nobody looked (IMP-09).
       for (const owner of slices.owners()) enqueue(owner);
     },
   };
+}
+
+/** Those that have said something of it. */
+function gatewayNames({ status }: IImportBinding): string[] {
+  return (status?.gateways ?? []).map(({ name }) => name);
 }
 
 /** The inverse of `bindingName`: both parts are labels, so there is one dot. */

@@ -72,6 +72,8 @@ export function startReflector(options: ReflectorOptions): Reflector {
   let isClosed = false;
   let pageObjects = LIST_PAGE_OBJECTS;
   let senseless = 0;
+  /** Whether the list before was asked for since a version was too old: a server whose versions expire at once is waited for. */
+  let hasExpired = false;
 
   async function run(): Promise<void> {
     while (!isClosed) {
@@ -113,6 +115,11 @@ export function startReflector(options: ReflectorOptions): Reflector {
       if (signal.aborted) return 'again';
       const reason = reasonOf(error);
       report('watch', error);
+      // After an outage the version is too old: that is no failure more, and clients wait for what has changed since.
+      if (reason === 'expired' && !hasExpired) {
+        hasExpired = true;
+        return 'relist';
+      }
       senseless = reason === 'malformed' || reason === 'server-error' ? senseless + 1 : 0;
       await pause(error, signal);
       if (senseless < SENSELESS_MAX && !NEEDS_LIST.has(reason)) return 'again';
@@ -148,6 +155,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
         takeEvent(line, position);
         if (!progress.seen) {
           progress.seen = true;
+          hasExpired = false;
           backOff.reset();
         }
       }

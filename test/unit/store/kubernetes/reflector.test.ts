@@ -172,6 +172,20 @@ describe('startReflector', () => {
     });
   }
 
+  it('410 after an outage → listed again at once; another one before any event → waited for', async () => {
+    const { server, told, clock } = start();
+    server.answer(pageOf(1, [exportOf('a', { version: 1 })]), pageOf(9, []), pageOf(11, []));
+    await settle();
+    server.watch().event('ERROR', statusOf(410, 'Expired').body);
+    await settle();
+    assert.deepEqual(told, ['replaced a', 'replaced']);
+    server.watch().event('ERROR', statusOf(410, 'Expired').body);
+    await settle();
+    assert.deepEqual(told, ['replaced a', 'replaced']);
+    await clock.advance(2 * RELIST_MIN_MS);
+    assert.deepEqual(told, ['replaced a', 'replaced', 'replaced']);
+  });
+
   it('410 between two pages → the list begins anew with larger pages; nothing half is told', async () => {
     const { server, told, clock, events } = start();
     server.answer(
