@@ -56,3 +56,7 @@ export const RETRY_MAX_MS = 60_000;
 
 /** Messages that wait in one direction of a channel: more means that the other end does not run any more. */
 export const CHANNEL_MESSAGES_MAX = 65_536;
+/** Work that looks at everything rests this many times as long as it took: it has a quarter of a core at most. */
+export const REST_PER_RUN = 3;
+/** And never longer than this: a process that was stopped in the middle must not take that for work. */
+export const REST_MAX_MS = 2_000;

@@ -3,9 +3,7 @@
  * has at most a known share of a core. A change that comes alone waits for the shortest time.
  */
 import { systemClock, type Clock } from './clock.ts';
-
-/** A quarter of a core at most. */
-const REST_PER_RUN = 3;
+import { REST_MAX_MS, REST_PER_RUN } from './limits.ts';
 
 export interface Rest {
   /** Runs the work and notes what it took. */
@@ -30,7 +28,7 @@ export function makeRest({
     const begunMs = clock.nowMs();
     return () => {
       const endedMs = clock.nowMs();
-      untilMs = endedMs + REST_PER_RUN * (endedMs - begunMs);
+      untilMs = endedMs + Math.min(REST_MAX_MS, REST_PER_RUN * (endedMs - begunMs));
     };
   }
 

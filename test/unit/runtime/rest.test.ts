@@ -17,6 +17,15 @@ describe('makeRest', () => {
     assert.equal(rest.delayMs(), 10);
   });
 
+  it('a process that was stopped in the middle → rests 2 s and not minutes', () => {
+    let nowMs = 0;
+    const rest = makeRest({ minMs: 10, clock: { nowMs: () => nowMs } });
+    const end = rest.begin();
+    nowMs += 600_000;
+    end();
+    assert.equal(rest.delayMs(), 2_000);
+  });
+
   it('work that throws → counts as well', () => {
     let nowMs = 0;
     const rest = makeRest({ minMs: 1, clock: { nowMs: () => nowMs } });
