@@ -52,7 +52,6 @@ export async function bundleProgram(): Promise<Bundle> {
  */
 function toLatin1(text: string): string {
   const isComment = /^\s*(?:\/\/|\/\*|\*)/;
-  // eslint-disable-next-line no-control-regex -- the range of Latin-1
   const beyond = /[^\u0000-\u00ff]/g;
   return text
     .split('\n')

@@ -176,10 +176,10 @@ describe('startReflector', () => {
     const { server, told, clock } = start();
     server.answer(pageOf(1, [exportOf('a', { version: 1 })]), pageOf(9, []), pageOf(11, []));
     await settle();
-    server.watch().event('ERROR', statusOf(410, 'Expired').body);
+    await server.watch().event('ERROR', statusOf(410, 'Expired').body);
     await settle();
     assert.deepEqual(told, ['replaced a', 'replaced']);
-    server.watch().event('ERROR', statusOf(410, 'Expired').body);
+    await server.watch().event('ERROR', statusOf(410, 'Expired').body);
     await settle();
     assert.deepEqual(told, ['replaced a', 'replaced']);
     await clock.advance(2 * RELIST_MIN_MS);
