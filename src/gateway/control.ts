@@ -18,7 +18,7 @@ import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { makeForbiddenLog } from './forbidden-log.ts';
-import { DRAIN_ACCEPT_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
+import { DRAIN_QUIET_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
 import type {
   ClosingRecord,
   DownMessage,
@@ -89,8 +89,8 @@ export interface Control {
    */
   setLeading(leading: boolean): void;
   /**
-   * Takes no new connections, waits for the open ones, cuts them at the deadline. In a cluster it says first that it goes, and
-   * goes on taking them for {@link DRAIN_ACCEPT_MS}.
+   * Waits for the open connections and cuts them at the deadline. New ones are refused; in a cluster they are served, until there
+   * were none for {@link DRAIN_QUIET_MS}, or as long after the deadline.
    */
   drain(deadlineMs: number): Promise<void>;
   /** Closing records of late, newest first. */
@@ -233,7 +233,7 @@ export function startControl(options: ControlOptions): Control {
     setLeading: (leading) => writer.setLeading(leading),
     drain(deadlineMs) {
       writer.leave();
-      channel.post({ kind: 'drain', deadlineMs, acceptMs: home.kind === 'cluster' ? DRAIN_ACCEPT_MS : 0 });
+      channel.post({ kind: 'drain', deadlineMs, quietMs: home.kind === 'cluster' ? DRAIN_QUIET_MS : 0 });
       return drained.promise;
     },
     probe({ client, source, port, mode }) {

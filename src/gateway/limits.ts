@@ -67,10 +67,10 @@ export const STATUS_WRITES_PER_SECOND_MAX = 200;
 /** How long the number of sessions with a peer must stand before it is written into the Peer: replicas that are looked for come and go. */
 export const PEER_COUNT_DELAY_MS = 5_000;
 /**
- * How long a gateway that goes still takes connections in a cluster: from its word that it goes until the last kube-proxy and
- * the last load balancer act on it.
+ * How long nothing may have been open before a gateway in a cluster ends. Until then the last kube-proxy and the last load
+ * balancer act on its word that it goes, and connection tracking forgets what was reset (`nf_conntrack_tcp_timeout_close`).
  */
-export const DRAIN_ACCEPT_MS = 10_000;
+export const DRAIN_QUIET_MS = 10_000;
 /** Changes of objects that come together make one snapshot. */
 export const SNAPSHOT_DELAY_MS = 10;
 /** How long a client whose address is not known yet waits for the watch of pods to tell of it (DESIGN §7). */

@@ -101,8 +101,11 @@ export type DownMessage =
       readonly kind: 'drain';
       /** From now: what is open then is cut. */
       readonly deadlineMs: number;
-      /** How long new connections are still taken, while others learn that this gateway goes; at most until the deadline. */
-      readonly acceptMs: number;
+      /**
+       * The drain is over when nothing has been open for as long, or as long after the deadline. Until then new connections are
+       * served; 0: none are from now on.
+       */
+      readonly quietMs: number;
     };
 
 export type UpMessage =

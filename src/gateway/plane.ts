@@ -72,7 +72,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   let routes = NOTHING;
   /** `leaving`: others are told that this gateway goes, and what still comes is served. */
   let phase: 'serving' | 'leaving' | 'draining' = 'serving';
-  let stopAccepting = (): void => undefined;
+  const closing = new AbortController();
   let acceptor: Acceptor | undefined;
   let filter: TargetFilter | undefined;
 
@@ -164,28 +164,28 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     post({ kind: 'acknowledged', version: snapshot.version });
   }
 
-  /** Ends early when the data plane is closed. */
-  function acceptFor(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      stopAccepting = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  /** It takes time until nobody comes any more: peers, kube-proxy and load balancers go by what they heard last. */
-  async function drain({ deadlineMs, acceptMs }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
-    const untilMs = now() + deadlineMs;
+  /**
+   * New connections are served to the end: peers, kube-proxy and load balancers go by what they heard last. They are even after
+   * the deadline: the node's connection tracking leads a client that uses the port of a connection cut just now back to this pod.
+   */
+  async function drain({ deadlineMs, quietMs }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
+    const { signal } = closing;
     phase = 'leaving';
     for (const session of peers.sessions()) session.drain(deadlineMs);
-    if (acceptMs > 0) await acceptFor(Math.min(acceptMs, deadlineMs));
-    phase = 'draining';
-    imports.apply(new Map());
-    await table.whenEmpty(Math.max(0, untilMs - now()));
+    if (quietMs === 0) takeNothing();
+    if (!(await table.whenQuiet({ quietMs, deadlineMs, signal }))) {
+      table.abortOpen(DRAIN_REVOCATION);
+      await table.whenQuiet({ quietMs, deadlineMs: quietMs, signal });
+    }
+    if (signal.aborted) return;
+    takeNothing();
     table.abortAll(DRAIN_REVOCATION);
     post({ kind: 'drained' });
+  }
+
+  function takeNothing(): void {
+    phase = 'draining';
+    imports.apply(new Map());
   }
 
   channel.onMessage((message) => {
@@ -221,7 +221,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   return {
     async close() {
       phase = 'draining';
-      stopAccepting();
+      closing.abort();
       exchanges.close();
       await imports.close();
       table.abortAll(DRAIN_REVOCATION);

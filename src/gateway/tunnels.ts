@@ -27,15 +27,22 @@ export interface TunnelTable {
   recheckClients(addresses: ReadonlySet<string>, routes: Routes): void;
   /** Counts a connection that is being opened as one that is open, until the result is called. */
   opening(): () => void;
-  /** Cuts all of them, and those that are added later (`DRAINED` at the end of a drain). */
+  /** Cuts those that are open. */
+  abortOpen(revocation: Revocation): void;
+  /** The same, and those that are added later (`DRAINED` at the end of a drain). */
   abortAll(revocation: Revocation): void;
-  /** Resolves when none is left, or at the deadline. */
-  whenEmpty(deadlineMs: number): Promise<void>;
+  /** True when none has been open for `quietMs`; false at the deadline, or when the signal says so. */
+  whenQuiet(wanted: {
+    readonly quietMs: number;
+    readonly deadlineMs: number;
+    readonly signal: AbortSignal;
+  }): Promise<boolean>;
 }
 
 export function makeTunnelTable(): TunnelTable {
   const open = new Set<Tunnel>();
-  const waiting = new Set<() => void>();
+  /** Called after each change of what is open. */
+  const watchers = new Set<() => void>();
   /** Set for good: connections that were being opened while all others were cut are cut as they come. */
   let over: Revocation | undefined;
   let opening = 0;
@@ -47,19 +54,21 @@ export function makeTunnelTable(): TunnelTable {
     }
   }
 
-  const isEmpty = (): boolean => open.size + opening === 0;
-  function tellEmpty(): void {
-    if (isEmpty()) waiting.forEach((resolve) => resolve());
+  function abortOpen(revocation: Revocation): void {
+    for (const tunnel of [...open]) tunnel.abort(revocation);
   }
+
+  const tell = (): void => watchers.forEach((look) => look());
 
   return {
     add(tunnel) {
       open.add(tunnel);
+      tell();
       if (over !== undefined) tunnel.abort(over);
     },
     remove(tunnel) {
       open.delete(tunnel);
-      tellEmpty();
+      tell();
     },
     recheck: (routes) => recheckAll([...open], routes),
     recheckClients(addresses, routes) {
@@ -69,27 +78,39 @@ export function makeTunnelTable(): TunnelTable {
     opening() {
       let isCounted = true;
       opening++;
+      tell();
       return () => {
         if (!isCounted) return;
         isCounted = false;
         opening--;
-        tellEmpty();
+        tell();
       };
     },
+    abortOpen,
     abortAll(revocation) {
       over = revocation;
-      for (const tunnel of [...open]) tunnel.abort(revocation);
+      abortOpen(revocation);
     },
-    whenEmpty(deadlineMs) {
-      if (isEmpty()) return Promise.resolve();
+    whenQuiet({ quietMs, deadlineMs, signal }) {
       return new Promise((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          waiting.delete(done);
-          resolve();
+        let quiet: NodeJS.Timeout | undefined;
+        const look = (): void => {
+          clearTimeout(quiet);
+          quiet = open.size + opening === 0 ? setTimeout(() => end(true), quietMs) : undefined;
         };
-        const timer = setTimeout(done, deadlineMs);
-        waiting.add(done);
+        const end = (isQuiet: boolean): void => {
+          clearTimeout(quiet);
+          clearTimeout(deadline);
+          watchers.delete(look);
+          signal.removeEventListener('abort', onAbort);
+          resolve(isQuiet);
+        };
+        const onAbort = (): void => end(false);
+        const deadline = setTimeout(() => end(false), deadlineMs);
+        watchers.add(look);
+        look();
+        if (signal.aborted) end(false);
+        else signal.addEventListener('abort', onAbort);
       });
     },
   };

@@ -9,14 +9,14 @@
 import { constants } from 'node:os';
 import { AppError } from '../api/errors.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { SIGNAL_ECHO_MS, START_TIMEOUT_MS, STOP_TIMEOUT_MS } from './limits.ts';
+import { DRAIN_REST_MS, SIGNAL_ECHO_MS, START_TIMEOUT_MS, STOP_TIMEOUT_MS } from './limits.ts';
 import type { Logger } from './log.ts';
 
 export interface Component {
   readonly name: string;
   /** Resolves when the component serves. The signal is aborted when the process is told to end meanwhile. */
   readonly start?: (signal: AbortSignal) => Promise<void> | void;
-  /** Takes nothing new and lets what is open end, until the deadline. All components drain at once. */
+  /** Lets what is open end until the deadline, and cuts it then. All components drain at once. */
   readonly drain?: (deadlineMs: number) => Promise<void> | void;
   /** Ends what is left, and frees what it holds. */
   readonly stop: () => Promise<void> | void;
@@ -24,7 +24,7 @@ export interface Component {
 
 export interface LifecycleOptions {
   readonly logger: Logger;
-  /** How long the drain may take, in all. */
+  /** How long what is open may go on. */
   readonly drainMs: number;
   /** Called once, before the drain: readiness ends here. */
   readonly onShutdown?: () => void;
@@ -34,6 +34,7 @@ export interface LifecycleOptions {
   readonly clock?: Pick<Clock, 'nowMs'>;
   readonly startTimeoutMs?: number;
   readonly stopTimeoutMs?: number;
+  readonly drainRestMs?: number;
 }
 
 export interface SignalSource {
@@ -60,7 +61,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 export function makeLifecycle(options: LifecycleOptions): Lifecycle {
   const { logger, drainMs, onShutdown, signals = process, exit = (code) => process.exit(code) } = options;
-  const { startTimeoutMs = START_TIMEOUT_MS, stopTimeoutMs = STOP_TIMEOUT_MS, clock = systemClock } = options;
+  const { startTimeoutMs = START_TIMEOUT_MS, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
+  const { drainRestMs = DRAIN_REST_MS, clock = systemClock } = options;
   const components: Component[] = [];
   const started: Component[] = [];
   const told = new AbortController();
@@ -131,7 +133,7 @@ export function makeLifecycle(options: LifecycleOptions): Lifecycle {
 
   async function drainOne({ name, drain }: Component): Promise<void> {
     if (drain === undefined) return;
-    const { settled, error } = await within(drainMs, async () => drain(drainMs));
+    const { settled, error } = await within(drainMs + drainRestMs, async () => drain(drainMs));
     if (error !== undefined) logger.error({ part: name, err: error.value }, 'Component failed to drain');
     else if (!settled) logger.warn({ part: name, drainMs }, 'Component was not drained in time');
   }

@@ -39,6 +39,8 @@ export const ADMIN_STALE_CHECK_MS = 1_000;
 
 /** One component's start. */
 export const START_TIMEOUT_MS = 30_000;
+/** What a component may take to end its drain after the deadline: a gateway stays for clients that are led back to it. */
+export const DRAIN_REST_MS = 15_000;
 /** One component's stop, after the drain. */
 export const STOP_TIMEOUT_MS = 5_000;
 

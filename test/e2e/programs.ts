@@ -79,6 +79,8 @@ export interface LongTransfer {
   readonly why?: string;
   /** Bytes that came back were not those that were sent. */
   readonly corrupt: boolean;
+  /** It was reset, and another connection was opened from the same port at once: `greeted`, or what became of it. */
+  readonly again?: string;
 }
 
 /**
@@ -96,7 +98,14 @@ export function load(): void {
     failed: [] as { at: number; why: string }[],
     failedCount: 0,
     perSecond: {} as Record<string, number>,
-    long: [] as { localPort: number; bytes: number; endedAt?: number; why?: string; corrupt: boolean }[],
+    long: [] as {
+      localPort: number;
+      bytes: number;
+      endedAt?: number;
+      why?: string;
+      corrupt: boolean;
+      again?: string;
+    }[],
   };
 
   function once(): void {
@@ -163,7 +172,20 @@ export function load(): void {
     socket.on('close', () => {
       clearInterval(timer);
       entry.endedAt = Date.now();
+      if (entry.why === 'ECONNRESET') callAgain(entry);
     });
+  }
+
+  /** Clients with many connections come back to a port soon; one that was reset is free at once, and the node remembers it. */
+  function callAgain(entry: (typeof report.long)[number]): void {
+    const socket = net.connect({ host, port, localPort: entry.localPort });
+    socket.setTimeout(10_000, () => socket.destroy(new Error('timeout')));
+    socket.on('data', () => {
+      entry.again = 'greeted';
+      socket.end();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => (entry.again ??= error.code ?? error.message));
+    socket.on('close', () => (entry.again ??= 'ended'));
   }
 
   const rate = Number(RATE);

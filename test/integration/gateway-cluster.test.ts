@@ -396,7 +396,7 @@ describe('gateway in a cluster', function () {
         const [old, other] = replicas as [(typeof replicas)[number], (typeof replicas)[number]];
         const next = await replica(host);
         replicas = [other, next];
-        old.plane.post({ kind: 'drain', deadlineMs: 10_000, acceptMs: 600 });
+        old.plane.post({ kind: 'drain', deadlineMs: 10_000, quietMs: 600 });
         await passed(300);
         virtual.setBackends(replicas);
       }
@@ -410,6 +410,20 @@ describe('gateway in a cluster', function () {
         assert.equal(String((await echoed)[0]), 'still here');
         socket.end();
       }
+    });
+
+    it('the deadline cuts what is open → who calls again meanwhile is served, until it is quiet', async () => {
+      const { one, west } = await twoExporters();
+      await one.close();
+      const { socket, first } = open(TARGET_PORT);
+      await first;
+      const cut = once(socket, 'error');
+      west.post({ kind: 'drain', deadlineMs: 100, quietMs: 300 });
+      assert.equal(((await cut)[0] as NodeJS.ErrnoException).code, 'ECONNRESET');
+      assert.equal(west.drained(), false);
+      assert.equal(await outcomeOf(TARGET_PORT), 'db');
+      await waitFor('the drain is over', () => west.drained());
+      assert.equal(await outcomeOf(TARGET_PORT), 'ECONNREFUSED');
     });
 
     /** Two replicas of east, each at an address of its own, and west that has a session with each. */
@@ -435,7 +449,7 @@ describe('gateway in a cluster', function () {
       const long = Array.from({ length: 10 }, () => open(TARGET_PORT));
       await Promise.all(long.map(({ first }) => first));
       const load = startLoad(TARGET_PORT, 4);
-      one.post({ kind: 'drain', deadlineMs: 1_500, acceptMs: 300 });
+      one.post({ kind: 'drain', deadlineMs: 1_500, quietMs: 300 });
       await passed(800);
       assert.deepEqual((await load.stop()).failures, []);
       assert.equal(one.drained(), false);

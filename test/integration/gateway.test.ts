@@ -516,7 +516,7 @@ describe('gateway', function () {
     const socket = connect({ port, host: VIP, allowHalfOpen: true });
     socket.write('x');
     await new Promise((resolve) => socket.once('data', resolve));
-    west.post({ kind: 'drain', deadlineMs: 10_000, acceptMs: 0 });
+    west.post({ kind: 'drain', deadlineMs: 10_000, quietMs: 0 });
     await waitFor('the listener is closed', async () => (await outcomeOf(VIP, port)) === 'ECONNREFUSED');
     assert.equal(west.drained(), false);
     const back = new Promise<string>((resolve) => socket.once('data', (chunk: Buffer) => resolve(chunk.toString())));
@@ -533,7 +533,7 @@ describe('gateway', function () {
     );
     socket.write('x');
     await new Promise((resolve) => socket.once('data', resolve));
-    west.post({ kind: 'drain', deadlineMs: 50, acceptMs: 0 });
+    west.post({ kind: 'drain', deadlineMs: 50, quietMs: 0 });
     assert.equal(await cut, 'ECONNRESET');
     await waitFor('it is recorded', () => west.closings.some(({ reason }) => reason === 'DRAINED'));
   });

@@ -64,7 +64,8 @@ Flags beat the environment, which beats the file. Examples:
     const health = makeHealth();
     const metrics = makeMetrics({ version, processMetrics: 'collected' });
     const start = chooseStart(options);
-    const lifecycle = makeLifecycle({ logger, drainMs: config.drainSeconds * 1000, onShutdown: () => health.drain() });
+    const drainMs = config.drainSeconds * 1000;
+    const lifecycle = makeLifecycle({ logger, drainMs, onShutdown: () => health.drain() });
     let peer: Part | undefined;
     lifecycle.add({
       name: 'peer',

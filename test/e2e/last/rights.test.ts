@@ -16,6 +16,7 @@ const REFUSED = /ERR_FORBIDDEN|"reason":"forbidden"|is forbidden:/;
 const SHOP = 'shop-rights';
 const STORE = 'store-rights';
 
+/** Before the outage: an API server that has just started refuses whatever its caches of roles do not hold yet. */
 describe('the rights that the manifests give', () => {
   let east: Peer;
   let west: Peer;

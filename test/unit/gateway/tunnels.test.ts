@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as passed } from 'node:timers/promises';
 import type { Routes } from '#src/gateway/routes.ts';
 import { DRAIN_REVOCATION, makeTunnelTable, type Revocation, type Tunnel } from '#src/gateway/tunnels.ts';
 
@@ -6,6 +7,8 @@ function makeTunnel(): Tunnel & { readonly aborts: Revocation[] } {
   const aborts: Revocation[] = [];
   return { aborts, recheck: () => undefined, abort: (revocation) => void aborts.push(revocation) };
 }
+
+const soon = { deadlineMs: 60_000, signal: new AbortController().signal };
 
 describe('makeTunnelTable', () => {
   it('added after all were cut → cut too: it was being opened meanwhile', () => {
@@ -29,25 +32,49 @@ describe('makeTunnelTable', () => {
     assert.deepEqual([theirs?.aborts, others?.aborts, ofPeer?.aborts], [[revoked], [], []]);
   });
 
-  it('one is being opened → whenEmpty waits for it too; ended twice → counted once', async () => {
+  it('one is being opened → not quiet; ended twice → counted once', async () => {
     const table = makeTunnelTable();
     const [ended, other] = [table.opening(), table.opening()];
-    let isEmpty = false;
-    const empty = table.whenEmpty(60_000).then(() => (isEmpty = true));
+    let isQuiet: boolean | undefined;
+    const quiet = table.whenQuiet({ ...soon, quietMs: 0 }).then((outcome) => (isQuiet = outcome));
     ended();
     ended();
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(isEmpty, false);
+    await passed(5);
+    assert.equal(isQuiet, undefined);
     other();
-    await empty;
+    assert.equal(await quiet, true);
   });
 
-  it('the last one goes → whenEmpty resolves before its deadline', async () => {
+  it('the last one goes → quiet; another comes within that time → quiet only after it', async () => {
     const table = makeTunnelTable();
-    const tunnel = makeTunnel();
-    table.add(tunnel);
-    const empty = table.whenEmpty(60_000);
-    table.remove(tunnel);
-    await empty;
+    const [first, second] = [makeTunnel(), makeTunnel()];
+    table.add(first);
+    let isQuiet: boolean | undefined;
+    const quiet = table.whenQuiet({ ...soon, quietMs: 50 }).then((outcome) => (isQuiet = outcome));
+    table.remove(first);
+    table.add(second);
+    await passed(100);
+    assert.equal(isQuiet, undefined);
+    table.remove(second);
+    assert.equal(await quiet, true);
+  });
+
+  it('the deadline passes, or the signal comes, with one open → not quiet', async () => {
+    const table = makeTunnelTable();
+    table.add(makeTunnel());
+    assert.equal(await table.whenQuiet({ ...soon, quietMs: 0, deadlineMs: 5 }), false);
+    const ending = new AbortController();
+    const told = table.whenQuiet({ quietMs: 0, deadlineMs: 60_000, signal: ending.signal });
+    ending.abort();
+    assert.equal(await told, false);
+  });
+
+  it('what is open is cut → what comes later is not', () => {
+    const table = makeTunnelTable();
+    const [early, late] = [makeTunnel(), makeTunnel()];
+    table.add(early);
+    table.abortOpen(DRAIN_REVOCATION);
+    table.add(late);
+    assert.deepEqual([early.aborts, late.aborts], [[DRAIN_REVOCATION], []]);
   });
 });

@@ -10,7 +10,8 @@ function lifecycleWith(changes: Partial<LifecycleOptions> = {}) {
   const time = { nowMs: 0 };
   const lifecycle = makeLifecycle({
     logger: makeSilentLogger(),
-    drainMs: 50,
+    drainMs: 25,
+    drainRestMs: 25,
     startTimeoutMs: 50,
     stopTimeoutMs: 50,
     signals,

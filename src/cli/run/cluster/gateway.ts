@@ -9,6 +9,7 @@ import { followPods } from '../../../gateway/pods.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
 import { followExpiry } from '../expiry.ts';
 import { startGateway } from '../gateway.ts';
+import { whenAnnounced } from './announced.ts';
 import { whenInstalled } from './installation.ts';
 import { openPartStore, servePartHttp, whenListed, type Part, type PartOptions, type PartStore } from './part.ts';
 import { readOwnPod, type OwnPod } from './pod.ts';
@@ -37,13 +38,30 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
     try {
       const epoch = await whenInstalled({ ...options, ...store, signal: ending.signal });
       await whenListed(Object.values(store.caches), ending.signal);
-      serving = await serve({ ...options, ...store, pod, identity, epoch, onReady: () => reporter.ready() });
+      serving = await serve({ ...options, ...store, pod, identity, epoch, onReady: () => void becomeReady() });
     } catch (error) {
       if (ending.signal.aborted) return;
       logger.error({ error: formatError(error) }, 'Gateway cannot serve');
       reporter.missing(formatError(error));
     }
   }
+  let isServing = false;
+  /** Called at each snapshot that comes into force. */
+  async function becomeReady(): Promise<void> {
+    if (isServing) return;
+    isServing = true;
+    const { due, told } = await whenAnnounced({
+      ...store,
+      own: pod.name,
+      signal: ending.signal,
+      onProgress: (progress) =>
+        reporter.missing(`listens for ${progress.told} of ${progress.due} imports of its siblings`),
+    });
+    if (ending.signal.aborted) return;
+    if (told < due) logger.warn({ due, told }, 'Gateway listens for fewer imports than its siblings');
+    reporter.ready();
+  }
+
   const begun = begin();
   opening.defer(async () => {
     ending.abort();
