@@ -12,7 +12,7 @@ import { respond } from './respond.ts';
 import type { ZoneSnapshot } from './snapshot.ts';
 import { makeTcpListener, TCP_LIMITS, type TcpLimits } from './tcp-listener.ts';
 import { makeUdpListener } from './udp-listener.ts';
-import { compileZone } from './zone-compile.ts';
+import { compileZone, type CompiledServices } from './zone-compile.ts';
 import type { Zone } from './zone.ts';
 
 export interface DnsServerOptions {
@@ -28,7 +28,10 @@ export interface DnsServerOptions {
 
 export interface DnsServer {
   readonly address: HostAndPort;
-  /** Answers by this snapshot from the next query on; the result says so: its version. */
+  /**
+   * Answers by this snapshot from the next query on; the result says so: its version. Of services that are the same objects as
+   * before nothing is compiled again.
+   */
   apply(snapshot: ZoneSnapshot): number;
   /** Resolves when both sockets and every connection are closed. May be called again. */
   close(): Promise<void>;
@@ -40,6 +43,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const { logger, metrics = NO_METRICS } = options;
   const limiter = options.limiter ?? makeReplyLimiter({ nowMs: () => performance.now() });
   const host = await resolveListenHost(options.listen.host);
+  const compiled: CompiledServices = new WeakMap();
   let zone: Zone | undefined;
   let hasFailed = false;
 
@@ -91,7 +95,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   return {
     address,
     apply(snapshot) {
-      zone = compileZone(snapshot);
+      zone = compileZone(snapshot, compiled);
       hasFailed = false;
       const { version, skipped } = zone;
       if (skipped.count > 0) logger.warn({ version, ...skipped }, 'Left entries out of the DNS zone');

@@ -18,16 +18,25 @@ import {
 /** The edition of the DNS specification that is followed (DNS-01). */
 const DNS_VERSION = '1.0.0';
 
+/** What services compile to, by zone and view, for as long as they are the same objects: of thousands a few change at a time. */
+export type CompiledServices = WeakMap<ZoneService, Map<string, CompiledService>>;
+
+interface CompiledService {
+  readonly nodes: ServiceNodes | undefined;
+  /** What was reported of it. */
+  readonly problems: readonly string[];
+}
+
 /**
  * Total: what cannot become a name (no label, too long, no address, no port) is left out and reported in `skipped`; names are
  * unique in a snapshot, so a second service of one name is left out too.
  */
-export function compileZone(snapshot: ZoneSnapshot): Zone {
+export function compileZone(snapshot: ZoneSnapshot, compiled: CompiledServices = new WeakMap()): Zone {
   const skipped = makeReport();
   const services = usableServices(snapshot.services, skipped.report);
   const zones = [...new Set(snapshot.zones.map(canonicalName))].sort((a, b) => b.length - a.length);
   const apexes = zones.map((zone) =>
-    compileApex({ zone, version: snapshot.version, services, report: skipped.report }),
+    compileApex({ zone, version: snapshot.version, services, report: skipped.report, compiled }),
   );
   return { version: snapshot.version, apexes, skipped: skipped.result() };
 }
@@ -57,9 +66,10 @@ interface ApexInput {
   readonly version: number;
   readonly services: readonly ZoneService[];
   readonly report: Report;
+  readonly compiled: CompiledServices;
 }
 
-function compileApex({ zone, version, services, report }: ApexInput): Apex {
+function compileApex({ zone, version, services, report, compiled }: ApexInput): Apex {
   const soa = toSoa(zone, version);
   const ns: DnsRecord = { type: 'NS', name: zone, ttlSeconds: APEX_TTL_SECONDS, server: soa.primary };
   const text: DnsRecord = {
@@ -68,7 +78,8 @@ function compileApex({ zone, version, services, report }: ApexInput): Apex {
     ttlSeconds: VERSION_TTL_SECONDS,
     text: DNS_VERSION,
   };
-  const everything = compileView({ zone, services, report, visible: () => true });
+  const view = { zone, services, report, compiled };
+  const everything = compileView({ ...view, name: 'all', visible: () => true });
   return {
     name: zone,
     soa,
@@ -76,7 +87,7 @@ function compileApex({ zone, version, services, report }: ApexInput): Apex {
     version: toNode([text]),
     loopbackClients: everything,
     otherClients: services.some(hasLoopbackAddress)
-      ? compileView({ zone, services, report, visible: ({ isLoopback }) => !isLoopback })
+      ? compileView({ ...view, name: 'other', visible: ({ isLoopback }) => !isLoopback })
       : everything,
   };
 }
@@ -105,19 +116,38 @@ function toNode(...recordSets: (readonly DnsRecord[])[]): Node {
 
 interface ViewInput {
   readonly zone: string;
+  /** Of the view: `all` addresses, or those that `other` machines may learn. */
+  readonly name: 'all' | 'other';
   readonly services: readonly ZoneService[];
   readonly report: Report;
   readonly visible: Visible;
+  readonly compiled: CompiledServices;
 }
 
-function compileView({ zone, services, report, visible }: ViewInput): View {
+function compileView({ services, report, ...input }: ViewInput): View {
   const namespaces = new Set<string>();
-  const compiled = new Map<string, ServiceNodes>();
+  const nodesByName = new Map<string, ServiceNodes>();
   for (const service of services) {
     // Also of a service without names: somebody has imported something here, and NXDOMAIN would deny what comes next.
     namespaces.add(service.namespace);
-    const nodes = compileService({ service, zone, visible, report });
-    if (nodes !== undefined) compiled.set(`${service.name}.${service.namespace}`, nodes);
+    const { nodes, problems } = compileOnce(service, input);
+    for (const problem of problems) report(service, problem);
+    if (nodes !== undefined) nodesByName.set(`${service.name}.${service.namespace}`, nodes);
   }
-  return { namespaces, services: compiled };
+  return { namespaces, services: nodesByName };
+}
+
+function compileOnce(
+  service: ZoneService,
+  { zone, name, visible, compiled }: Omit<ViewInput, 'services' | 'report'>,
+): CompiledService {
+  const known = compiled.get(service) ?? new Map<string, CompiledService>();
+  const key = `${name} ${zone}`;
+  const present = known.get(key);
+  if (present !== undefined) return present;
+  const problems: string[] = [];
+  const nodes = compileService({ service, zone, visible, report: (_, why) => problems.push(why) });
+  const made = { nodes, problems };
+  compiled.set(service, known.set(key, made));
+  return made;
 }

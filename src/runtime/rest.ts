@@ -8,8 +8,6 @@ import { REST_MAX_MS, REST_PER_RUN } from './limits.ts';
 export interface Rest {
   /** Runs the work and notes what it took. */
   time<T>(work: () => T): T;
-  /** The same of work that ends elsewhere: the result is called when it has. */
-  begin(): () => void;
   /** Milliseconds until it may run again, at least the shortest time. */
   delayMs(): number;
 }
@@ -23,25 +21,16 @@ export function makeRest({
   readonly clock?: Pick<Clock, 'nowMs'>;
 }): Rest {
   let untilMs = clock.nowMs();
-
-  function begin(): () => void {
-    const begunMs = clock.nowMs();
-    return () => {
-      const endedMs = clock.nowMs();
-      untilMs = endedMs + Math.min(REST_MAX_MS, REST_PER_RUN * (endedMs - begunMs));
-    };
-  }
-
   return {
     time(work) {
-      const end = begin();
+      const begunMs = clock.nowMs();
       try {
         return work();
       } finally {
-        end();
+        const endedMs = clock.nowMs();
+        untilMs = endedMs + Math.min(REST_MAX_MS, REST_PER_RUN * (endedMs - begunMs));
       }
     },
-    begin,
     delayMs: () => Math.max(minMs, untilMs - clock.nowMs()),
   };
 }

@@ -16,8 +16,6 @@ export interface DnsFeedOptions {
 }
 
 export interface DnsFeed {
-  /** What was sent last is in force. */
-  acknowledge(): void;
   stop(): void;
 }
 
@@ -26,35 +24,26 @@ export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): DnsFeed {
   let last: ZoneSnapshot | undefined;
   let timer: NodeJS.Timeout | undefined;
   const rest = makeRest({ minMs: FEED_DELAY_MS });
-  /** Of the snapshot that is on its way: compiling a zone takes longer than making the snapshot. */
-  let endSending = (): void => undefined;
-  /** Bindings never change in place. */
-  const serviceByBinding = new WeakMap<IImportBinding, ZoneService>();
-
-  function serviceOf(binding: IImportBinding): ZoneService {
-    const service = serviceByBinding.get(binding) ?? toZoneService(binding);
-    serviceByBinding.set(binding, service);
-    return service;
-  }
+  const services = makeServices();
 
   function publish(): void {
     timer = undefined;
-    const end = rest.begin();
-    const services = caches.ImportBinding.list()
-      .map(serviceOf)
-      .sort((a, b) => compareText(formatKey(a), formatKey(b)));
-    if (last !== undefined && isSame(services, last.services)) return end();
-    last = { version: (last?.version ?? 0) + 1, zones: [...zones], services };
-    endSending = end;
+    const present = services.of(caches.ImportBinding.list());
+    if (
+      last?.services.length === present.length &&
+      present.every((service, index) => service === last?.services[index])
+    ) {
+      return;
+    }
+    last = { version: (last?.version ?? 0) + 1, zones: [...zones], services: present };
     send(last);
   }
 
   publish();
   const stop = caches.ImportBinding.onChange(() => {
-    timer ??= setTimeout(publish, rest.delayMs());
+    timer ??= setTimeout(() => rest.time(publish), rest.delayMs());
   });
   return {
-    acknowledge: () => endSending(),
     stop() {
       stop();
       clearTimeout(timer);
@@ -62,10 +51,30 @@ export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): DnsFeed {
   };
 }
 
-function isSame(a: readonly ZoneService[], b: readonly ZoneService[]): boolean {
-  return (
-    a.length === b.length && a.every((service, index) => service === b[index] || isDeepStrictEqual(service, b[index]))
-  );
+interface Known {
+  readonly binding: IImportBinding;
+  readonly service: ZoneService;
+}
+
+/** What does not differ stays the same object: most changes of bindings are words of gateways, and the responder goes by that. */
+function makeServices() {
+  let known: ReadonlyMap<string, Known> = new Map();
+
+  function know(binding: IImportBinding, before: Known | undefined): Known {
+    if (before?.binding === binding) return before;
+    const service = toZoneService(binding);
+    return { binding, service: isDeepStrictEqual(service, before?.service) ? (before?.service ?? service) : service };
+  }
+
+  return {
+    /** In order of `namespace/name`. */
+    of(bindings: readonly IImportBinding[]): ZoneService[] {
+      const sorted = bindings.map((binding) => ({ key: formatKey(binding.spec.import), binding }));
+      sorted.sort((a, b) => compareText(a.key, b.key));
+      known = new Map(sorted.map(({ key, binding }) => [key, know(binding, known.get(key))]));
+      return sorted.flatMap(({ key }) => known.get(key)?.service ?? []);
+    },
+  };
 }
 
 /** SRV tells the truth: the port that is listened on, where it is not the import's own. */

@@ -1,7 +1,5 @@
 /** The DNS responder of a process, fed from bindings. */
 import { startDnsServer } from '../../dns/server.ts';
-import type { ZoneSnapshot } from '../../dns/snapshot.ts';
-import { makeChannelPair } from '../../runtime/channel.ts';
 import type { Config } from '../../runtime/config.ts';
 import type { HostPort } from '../../runtime/host-port.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -26,7 +24,6 @@ export interface Dns {
 
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startDns({ config, logger, metrics, onReady }: DnsOptions): Promise<Dns> {
-  const channel = makeChannelPair<ZoneSnapshot, number>();
   let feed: DnsFeed | undefined;
   const server = await startDnsServer({
     listen: config.dns.listen,
@@ -37,12 +34,6 @@ export async function startDns({ config, logger, metrics, onReady }: DnsOptions)
       countDrop: ({ reason }) => metrics.dnsQueries.inc({ type: 'dropped', rcode: reason }),
     },
   });
-  channel.child.onMessage((snapshot) => channel.child.post(server.apply(snapshot)));
-  channel.parent.onMessage((acknowledged) => {
-    metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, acknowledged);
-    feed?.acknowledge();
-    onReady();
-  });
   return {
     address: server.address,
     follow(caches) {
@@ -51,13 +42,13 @@ export async function startDns({ config, logger, metrics, onReady }: DnsOptions)
         zones: config.dns.zones,
         send(snapshot) {
           metrics.snapshotVersion.set({ component: 'dns', state: 'sent' }, snapshot.version);
-          channel.parent.post(snapshot);
+          metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, server.apply(snapshot));
+          onReady();
         },
       });
     },
     async close() {
       feed?.stop();
-      channel.parent.close();
       await server.close();
     },
   };

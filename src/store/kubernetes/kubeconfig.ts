@@ -3,10 +3,10 @@
  *
  * The library makes a new pool for every request, and leaves its sockets open: {@link PooledKubeConfig} keeps one.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig, RequestContext, type Cluster, type DispatcherOptions } from '@kubernetes/client-node';
 import { AppError } from '../../api/errors.ts';
 
@@ -29,16 +29,15 @@ export interface Prepared {
 /** One pool as long as CA, certificate and key are the same; headers are made anew for every request. */
 export class PooledKubeConfig extends KubeConfig {
   #pool: Dispatcher | undefined;
-  #poolIdentity = '';
+  #poolTls: TlsOptions = {};
   readonly #retired = new Set<Dispatcher>();
   #preparing: Promise<unknown> = Promise.resolve();
 
   override createDispatcherOptions(
     ...[cluster, tls]: Parameters<KubeConfig['createDispatcherOptions']>
   ): DispatcherOptions {
-    const identity = identityOf(tls);
-    if (this.#pool !== undefined && identity === this.#poolIdentity) return { type: 'none' };
-    this.#poolIdentity = identity;
+    if (this.#pool !== undefined && isSameTls(tls, this.#poolTls)) return { type: 'none' };
+    this.#poolTls = tls;
     // Without any TLS option the library gives no pool at all, and every request would make its own connection.
     return super.createDispatcherOptions(cluster, { ...tls, rejectUnauthorized: tls.rejectUnauthorized ?? true });
   }
@@ -140,9 +139,11 @@ export function parseServer({ server, skipTLSVerify }: Cluster): { readonly orig
   return { origin: url.origin, path: url.pathname.replace(/\/$/, '') };
 }
 
-function identityOf({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized }: TlsOptions): string {
-  const parts = [ca, cert, key, pfx, passphrase, servername, rejectUnauthorized];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+const TLS_PARTS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'servername', 'rejectUnauthorized'] as const;
+
+/** Asked at every request: files are read anew each time, and are the same nearly always. */
+function isSameTls(a: TlsOptions, b: TlsOptions): boolean {
+  return TLS_PARTS.every((part) => a[part] === b[part] || isDeepStrictEqual(a[part], b[part]));
 }
 
 export function configError(message: string): AppError {

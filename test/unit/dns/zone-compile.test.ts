@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { ENDPOINTS_PER_SERVICE_MAX, RECORDS_PER_NAME_MAX, SKIPPED_REPORTED_MAX } from '#src/dns/limits.ts';
 import { CLASS_IN, RCODE, TYPE, type DnsRecord } from '#src/dns/records.ts';
 import type { ZoneService } from '#src/dns/snapshot.ts';
-import { compileZone } from '#src/dns/zone-compile.ts';
-import { answer, type Answer } from '#src/dns/zone.ts';
+import { compileZone, type CompiledServices } from '#src/dns/zone-compile.ts';
+import { answer, type Answer, type Zone } from '#src/dns/zone.ts';
 import { clusterSetIp, endpoint, FIXTURE, headless, snapshotOf, tcpPort, ZONE } from '#test/support/dns-fixture.ts';
 
 function ask(services: readonly ZoneService[], name: string, type: number): Answer {
@@ -17,6 +17,20 @@ describe('compileZone', () => {
   it('the fixture → nothing skipped, version kept', () => {
     const { version, skipped } = compileZone(structuredClone(FIXTURE));
     assert.deepEqual({ version, skipped }, { version: 7, skipped: { count: 0, examples: [] } });
+  });
+
+  it('compiled again → services that are the same objects keep their records, others get theirs; problems are told again', () => {
+    const same = clusterSetIp('web', { ips: ['10.45.0.7', 'no address'], ports: [tcpPort('http', 80)] });
+    const compiled: CompiledServices = new WeakMap();
+    const before = compileZone(snapshotOf(same, clusterSetIp('solo', { ips: ['10.45.0.9'] })), compiled);
+    const after = compileZone(snapshotOf(same, clusterSetIp('solo', { ips: ['127.0.0.9'] })), compiled);
+    const nodesOf = ({ apexes }: Zone, view: 'loopbackClients' | 'otherClients', name: string) =>
+      apexes[0]?.[view].services.get(name);
+    assert.equal(nodesOf(after, 'loopbackClients', 'web.shop'), nodesOf(before, 'loopbackClients', 'web.shop'));
+    assert.deepEqual(nodesOf(after, 'loopbackClients', 'solo.shop')?.here.records.get(TYPE.A)?.length, 1);
+    assert.equal(nodesOf(after, 'otherClients', 'solo.shop')?.here.records.get(TYPE.A), undefined);
+    assert.deepEqual(after.skipped, { count: 1, examples: ['shop/web: one of its addresses is not an IP address'] });
+    assert.deepEqual(before.skipped, after.skipped);
   });
 
   it('a ClusterSetIP service without addresses → exists, NODATA, no SRV that leads nowhere', () => {

@@ -20,9 +20,7 @@ describe('makeRest', () => {
   it('a process that was stopped in the middle → rests 2 s and not minutes', () => {
     let nowMs = 0;
     const rest = makeRest({ minMs: 10, clock: { nowMs: () => nowMs } });
-    const end = rest.begin();
-    nowMs += 600_000;
-    end();
+    rest.time(() => void (nowMs += 600_000));
     assert.equal(rest.delayMs(), 2_000);
   });
 
