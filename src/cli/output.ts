@@ -43,6 +43,6 @@ export function formatData(value: unknown, output: 'json' | 'yaml'): string {
 }
 
 /** Nothing that came from a file or a peer moves the cursor of a terminal. */
-function sanitize(text: string): string {
+export function sanitize(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ') || '-';
 }

@@ -1,5 +1,6 @@
 /** The command line: every command with its options, an example in its help, and the exit codes of DESIGN §11. */
 import { Command } from 'commander';
+import { addCheckCommand } from './commands/check.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommands } from './commands/deploy.ts';
 import { addFabricCommands } from './commands/fabric.ts';
@@ -36,6 +37,7 @@ Exit codes: 0 ok, 1 a check failed, 2 usage, 3 the peer cannot be reached.`,
   addRunCommand(register);
   addIntentCommands(register);
   addReaderCommands(register);
+  addCheckCommand(register);
   addDeployCommands(register);
   return program;
 }

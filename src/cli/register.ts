@@ -1,5 +1,6 @@
 /** What every command is given, and the options that several of them share. */
 import { Option, type Command } from 'commander';
+import { OUTPUTS } from './output.ts';
 
 /** What commands print on, so that tests can read it. */
 export interface Streams {
@@ -21,4 +22,22 @@ export function storeOption(): Option {
 /** `--state PATH`: where a running peer keeps its own files, its admin socket among them. */
 export function stateOption(): Option {
   return new Option('--state <PATH>', 'state folder of the peer').env('CLUSTERLINK_MCS_STATE').default('./state');
+}
+
+/** `-o FORMAT`, read by `parseOutput`. */
+export function outputOption(): Option {
+  return new Option('-o, --output <FORMAT>', OUTPUTS.join(', ')).default('text');
+}
+
+/** Which cluster. */
+export interface Where {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** `--kubeconfig FILE` and `--context CONTEXT`: {@link Where}. */
+export function withWhere(command: Command): Command {
+  return command
+    .option('--kubeconfig <FILE>', 'kubeconfig file; without it KUBECONFIG, else ~/.kube/config')
+    .option('--context <CONTEXT>', 'context of the kubeconfig; without it the current one');
 }

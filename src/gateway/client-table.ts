@@ -1,5 +1,5 @@
 /** Who local clients are, as the data plane knows it: one identity for a host, a table by address in a cluster. */
-import { canonicalAddress } from './addresses.ts';
+import { canonicalAddress } from '../api/addresses.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { Home } from './home.ts';
 import { CLIENT_WAIT_MS, CLIENT_WAITERS_MAX } from './limits.ts';

@@ -2,9 +2,9 @@
  * Who is behind an address, as the cluster's Pods and Nodes say (DESIGN §7): exactly one live pod that is not on the host
  * network, else nobody. Kept by single changes, since a cluster has thousands of pods and each changes often.
  */
+import { canonicalAddress } from '../api/addresses.ts';
 import type { INode } from '../api/generated/Node.ts';
 import type { IPod } from '../api/generated/Pod.ts';
-import { canonicalAddress } from './addresses.ts';
 import type { ClientIdentity, UnidentifiedCause, WorkloadIdentity } from './client-identity.ts';
 
 /** Entries are by canonical address. */

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
-import { canonicalAddress } from './addresses.ts';
 import { makeAffinity, orderByKey } from './affinity.ts';
 import { toAsserted } from './asserted.ts';
 import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
@@ -21,6 +21,7 @@ import type { Peers } from './peers.ts';
 import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
+import type { PeerSession } from './session.ts';
 import { orderSources } from './source-choice.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
@@ -164,7 +165,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const turn = turns.get(object) ?? 0;
     turns.set(object, turn + 1);
     const { affinityTimeoutSeconds } = route;
-    const choice = { self: self.name, route, port, reachable: peers.reachable };
+    const choice = { self: self.name, route, port, reachable: peers.reachable, isMissed };
     if (affinityTimeoutSeconds === undefined) return orderSources({ ...choice, turn });
     const had = affinity.recall({ object, address }, affinityTimeoutSeconds * 1_000);
     return orderSources({
@@ -176,6 +177,8 @@ export function makeEgress(options: EgressOptions): Egress {
       },
     });
   }
+
+  const isMissed = (peer: string): boolean => peer !== self.name && !peers.isConnected(peer);
 
   async function openSource(from: Client, source: RouteSource): Promise<OpenedSource | Failure> {
     const route = routes().imports.get(from.arrival.object);
@@ -207,12 +210,16 @@ export function makeEgress(options: EgressOptions): Egress {
     return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, accessNow()) };
   }
 
-  /** Over the next session of the same peer, if the first one fails before it carried anything: another replica may do. */
+  /** Over another session of the same peer, if one fails before it carried anything: another replica may do. */
   async function openThere(from: Client, route: ImportRoute, source: RouteSource): Promise<OpenedSource | Failure> {
     const client = clients.at(from.address);
     const said = toAsserted(client);
     let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
-    for (const session of peers.sessionsFor(source.peer).slice(0, SESSIONS_PER_CONNECTION_MAX)) {
+    const tried = new Set<PeerSession>();
+    while (tried.size < SESSIONS_PER_CONNECTION_MAX) {
+      const session = await peers.nextSession(source.peer, { tried, signal: () => signalOfClose(from.socket) });
+      if (session === undefined) break;
+      tried.add(session);
       const attempt: StreamAttempt = await openStream(session, {
         exporter: source.peer,
         export: { namespace: source.namespace, name: source.name },

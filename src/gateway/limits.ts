@@ -35,6 +35,8 @@ export const REDIAL_MIN_MS = 100;
 export const REDIAL_MAX_MS = 2_000;
 /** The greatest wait before one address of a peer that has a session otherwise. */
 export const REDIAL_SPARE_MAX_MS = 30_000;
+/** How long a peer whose last session was lost still counts as reachable: a session that was cut is there again within it. */
+export const SESSION_GRACE_MS = 1_000;
 /** Dials in search of a second instance behind an address: with two behind it, one in 256 such searches finds none. */
 export const SPARE_ATTEMPTS_MAX = 8;
 /** Between two dials after as many were in vain: another replica may have been added. */

@@ -3,12 +3,16 @@
  * when they die.
  *
  * A peer may be several replicas behind one address, each an instance of its own. Any of them serves any stream, so a peer is
- * reachable while one session with it takes streams.
+ * reachable while one session with it takes streams, and for a moment after the last one was lost: most come back at once, and
+ * what would change meanwhile are the listeners and the objects of every import.
+ *
+ *   connected ── last session lost, or leaving ──▶ missed ── a dial failed, or SESSION_GRACE_MS are over ──▶ unreachable
+ *       ▲──────────────── a session ───────────────────┴───────────────────────────────────────────────────────┘
  */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
-import { REDIAL_MAX_MS, SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
+import { REDIAL_MAX_MS, SESSION_GRACE_MS, SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
 
@@ -17,11 +21,14 @@ export interface PeersOptions {
   dial(peer: PeerRoute, gateway: PeerRoute['gateways'][number], signal: AbortSignal): Promise<DialOutcome>;
   /** A peer's sessions have changed, or it is gone: then the reason is `PEER_UNKNOWN`. */
   onChange(observation: PeerObservation): void;
+  /** Other peers are reachable than before. */
+  onReachable(): void;
 }
 
 export interface Peers {
-  /** Peers that have a session which takes new streams. */
+  /** Peers that are connected or missed: see above. */
   readonly reachable: ReadonlySet<string>;
+  isConnected(peer: string): boolean;
   isKnown(peer: string): boolean;
   /** Dials those that are new or moved; drops the sessions of those that are gone. */
   apply(routes: ReadonlyMap<string, PeerRoute>): void;
@@ -36,6 +43,11 @@ export interface Peers {
   sessionFor(peer: string): PeerSession | undefined;
   /** All that take new streams, in this order. */
   sessionsFor(peer: string): readonly PeerSession[];
+  /** The first of them that was not tried. Where there is none at all and the peer is missed, waits for one until the signal. */
+  nextSession(
+    peer: string,
+    input: { readonly tried: ReadonlySet<PeerSession>; signal(): AbortSignal },
+  ): Promise<PeerSession | undefined>;
   sessions(): readonly PeerSession[];
   close(): void;
 }
@@ -47,9 +59,13 @@ interface Entry {
   readonly diallers: Map<string, Dialler>;
   last: { readonly reason: Reason; readonly message: string };
   told: string;
+  /** While it is missed. */
+  grace: NodeJS.Timeout | undefined;
+  /** Who waits for a session meanwhile. */
+  readonly waiting: Set<() => void>;
 }
 
-export function makePeers({ dial, onChange }: PeersOptions): Peers {
+export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers {
   const entries = new Map<string, Entry>();
   const reachable = new Set<string>();
   /** When each session began. */
@@ -60,8 +76,8 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
   function refresh(entry: Entry): void {
     const { name } = entry.route;
     const usable = usableOf(entry);
-    if (usable.length > 0) reachable.add(name);
-    else reachable.delete(name);
+    if (usable.length > 0) connect(entry);
+    else if (reachable.has(name)) entry.grace ??= setTimeout(() => giveUp(entry), SESSION_GRACE_MS);
     const [first] = usable;
     const observation = {
       name,
@@ -76,6 +92,25 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
       onChange(observation);
     }
     for (const dialler of entry.diallers.values()) dialler.refresh();
+  }
+
+  function connect(entry: Entry): void {
+    const { name } = entry.route;
+    endGrace(entry);
+    if (reachable.has(name)) return;
+    reachable.add(name);
+    onReachable();
+  }
+
+  function giveUp(entry: Entry): void {
+    endGrace(entry);
+    if (reachable.delete(entry.route.name)) onReachable();
+  }
+
+  function endGrace(entry: Entry): void {
+    clearTimeout(entry.grace);
+    entry.grace = undefined;
+    for (const wake of [...entry.waiting]) wake();
   }
 
   /** One dialler for each address of the peer. */
@@ -93,6 +128,7 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
         add,
         isUrgent: () => usableOf(entry).length === 0,
         onFailure(failure) {
+          if (usableOf(entry).length === 0) giveUp(entry);
           if (entry.last.reason === failure.reason && entry.last.message === failure.message) return;
           entry.last = failure;
           refresh(entry);
@@ -125,7 +161,7 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
   function drop(entry: Entry, error: AppError): void {
     for (const dialler of entry.diallers.values()) dialler.close();
     entries.delete(entry.route.name);
-    reachable.delete(entry.route.name);
+    giveUp(entry);
     for (const session of [...entry.sessions]) session.destroy(error);
   }
 
@@ -136,8 +172,23 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0));
   }
 
+  /** Resolves when the peer is not missed any more, one way or the other. */
+  function graceOf(entry: Entry, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        entry.waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      if (entry.grace === undefined || signal.aborted) return resolve();
+      entry.waiting.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
   return {
     reachable,
+    isConnected: (peer) => sessionsFor(peer).length > 0,
     isKnown: (peer) => entries.has(peer),
     apply(routes) {
       for (const entry of [...entries.values()]) {
@@ -161,6 +212,11 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
     },
     sessionFor: (peer) => sessionsFor(peer)[0],
     sessionsFor,
+    async nextSession(peer, { tried, signal }) {
+      const entry = entries.get(peer);
+      if (entry?.grace !== undefined) await graceOf(entry, signal());
+      return sessionsFor(peer).find((session) => !tried.has(session));
+    },
     sessions: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
     close() {
       for (const entry of [...entries.values()]) {
@@ -176,6 +232,8 @@ export function makePeers({ dial, onChange }: PeersOptions): Peers {
       diallers: new Map(),
       last: { reason: REASONS.PeerUnreachable, message: 'No session was opened yet.' },
       told: '',
+      grace: undefined,
+      waiting: new Set(),
     };
     entries.set(route.name, entry);
     refresh(entry);

@@ -101,9 +101,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   });
   const peers: Peers = makePeers({
     dial: admission.dial,
-    onChange(observation) {
-      post({ kind: 'peer', peer: observation });
-      imports.refresh();
+    onChange: (observation) => post({ kind: 'peer', peer: observation }),
+    onReachable() {
+      if (!closing.signal.aborted) imports.refresh();
     },
   });
   const clientKey = makeClientKeys(() => identity().keyPem);

@@ -1,8 +1,8 @@
 /** What a gateway in a cluster makes of its Pods and Nodes: who clients are, and which endpoints exports may have. */
+import { canonicalAddress } from '../api/addresses.ts';
 import { formatKey, keyOf } from '../api/object.ts';
 import { restrictSources, type RestrictedSources, type TargetRestriction } from '../catalogue/pod-targets.ts';
 import type { CachesOf } from '../store/caches.ts';
-import { canonicalAddress } from './addresses.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { makeClientIndex, type ClientsDelta } from './clients.ts';
 import { CLIENTS_DELAY_MS } from './limits.ts';

@@ -15,7 +15,7 @@ export type Usability = { readonly usable: true } | { readonly usable: false; re
 export interface UsabilityInput {
   readonly self: string;
   readonly source: RouteSource;
-  /** Peers with an open session. */
+  /** Peers with an open session, or one that was lost a moment ago. */
   readonly reachable: ReadonlySet<string>;
 }
 
@@ -31,28 +31,33 @@ export interface ChoiceInput {
   /** The import's port that the client dialled. */
   readonly port: number;
   readonly reachable: ReadonlySet<string>;
+  /** Has no session now: its sources come last. */
+  readonly isMissed: (peer: string) => boolean;
   /** How many connections came before: what turns the wheel of round robin. */
   readonly turn: number;
   /** Another order than that of the rule, within the local ones and within the others. */
   readonly prefer?: (sources: RouteSource[]) => RouteSource[];
 }
 
-/** Usable sources that have the port; local ones first if the rule says so, each group turned by one a connection. */
+/**
+ * Usable sources that have the port; local ones first if the rule says so, those of missed peers last, each group turned by one a
+ * connection.
+ */
 export function orderSources({
   self,
   route,
   port,
   reachable,
+  isMissed,
   turn,
   prefer = (all) => all,
 }: ChoiceInput): RouteSource[] {
   const candidates = route.sources.filter(
     (source) => source.ports.includes(port) && usabilityOf({ self, source, reachable }).usable,
   );
-  const isPreferred = (source: RouteSource): boolean => route.localFirst && source.peer === self;
-  const preferred = candidates.filter(isPreferred);
-  const others = candidates.filter((source) => !isPreferred(source));
-  return [...rotate(prefer(preferred), turn), ...rotate(prefer(others), turn)];
+  const rankOf = ({ peer }: RouteSource): number => (isMissed(peer) ? 2 : route.localFirst && peer === self ? 0 : 1);
+  const ranked = Map.groupBy(candidates, rankOf);
+  return [0, 1, 2].flatMap((rank) => rotate(prefer(ranked.get(rank) ?? []), turn));
 }
 
 function rotate<T>(items: readonly T[], turn: number): T[] {

@@ -5,8 +5,8 @@
  * service or the gateway itself.
  */
 import { BlockList, isIP } from 'node:net';
+import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
-import { canonicalAddress } from './addresses.ts';
 import { isUnidentified, type ClientIdentity, type UnidentifiedCause } from './client-identity.ts';
 
 export interface TargetRule {

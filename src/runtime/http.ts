@@ -1,6 +1,7 @@
-/** Probes and metrics over plain HTTP: nothing here changes anything, and nothing here names a client or a query. */
+/** Probes and metrics over plain HTTP: nothing here changes anything, and nobody hears of other clients or of queries here. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import type { Health } from './health.ts';
 import { formatHostPort, type HostPort } from './host-port.ts';
@@ -13,6 +14,8 @@ export interface HttpOptions {
   readonly health: Health;
   readonly metrics: Exposition;
   readonly logger: Logger;
+  /** What `/client` answers to a caller who is seen with this address (canonical), as JSON. Absent: 404. */
+  readonly describeCaller?: (address: string) => object;
 }
 
 /** The metrics of a process as text. */
@@ -35,7 +38,7 @@ interface Answer {
 
 /**
  * Serves `/livez` (200 while the process turns), `/readyz` (200, or 503 with one line for each thing that is missing;
- * `?verbose` lists all) and `/metrics`.
+ * `?verbose` lists all), `/metrics`, and `/client` where callers are told how they are seen.
  *
  * @throws {AppError} `ERR_LISTEN` when the address cannot be had.
  */
@@ -93,7 +96,9 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-async function route({ method, url = '/' }: IncomingMessage, { health, metrics }: HttpOptions): Promise<Answer> {
+async function route(request: IncomingMessage, options: HttpOptions): Promise<Answer> {
+  const { method, url = '/', socket } = request;
+  const { health, metrics, describeCaller } = options;
   if (method !== 'GET' && method !== 'HEAD') {
     // The body, if any, is not waited for.
     return { status: 405, body: 'method not allowed\n', headers: { allow: 'GET, HEAD', connection: 'close' } };
@@ -106,9 +111,22 @@ async function route({ method, url = '/' }: IncomingMessage, { health, metrics }
       return toReadiness(health, new URLSearchParams(query).has('verbose'));
     case '/metrics':
       return { status: 200, body: await metrics.expose(), contentType: metrics.contentType };
+    case '/client':
+      return describeCaller === undefined
+        ? NOT_FOUND
+        : toJson(describeCaller(canonicalAddress(socket.remoteAddress ?? '')));
     default:
-      return { status: 404, body: 'not found; there are /livez, /readyz and /metrics\n' };
+      return NOT_FOUND;
   }
+}
+
+const NOT_FOUND: Answer = {
+  status: 404,
+  body: 'not found; there are /livez, /readyz, /metrics, and in a cluster /client\n',
+};
+
+function toJson(value: object): Answer {
+  return { status: 200, body: `${JSON.stringify(value)}\n`, contentType: 'application/json' };
 }
 
 function toReadiness(health: Health, isVerbose: boolean): Answer {

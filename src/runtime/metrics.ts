@@ -50,6 +50,8 @@ export interface Metrics extends Exposition {
   readonly storeWrites: BoundedCounter<'kind' | 'verb' | 'result'>;
   /** Seconds left; negative when it has expired. */
   readonly certificateExpirySeconds: PlainGauge;
+  /** Of a gateway in a cluster: 1 or 0, and no value while it is not known. */
+  readonly clientAddressesVisible: PlainGauge;
 }
 
 export interface MetricsOptions {
@@ -113,6 +115,10 @@ export function makeMetrics({
       'certificate_expiry_seconds',
       "Seconds until this peer's certificate expires.",
     ),
+    clientAddressesVisible: define.lateGauge(
+      'client_addresses_visible',
+      'Whether connections from pods to Services come with the address of the pod: 1 or 0.',
+    ),
     contentType: registry.contentType,
     expose: () => registry.metrics(),
   };
@@ -145,6 +151,12 @@ function makeDefiner(registry: Registry, seriesMax: number) {
     },
     plainGauge(name: string, help: string): PlainGauge {
       const gauge = new Gauge({ name: PREFIX + name, help, registers });
+      return { set: (value) => gauge.set(value) };
+    },
+    /** Without a value until it is set: a gauge without labels else begins with 0. */
+    lateGauge(name: string, help: string): PlainGauge {
+      const gauge = new Gauge({ name: PREFIX + name, help, registers });
+      gauge.remove();
       return { set: (value) => gauge.set(value) };
     },
   };

@@ -7,13 +7,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startClusters } from '#test/clusters/pair.ts';
-import { runOrThrow } from '#test/clusters/command.ts';
+import { run, runOrThrow, type Finished } from '#test/clusters/command.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { toMember, type Member } from './members.ts';
 
 export const ROOT = new URL('../../', import.meta.url).pathname;
 export const SYSTEM = 'clusterlink-system';
 const FABRIC = 'e2e';
+const LAUNCHER = join(ROOT, 'bin/clusterlink-mcs.mjs');
 /** Where the gateways of each cluster are dialled: the same on every node. */
 const NODE_PORT = 30_443;
 const IMAGE_ARCHIVE = join(ROOT, 'build/image/clusterlink-mcs.tar');
@@ -134,6 +135,15 @@ export async function deletePeer({ kubeconfig, context }: Member): Promise<strin
   return cli('delete', 'peer', '--kubeconfig', kubeconfig, '--context', context);
 }
 
+/** `check --context`, whatever it ends with. */
+export async function checkCluster(
+  { kubeconfig, context }: Pick<Member, 'kubeconfig' | 'context'>,
+  output: 'text' | 'json' = 'text',
+): Promise<Finished> {
+  const where = ['--kubeconfig', kubeconfig, '--context', context];
+  return run([process.execPath, LAUNCHER, 'check', ...where, '-o', output]);
+}
+
 /** Each owner says whom it knows, and where that one is dialled. */
 async function introduce(here: Member, other: Member): Promise<void> {
   const manifest = `apiVersion: clusterlink.net/v1alpha1
@@ -173,5 +183,5 @@ async function whenReachable(here: Member, other: Member): Promise<void> {
 }
 
 async function cli(...args: readonly string[]): Promise<string> {
-  return runOrThrow([process.execPath, join(ROOT, 'bin/clusterlink-mcs.mjs'), ...args], { timeoutMs: 300_000 });
+  return runOrThrow([process.execPath, LAUNCHER, ...args], { timeoutMs: 300_000 });
 }

@@ -1,7 +1,7 @@
 /** The commands as a user types them: what they write, print, refuse, and end with. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -16,6 +16,17 @@ describe('commands', () => {
     folder = await mkdtemp(join(tmpdir(), 'clusterlink-mcs-test-'));
     await mkdir(join(folder, 'manifests'));
     store = `dir:${join(folder, 'manifests')}`;
+    // Nothing listens at the discard port.
+    await writeFile(
+      join(folder, 'nobody.yaml'),
+      `apiVersion: v1
+kind: Config
+current-context: nobody
+clusters: [{ name: nobody, cluster: { server: 'https://127.0.0.1:9' } }]
+users: [{ name: nobody, user: {} }]
+contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
+`,
+    );
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -102,6 +113,10 @@ describe('commands', () => {
     { words: ['status', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
     { words: ['explain', 'pod', 'x:1'], code: 2, message: /host/ },
     { words: ['check', './nowhere'], code: 2, message: /nowhere/ },
+    { words: ['check'], code: 2, message: /ERR_USAGE .*Fix: .*--context/ },
+    { words: ['check', './manifests', '--context', 'east'], code: 2, message: /ERR_USAGE .*Fix: .*either/ },
+    { words: ['check', '--context', 'east', '--kubeconfig', './nowhere'], code: 2, message: /ERR_CONFIG .*Fix: / },
+    { words: ['check', '--kubeconfig', './nobody.yaml'], code: 3, message: /ERR_STORE_UNAVAILABLE / },
     { words: ['run', '--store', 'dir:./manifests', '--state', './state'], code: 2, message: /ERR_CONFIG .*peer/s },
   ];
   for (const { words, code, message } of refused) {

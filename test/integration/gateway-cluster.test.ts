@@ -412,6 +412,31 @@ describe('gateway in a cluster', function () {
       }
     });
 
+    it('the only session is cut → who connects meanwhile is served over the next one; refused once there can be none', async () => {
+      const [east, port] = [await start('east'), await service('db')];
+      east.apply({ peers: [route('west')], exports: [exporting('db', port)], policies: allowAll('shop') });
+      const way = await balancer(east);
+      const west = await start('west', CLUSTER);
+      tell(west, [POD, web]);
+      west.apply({
+        peers: [route('east', way.port)],
+        imports: [importing('db', TARGET_PORT)],
+        policies: allowAll('store'),
+      });
+      await listens(west, 'store/db');
+      way.cut();
+      await waitFor('the session is lost', () => west.peers.get('east')?.sessions === 0);
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(TARGET_PORT)));
+      // What it says and the echo may come as one piece.
+      assert.ok(
+        outcomes.every((outcome) => /^dbx?$/.test(outcome)),
+        outcomes.join(),
+      );
+      way.setBackends([]);
+      way.cut();
+      await waitFor('it refuses', async () => (await outcomeOf(TARGET_PORT)) === 'ECONNREFUSED');
+    });
+
     it('the deadline cuts what is open → who calls again meanwhile is served, until it is quiet', async () => {
       const { one, west } = await twoExporters();
       await one.close();

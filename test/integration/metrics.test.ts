@@ -84,6 +84,24 @@ describe('startHttp', () => {
     it(`${path} → 404`, async () => assert.equal((await ask(path)).message.statusCode, 404));
   }
 
+  it('/client of a process that is no pod → 404', async () =>
+    assert.equal((await ask('/client')).message.statusCode, 404));
+
+  for (const [host, family] of [
+    ['127.0.0.1', 'IPv4'],
+    ['::', 'both families'],
+  ] as const) {
+    it(`/client of one that listens for ${family} → JSON with the caller's IPv4 address`, async () => {
+      const describeCaller = (client: string): object => ({ pod: 'dns-1', client });
+      const other = await startHttp({ listen: { host, port: 0 }, health, metrics, logger, describeCaller });
+      const sent = request({ host: '127.0.0.1', port: other.address.port, path: '/client', agent: false }).end();
+      const [message] = (await once(sent, 'response')) as [IncomingMessage];
+      assert.deepEqual([message.statusCode, message.headers['content-type']], [200, 'application/json']);
+      assert.equal(await text(message), '{"pod":"dns-1","client":"127.0.0.1"}\n');
+      await other.close();
+    });
+  }
+
   it('a scrape that fails → 500 without its cause', async () => {
     const failing = { contentType: 'text/plain', expose: () => Promise.reject(new Error('secret')) };
     const other = await startHttp({ listen, health, metrics: failing, logger });

@@ -5,12 +5,16 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 export interface Backend {
   readonly host?: string;
   readonly port: number;
+  /** The address that the backend sees instead of the client's: a node that masquerades. */
+  readonly seenAs?: string;
 }
 
 export interface Balancer {
   readonly port: number;
   /** Where new connections go; those that are open stay where they are. */
   setBackends(backends: readonly Backend[]): void;
+  /** Resets every connection that is open. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -21,8 +25,9 @@ export async function startBalancer(first: readonly Backend[]): Promise<Balancer
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const backend = backends[turn++ % Math.max(1, backends.length)];
     if (backend === undefined) return near.resetAndDestroy();
-    const { host = '127.0.0.1', port } = backend;
-    const far = connect({ port, host, allowHalfOpen: true, noDelay: true });
+    const { host = '127.0.0.1', port, seenAs } = backend;
+    const from = seenAs === undefined ? {} : { localAddress: seenAs };
+    const far = connect({ port, host, ...from, allowHalfOpen: true, noDelay: true });
     const reset = (): void => [near, far].forEach((socket) => void (socket.destroyed || socket.resetAndDestroy()));
     for (const socket of [near, far]) {
       open.add(socket);
@@ -36,6 +41,7 @@ export async function startBalancer(first: readonly Backend[]): Promise<Balancer
   return {
     port: (server.address() as AddressInfo).port,
     setBackends: (next) => void (backends = next),
+    cut: () => open.forEach((socket) => socket.resetAndDestroy()),
     async close() {
       open.forEach((socket) => socket.destroy());
       server.close();

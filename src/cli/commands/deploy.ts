@@ -1,6 +1,6 @@
 /** `deploy peer` and `delete peer`: this product in a Kubernetes cluster, and out of it again. */
 import { basename, join, resolve } from 'node:path';
-import { Option, type Command } from 'commander';
+import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { AppError, formatError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
@@ -17,15 +17,10 @@ import { GATEWAY_SERVICES, isIdentitySecret, peerObjects, type GatewayService } 
 import { findRemovable, removePeer, waitUntilGone } from '../deploy/remove.ts';
 import { assertNamespaceFree } from '../deploy/system-namespace.ts';
 import { EXIT } from '../output.ts';
-import type { Register } from '../register.ts';
+import { withWhere, type Register, type Where } from '../register.ts';
 import { version } from '../version.ts';
 
 const PROFILES = ['base', 'clusterset'] as const;
-
-interface Where {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-}
 
 interface DeployOptions extends Where {
   readonly name: string;
@@ -128,12 +123,6 @@ export function addDeployCommands({ program, streams, done }: Register): void {
         if (wait > 0) await waitUntilGone(cluster, wait);
       });
     });
-}
-
-function withWhere(command: Command): Command {
-  return command
-    .option('--kubeconfig <FILE>', 'kubeconfig file; without it KUBECONFIG, else ~/.kube/config')
-    .option('--context <CONTEXT>', 'context of the kubeconfig; without it the current one');
 }
 
 interface Manifests {

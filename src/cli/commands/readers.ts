@@ -1,14 +1,13 @@
-/** `status`, `explain`, `get` and `check`: commands that change nothing. */
+/** `status`, `explain` and `get`: what a running peer knows. */
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { AppError } from '../../api/errors.ts';
 import { describeObject, type KubeObject } from '../../api/object.ts';
 import type { Explanation } from '../../gateway/explain.ts';
 import { callAdmin } from '../../runtime/admin.ts';
-import { checkManifests, formatProblems } from '../check.ts';
 import { formatExplanation } from '../explain.ts';
-import { EXIT, formatData, formatTable, OUTPUTS, parseOutput } from '../output.ts';
-import { stateOption, type Register } from '../register.ts';
+import { EXIT, formatData, formatTable, parseOutput } from '../output.ts';
+import { outputOption, stateOption, type Register } from '../register.ts';
 import type { StatusReport } from '../run/status.ts';
 import { formatStatus } from '../status.ts';
 
@@ -23,7 +22,6 @@ interface Where {
 
 export function addReaderCommands({ program, streams, done }: Register): void {
   const adminOption = (): Option => new Option('--admin <PATH>', 'admin socket, if it is not in the state folder');
-  const outputOption = (): Option => new Option('-o, --output <FORMAT>', OUTPUTS.join(', ')).default('text');
   const ask = (where: Where, route: `${'GET' | 'POST'} ${string}`, body?: unknown): Promise<unknown> => {
     const [method = 'GET', path = '/'] = route.split(' ');
     return callAdmin({
@@ -88,21 +86,5 @@ export function addReaderCommands({ program, streams, done }: Register): void {
           objects.map((object) => [describeObject(object), object.metadata?.creationTimestamp ?? '']),
         ),
       );
-    });
-
-  program
-    .command('check')
-    .argument('<DIR>', 'folder of manifests')
-    .description('Look at manifests without running: file, line, field, and what to do.')
-    .addOption(outputOption())
-    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs check ./manifests')
-    .action(async (dir: string, { output }: { output: string }) => {
-      const format = parseOutput(output);
-      const { problems, files, objects } = await checkManifests(dir);
-      const text = formatProblems(problems, { output: format === 'json' ? 'json' : 'text' });
-      if (text !== '') streams.out(text);
-      const errors = problems.filter(({ severity }) => severity === 'error').length;
-      streams.error(`${files} files, ${objects} objects, ${errors} errors, ${problems.length - errors} warnings`);
-      done(errors === 0 ? EXIT.ok : EXIT.failed);
     });
 }

@@ -30,7 +30,8 @@ function isGateway({ metadata }: IPod): boolean {
   );
 }
 
-function isReady({ metadata, status }: IPod): boolean {
+/** Running, ready and staying. */
+export function isReady({ metadata, status }: IPod): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return metadata?.deletionTimestamp === undefined && status?.phase === 'Running' && ready?.status === 'True';
 }

@@ -3,7 +3,7 @@ import type { IEndpointSlice } from '#src/api/generated/EndpointSlice.ts';
 import type { IService } from '#src/api/generated/Service.ts';
 import { restrictSources, type ExportTarget } from '#src/catalogue/pod-targets.ts';
 import { readCatalogue } from '#src/catalogue/read.ts';
-import { canonicalAddress } from '#src/gateway/addresses.ts';
+import { canonicalAddress } from '#src/api/addresses.ts';
 
 const PODS: Readonly<Record<string, string>> = { '10.1.0.1': 'shop', '10.1.0.2': 'shop', '10.1.0.9': 'bank' };
 

@@ -39,12 +39,15 @@ const address = { host: '127.0.0.1', port: 1 };
 
 describe('makePeers', () => {
   let observations: PeerObservation[];
+  /** Who was reachable after each change of that. */
+  let reached: string[];
   let dials: PromiseWithResolvers<DialOutcome>[];
   let answer: (() => DialOutcome) | undefined;
   let peers: ReturnType<typeof makePeers>;
 
   beforeEach(() => {
     observations = [];
+    reached = [];
     dials = [];
     answer = undefined;
     peers = makePeers({
@@ -55,6 +58,7 @@ describe('makePeers', () => {
         return dial.promise;
       },
       onChange: (observation) => observations.push(observation),
+      onReachable: () => reached.push([...peers.reachable].join()),
     });
   });
   afterEach(() => peers.close());
@@ -155,6 +159,59 @@ describe('makePeers', () => {
       observations.map(({ sessions, version }) => [sessions, version]),
       [[1, '1.0.0']],
     );
+  });
+
+  describe('the last session is lost', () => {
+    let waiting: Promise<PeerSession | undefined>;
+    let tried: Set<PeerSession>;
+
+    beforeEach(async () => {
+      peers.apply(routes(address));
+      const session = makeSession();
+      dials[0]?.resolve({ ok: true, session });
+      await waitFor('it is reachable', () => peers.isConnected('east'));
+      peers.changed(session, { error: undefined });
+      tried = new Set();
+      waiting = peers.nextSession('east', { tried, signal: () => new AbortController().signal });
+      assert.deepEqual([peers.isConnected('east'), [...peers.reachable]], [false, ['east']]);
+    });
+
+    it('another is made → who waits gets it, and nobody was told that the peer was out of reach', async () => {
+      const session = makeSession();
+      assert.ok(peers.add(session));
+      assert.equal(await waiting, session);
+      assert.deepEqual(reached, ['east']);
+      tried.add(session);
+      assert.equal(await peers.nextSession('east', { tried, signal: () => assert.fail('there is one') }), undefined);
+    });
+
+    it('it cannot be dialled → out of reach at once, and nobody waits on', async () => {
+      await waitFor('it is dialled', () => dials.length === 2);
+      dials[1]?.resolve({ ok: false, reason: 'PEER_UNREACHABLE', message: 'refused' });
+      assert.equal(await waiting, undefined);
+      assert.deepEqual(reached, ['east', '']);
+    });
+
+    it('nothing is known → out of reach after a second', async () => {
+      const startMs = performance.now();
+      assert.equal(await waiting, undefined);
+      assert.ok(performance.now() - startMs >= 900);
+      assert.deepEqual(reached, ['east', '']);
+    });
+
+    it('who waits leaves → the wait ends', async () => {
+      const leaving = new AbortController();
+      const mine = peers.nextSession('east', { tried, signal: () => leaving.signal });
+      leaving.abort();
+      assert.equal(await mine, undefined);
+      assert.deepEqual(reached, ['east']);
+    });
+
+    it('its Peer object goes → out of reach at once', async () => {
+      peers.apply(new Map());
+      assert.equal(await waiting, undefined);
+      assert.deepEqual(reached, ['east', '']);
+    });
   });
 
   it('a session for a peer that is gone → not taken', () => {

@@ -38,8 +38,11 @@ describe('usabilityOf', () => {
 
 describe('orderSources', () => {
   const reachable = new Set(['east', 'south', 'north']);
+  const isMissed = (peer: string): boolean => missed.has(peer);
+  let missed: Set<string>;
+  beforeEach(() => (missed = new Set()));
   const order = (route: ImportRoute, turn: number, port = 5432): string[] =>
-    orderSources({ self: 'west', route, port, reachable, turn }).map(({ peer }) => peer);
+    orderSources({ self: 'west', route, port, reachable, isMissed, turn }).map(({ peer }) => peer);
 
   it('round robin → each connection begins one further, the others follow as fall-backs', () => {
     const route = makeRoute(['east', 'south', 'north'].map((peer) => makeSource(peer)));
@@ -65,6 +68,12 @@ describe('orderSources', () => {
     );
   });
 
+  it('a peer has lost its session a moment ago → its source comes last', () => {
+    missed.add('east');
+    const route = makeRoute(['east', 'west', 'south'].map((peer) => makeSource(peer)));
+    assert.deepEqual(order(route, 0), ['west', 'south', 'east']);
+  });
+
   it('not local first → the local source is one of many', () => {
     const route = makeRoute([makeSource('east'), makeSource('west')], false);
     assert.deepEqual(order(route, 0), ['east', 'west']);
@@ -78,7 +87,7 @@ describe('orderSources', () => {
   it('another order is preferred → within the local one and within the others, and no turn', () => {
     const route = makeRoute(['east', 'west', 'south', 'north'].map((peer) => makeSource(peer)));
     const prefer = (sources: RouteSource[]): RouteSource[] => [...sources].reverse();
-    const ordered = orderSources({ self: 'west', route, port: 5432, reachable, turn: 0, prefer });
+    const ordered = orderSources({ self: 'west', route, port: 5432, reachable, isMissed, turn: 0, prefer });
     assert.deepEqual(
       ordered.map(({ peer }) => peer),
       ['west', 'north', 'south', 'east'],

@@ -4,6 +4,7 @@ import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { readBase, readClustersetProfile, readCrds, type Manifest } from '#src/cli/deploy/manifests.ts';
+import { METRICS_SERVICE, toTargets } from '#src/cli/run/cluster/follow-client-addresses.ts';
 import { TARGET_PORT_FIRST, TARGET_PORT_LAST } from '#src/controllers/limits.ts';
 
 interface Container {
@@ -152,13 +153,37 @@ describe('manifests/base', () => {
   });
 });
 
+describe('manifests/base/metrics.yaml', () => {
+  it('the Service → leads to the HTTP port of all parts, and gateways know it', async () => {
+    const base = await readBase();
+    const service = base.find(({ kind, metadata }) => kind === 'Service' && metadata?.name === METRICS_SERVICE.name);
+    assert.equal(service?.metadata?.namespace, METRICS_SERVICE.namespace);
+    const { selector, ports } = service['spec'] as {
+      selector: Record<string, string>;
+      ports: { targetPort: string }[];
+    };
+    const deployments = base
+      .filter(({ kind }) => kind === 'Deployment')
+      .map((object) => object['spec'] as DeploymentSpec);
+    assert.equal(deployments.length, 3);
+    for (const { template } of deployments) {
+      const labels = template.metadata.labels as Record<string, string>;
+      assert.ok(Object.entries(selector).every(([key, value]) => labels[key] === value));
+      const [{ ports: named = [] } = {}] = template.spec.containers;
+      assert.ok(ports.every(({ targetPort }) => named.some(({ name }) => name === targetPort)));
+    }
+    const given = { ...service, spec: { ...(service['spec'] as object), clusterIPs: ['10.96.0.9'] } };
+    assert.deepEqual(toTargets(given as never), [{ host: '10.96.0.9', port: 9090 }]);
+  });
+});
+
 describe('manifests/base/network-policies.yaml', () => {
   interface Rule {
     readonly from?: readonly object[];
     readonly ports?: readonly { readonly port?: number; readonly endPort?: number }[];
   }
 
-  it('metrics → from namespaces with the label alone: ranges of addresses are those of tenants’ pods too', async () => {
+  it('metrics → from namespaces with the label, and our gateways: ranges of addresses are those of tenants’ pods too', async () => {
     const METRICS = 9090;
     const rules = (await readBase())
       .filter(({ kind }) => kind === 'NetworkPolicy')
@@ -168,9 +193,11 @@ describe('manifests/base/network-policies.yaml', () => {
         ports === undefined || ports.some(({ port = 0, endPort = port }) => port <= METRICS && METRICS <= endPort),
     );
     const from = { namespaceSelector: { matchLabels: { 'mcs.clusterlink.net/scrapes': 'true' } } };
+    const component = { 'app.kubernetes.io/name': 'clusterlink-mcs', 'app.kubernetes.io/component': 'gateway' };
+    const gateways = { podSelector: { matchLabels: component } };
     assert.deepEqual(
       letIn.map((rule) => rule.from),
-      [[from]],
+      [[from], [gateways]],
     );
   });
 });

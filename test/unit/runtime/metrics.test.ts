@@ -9,6 +9,7 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_build_info',
       'clusterlink_mcs_bytes_total',
       'clusterlink_mcs_certificate_expiry_seconds',
+      'clusterlink_mcs_client_addresses_visible',
       'clusterlink_mcs_connections_open',
       'clusterlink_mcs_connections_total',
       'clusterlink_mcs_dns_queries_total',
@@ -46,6 +47,15 @@ describe('makeMetrics', () => {
       'certificate_expiry_seconds -5',
     ]) {
       assert.ok(text.includes(`clusterlink_mcs_${line}`), `${line}\n${text}`);
+    }
+  });
+
+  it('whether clients are seen with their addresses → no value until it is known', async () => {
+    const metrics = makeMetrics({ version: '1' });
+    assert.doesNotMatch(await metrics.expose(), /^clusterlink_mcs_client_addresses_visible/m);
+    for (const value of [0, 1]) {
+      metrics.clientAddressesVisible.set(value);
+      assert.match(await metrics.expose(), new RegExp(`^clusterlink_mcs_client_addresses_visible ${value}$`, 'm'));
     }
   });
 

@@ -10,6 +10,8 @@ import { runElection } from '../../../store/kubernetes/lease.ts';
 import { followExpiry } from '../expiry.ts';
 import { startGateway } from '../gateway.ts';
 import { whenAnnounced } from './announced.ts';
+import type { ClientAddresses } from './client-addresses.ts';
+import { followClientAddresses, METRICS_SERVICE, toTargets } from './follow-client-addresses.ts';
 import { whenInstalled } from './installation.ts';
 import { openPartStore, servePartHttp, whenListed, type Part, type PartOptions, type PartStore } from './part.ts';
 import { readOwnPod, type OwnPod } from './pod.ts';
@@ -25,7 +27,8 @@ type GatewayKind = (typeof KINDS)[number];
 export async function startGatewayPart(options: PartOptions): Promise<Part> {
   const { config, logger, metrics, health, version, env } = options;
   await using opening = new AsyncDisposableStack();
-  opening.defer(await servePartHttp(options));
+  let clients: ClientAddresses = { verdict: 'unknown' };
+  opening.defer(await servePartHttp(options, () => ({ clients })));
   const pod = readOwnPod(env);
   const reporter = health.expect('gateway');
   const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
@@ -38,7 +41,11 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
     try {
       const epoch = await whenInstalled({ ...options, ...store, signal: ending.signal });
       await whenListed(Object.values(store.caches), ending.signal);
-      serving = await serve({ ...options, ...store, pod, identity, epoch, onReady: () => void becomeReady() });
+      serving = await serve({
+        ...{ ...options, ...store, pod, identity, epoch },
+        onReady: () => void becomeReady(),
+        onClients: (found) => (clients = found),
+      });
     } catch (error) {
       if (ending.signal.aborted) return;
       logger.error({ error: formatError(error) }, 'Gateway cannot serve');
@@ -81,10 +88,11 @@ interface ServeOptions extends PartOptions, PartStore<GatewayKind> {
   readonly identity: PeerIdentity;
   readonly epoch: string;
   onReady(): void;
+  onClients(found: ClientAddresses): void;
 }
 
 async function serve(options: ServeOptions): Promise<Part> {
-  const { access, caches, config, env, logger, pod } = options;
+  const { access, caches, config, env, logger, metrics, pod, onClients } = options;
   await using opening = new AsyncDisposableStack();
   const { KUBERNETES_SERVICE_HOST: apiServer } = env;
   const neverDial = [...pod.ips, ...(apiServer === undefined ? [] : [apiServer])];
@@ -112,6 +120,14 @@ async function serve(options: ServeOptions): Promise<Part> {
     onLost: () => gateway.setLeading(false),
   });
   opening.defer(() => election.release());
+  const endFollowing = followClientAddresses({
+    own: pod,
+    targets: () => toTargets(caches.Service.get(METRICS_SERVICE)),
+    gauge: metrics.clientAddressesVisible,
+    logger: logger.child({ component: 'client-addresses' }),
+    onFound: onClients,
+  });
+  opening.defer(endFollowing);
   const opened = opening.move();
   return {
     async drain(deadlineMs) {

@@ -94,14 +94,22 @@ export function openPartStore<K extends KindName>(
   return { access, store, caches };
 }
 
-/** Probes and metrics from the first moment: a part that waits for something says for what. */
-export async function servePartHttp({ config, health, metrics, logger }: PartOptions): Promise<() => Promise<void>> {
+/**
+ * Probes and metrics from the first moment: a part that waits for something says for what. `/client` names the pod, so that a
+ * caller through a Service knows who it was, and adds what `report` gives.
+ */
+export async function servePartHttp(
+  { config, health, metrics, logger, env }: PartOptions,
+  report: () => object = () => ({}),
+): Promise<() => Promise<void>> {
+  const { POD_NAME: pod } = env;
   if (config.metrics === undefined) return () => Promise.resolve();
   const http = await startHttp({
     listen: config.metrics,
     health,
     metrics,
     logger: logger.child({ component: 'http' }),
+    ...(pod === undefined ? {} : { describeCaller: (client) => ({ pod, client, ...report() }) }),
   });
   return () => http.close();
 }
