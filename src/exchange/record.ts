@@ -39,7 +39,7 @@ const record = v.pipe(
   v.object({
     namespace: label,
     name: label,
-    uid: v.pipe(short, v.regex(/^[A-Za-z0-9-]+$/)),
+    uid: v.pipe(short, v.regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and dashes')),
     type: v.picklist(['ClusterSetIP', 'Headless']),
     ports: v.pipe(v.array(port), v.maxLength(PORTS_PER_RECORD_MAX)),
     ipFamilies: v.optional(v.pipe(v.array(v.picklist(['IPv4', 'IPv6'])), v.maxLength(2))),

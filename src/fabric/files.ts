@@ -54,12 +54,11 @@ export async function createPeerCertFiles(options: {
 }): Promise<WrittenFiles> {
   const { path, fabric, peer, days } = options;
   assertPeerName(peer);
-  if (!isFabricName(fabric)) throw new AppError('ERR_USAGE', `fabric ${JSON.stringify(fabric)}: not a fabric name`);
+  assertFabricName(fabric);
   const parent = join(path, fabric);
   const directory = join(parent, peer);
   if (await exists(directory)) throw alreadyExists(directory);
-  const caCertPem = await readFabricFile(join(parent, 'cert.pem'), fabric);
-  const caKeyPem = await readKeyFile(join(parent, 'key.pem'));
+  const { caCertPem, caKeyPem } = await readAuthority({ path, fabric });
   const { csrPem, keyPem } = await createRequest({ peer });
   const leafPem = await signRequest({ caCertPem, caKeyPem, csrPem, ...(days === undefined ? {} : { days }) });
   const files = { 'cert.pem': leafPem + caCertPem, 'key.pem': keyPem, 'ca.pem': caCertPem };
@@ -70,6 +69,29 @@ export async function createPeerCertFiles(options: {
     key: join(directory, 'key.pem'),
     ca: join(directory, 'ca.pem'),
   };
+}
+
+/** @throws {AppError} `ERR_USAGE`. */
+export function assertFabricName(fabric: string): void {
+  if (!isFabricName(fabric)) throw new AppError('ERR_USAGE', `fabric ${JSON.stringify(fabric)}: not a fabric name`);
+}
+
+/**
+ * What signs the peers of a fabric.
+ *
+ * @throws {AppError} `ERR_USAGE`; `ERR_NOT_FOUND` when there is no such fabric; `ERR_KEY_PERMISSIONS`.
+ */
+export async function readAuthority({
+  path,
+  fabric,
+}: {
+  readonly path: string;
+  readonly fabric: string;
+}): Promise<{ readonly caCertPem: string; readonly caKeyPem: string }> {
+  assertFabricName(fabric);
+  const directory = join(path, fabric);
+  const caCertPem = await readFabricFile(join(directory, 'cert.pem'), fabric);
+  return { caCertPem, caKeyPem: await readKeyFile(join(directory, 'key.pem')) };
 }
 
 async function readFabricFile(file: string, fabric: string): Promise<string> {
@@ -87,7 +109,7 @@ async function readFabricFile(file: string, fabric: string): Promise<string> {
  * Writes a whole folder or none: a half-written one would refuse the next attempt and serve nobody. The folder is filled
  * under another name and moved; what a killed process leaves is that other name.
  */
-async function writeDirectory(options: {
+export async function writeDirectory(options: {
   readonly parent: string;
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
@@ -109,7 +131,7 @@ async function writeDirectory(options: {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
@@ -125,6 +147,6 @@ function alreadyExists(directory: string): AppError {
   });
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

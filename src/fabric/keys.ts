@@ -1,7 +1,10 @@
 /** Keys: made on P-256, read from every PEM form that fabrics use. */
 import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
-import { RSA_BITS_MIN, SERIAL_BYTES } from './limits.ts';
+import { KEYS_MAX, RSA_BITS_MAX, RSA_BITS_MIN, SERIAL_BYTES } from './limits.ts';
+
+/** What everybody uses; with an exponent of 1 anybody could sign (FIPS 186-5 §5.1 asks for more than 2^16). */
+const RSA_EXPONENT_MIN = 65_537n;
 
 /** What WebCrypto must be told to sign with a key. */
 export interface SigningAlgorithm {
@@ -12,6 +15,8 @@ export interface SigningAlgorithm {
 export interface SigningKey {
   readonly key: webcrypto.CryptoKey;
   readonly algorithm: SigningAlgorithm;
+  /** What WebCrypto must be told to take the public key too. */
+  readonly imported: webcrypto.RsaHashedImportParams | webcrypto.EcKeyImportParams;
 }
 
 export const P256_SIGNING: SigningAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
@@ -43,6 +48,23 @@ export function parsePrivateKey(pem: string, what: string): KeyObject {
   }
 }
 
+const PEM_KEY = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]+?-----END \1PRIVATE KEY-----/g;
+
+/**
+ * Reads all private keys of a file: one, or while it is being replaced the old one and the new one.
+ *
+ * @throws {AppError} as {@link parsePrivateKey}; `ERR_BOUND_EXCEEDED` for more than {@link KEYS_MAX}.
+ */
+export function parsePrivateKeys(pem: string, what: string): KeyObject[] {
+  const blocks = pem.match(PEM_KEY) ?? [pem];
+  if (blocks.length > KEYS_MAX) {
+    throw new AppError('ERR_BOUND_EXCEEDED', `${what}: ${blocks.length} private keys, more than ${KEYS_MAX}`, {
+      fix: "leave the key of this peer's certificate in it",
+    });
+  }
+  return blocks.map((block) => parsePrivateKey(block, what));
+}
+
 /**
  * The key as one that signs certificates.
  *
@@ -56,16 +78,18 @@ export function toSigningKey(key: KeyObject, what: string): SigningKey {
     ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
     : { name: 'ECDSA', hash: curve === 'P-384' ? 'SHA-384' : 'SHA-256' };
   const imported = isRsa ? algorithm : { name: algorithm.name, namedCurve: curve };
-  return { key: key.toCryptoKey(imported, false, ['sign']), algorithm };
+  return { key: key.toCryptoKey(imported, false, ['sign']), algorithm, imported };
 }
 
 /** Keys of peers and authorities alike: what every TLS stack in a fabric can use. @throws {AppError} `ERR_CERTIFICATE`. */
 export function assertAcceptableKey(key: KeyObject, what: string): void {
-  const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const { namedCurve = '', modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   const isEc = key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1'].includes(namedCurve);
-  const isRsa = key.asymmetricKeyType === 'rsa' && modulusLength >= RSA_BITS_MIN;
+  const isSized = modulusLength >= RSA_BITS_MIN && modulusLength <= RSA_BITS_MAX;
+  const isRsa = key.asymmetricKeyType === 'rsa' && isSized && publicExponent >= RSA_EXPONENT_MIN;
   if (isEc || isRsa) return;
-  throw new AppError('ERR_CERTIFICATE', `${what}: neither P-256, P-384 nor RSA of at least ${RSA_BITS_MIN} bits`, {
+  const accepted = `neither P-256, P-384 nor RSA of ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits with a public exponent of 65537`;
+  throw new AppError('ERR_CERTIFICATE', `${what}: ${accepted}`, {
     fix: 'use an EC key on P-256, as "clusterlink-mcs create" makes it',
   });
 }

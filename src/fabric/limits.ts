@@ -16,3 +16,14 @@ export const PEM_BYTES_MAX = 64 * 1024;
 export const ROOTS_MAX = 16;
 /** The weakest RSA key that is signed, or signs. */
 export const RSA_BITS_MIN = 2_048;
+/** The longest: what Go's TLS still verifies, and so ClusterLink's peers. */
+export const RSA_BITS_MAX = 8_192;
+/** Private keys in one key file: the old and the new one while the certificate is replaced. */
+export const KEYS_MAX = 2;
+/** Certificates from a peer's own up to a root, when it is asked again who vouches for it. */
+export const CHAIN_MAX = 8;
+/**
+ * Between two looks at the files of the running peer. They count once two looks have seen the same, so that a half-written
+ * one is not taken: a replacement is in force in at most twice as long.
+ */
+export const IDENTITY_LOOK_MS = 2_000;

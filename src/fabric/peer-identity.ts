@@ -2,7 +2,7 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
 import { peerNameOf } from './identity.ts';
-import { parsePrivateKey } from './keys.ts';
+import { parsePrivateKeys } from './keys.ts';
 import { ROOTS_MAX } from './limits.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
 
@@ -31,23 +31,60 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE
 /** RFC 5280 §4.2.1.12. */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
-const RENEW = 'make a new one with "npx clusterlink-mcs create peer-cert", or have a request signed by the fabric CA';
+const RENEW =
+  'make a new one with "npx clusterlink-mcs renew cert PEER", or have a request of "request cert PEER" signed by the fabric CA';
+
+/** The three files as they stood. */
+export interface IdentityTexts {
+  readonly caPem: string;
+  readonly certPem: string;
+  /** May hold two keys while they are replaced: see {@link parseIdentity}. */
+  readonly keysPem: string;
+}
+
+/** A renewal changes the key file twice; more changes than that are somebody else's, and judged as they stand. */
+const READS_MAX = 3;
+
+/**
+ * Reads them as they stood together: the key file is the same before and after the others are read, so a renewal in between
+ * (`src/fabric/renew.ts`) cannot give the old key and the new certificate.
+ *
+ * @throws {AppError} `ERR_CERTIFICATE`, `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND` or `ERR_BOUND_EXCEEDED`.
+ */
+export async function readIdentity({ ca, cert, key }: IdentityFiles): Promise<IdentityTexts> {
+  let keysPem = await readKeyFile(key);
+  for (let reads = 1; ; reads++) {
+    const texts = { keysPem, caPem: await readPemFile(ca), certPem: await readPemFile(cert) };
+    keysPem = await readKeyFile(key);
+    if (keysPem === texts.keysPem || reads >= READS_MAX) return texts;
+  }
+}
 
 /**
  * Reads and checks the three files: whatever would make other peers refuse us is told here, with the file's name.
  *
  * @throws {AppError} `ERR_CERTIFICATE`, `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND` or `ERR_BOUND_EXCEEDED`.
  */
-export async function loadIdentity({ ca, cert, key, peer, now = new Date() }: IdentityFiles): Promise<PeerIdentity> {
-  const keyPem = await readKeyFile(key);
-  const privateKey = parsePrivateKey(keyPem, key);
-  const certPem = await readPemFile(cert);
-  const caPem = await readPemFile(ca);
+export async function loadIdentity(files: IdentityFiles): Promise<PeerIdentity> {
+  return parseIdentity(await readIdentity(files), files);
+}
+
+/**
+ * Of the keys in the key file, the one of the certificate counts: two files cannot be replaced in one step, so a renewal has
+ * both keys in the one while it replaces the other (`src/fabric/renew.ts`).
+ *
+ * @param files - names the files in errors; they are not read.
+ * @throws {AppError} `ERR_CERTIFICATE` or `ERR_BOUND_EXCEEDED`.
+ */
+export function parseIdentity(texts: IdentityTexts, files: IdentityFiles): PeerIdentity {
+  const { caPem, certPem, keysPem } = texts;
+  const { ca, cert, key, peer, now = new Date() } = files;
+  const privateKeys = parsePrivateKeys(keysPem, key);
   const [leaf] = parseCertificates(certPem, cert);
   const roots = parseCertificates(caPem, ca);
   if (leaf === undefined) throw certificateError(cert, 'has no certificate in it', RENEW);
 
-  assertKeyMatches({ leaf, privateKey, cert, key });
+  const privateKey = keyOf({ leaf, privateKeys, cert, key });
   assertValidity(leaf, cert, now);
   assertUsages(leaf, cert);
   const root = roots.find((candidate) => leaf.checkIssued(candidate) && leaf.verify(candidate.publicKey));
@@ -69,10 +106,12 @@ export async function loadIdentity({ ca, cert, key, peer, now = new Date() }: Id
     );
   }
   const notAfter = leaf.validToDate < root.validToDate ? leaf.validToDate : root.validToDate;
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { peer: name, certPem, keyPem, caPem, notAfter };
 }
 
-function parseCertificates(pem: string, file: string): X509Certificate[] {
+/** @throws {AppError} `ERR_CERTIFICATE` or `ERR_BOUND_EXCEEDED`. */
+export function parseCertificates(pem: string, file: string): X509Certificate[] {
   const blocks = pem.match(PEM_CERTIFICATE) ?? [];
   if (blocks.length === 0)
     throw certificateError(file, 'has no certificate in PEM', 'give a file with "BEGIN CERTIFICATE"');
@@ -86,18 +125,17 @@ function parseCertificates(pem: string, file: string): X509Certificate[] {
   }
 }
 
-function assertKeyMatches(options: {
+/** @throws {AppError} `ERR_CERTIFICATE` when none of the keys is that of the certificate. */
+export function keyOf(options: {
   readonly leaf: X509Certificate;
-  readonly privateKey: KeyObject;
+  readonly privateKeys: readonly KeyObject[];
   readonly cert: string;
   readonly key: string;
-}): void {
-  if (options.leaf.checkPrivateKey(options.privateKey)) return;
-  throw certificateError(
-    options.cert,
-    `does not belong to the key in ${options.key}`,
-    'give the cert.pem and key.pem of one folder',
-  );
+}): KeyObject {
+  const { leaf, privateKeys, cert, key } = options;
+  const own = privateKeys.find((candidate) => leaf.checkPrivateKey(candidate));
+  if (own !== undefined) return own;
+  throw certificateError(cert, `does not belong to the key in ${key}`, 'give the cert.pem and key.pem of one folder');
 }
 
 function assertValidity(certificate: X509Certificate, file: string, now: Date): void {

@@ -1,16 +1,15 @@
 /** The authority's end of the CSR flow: from a request to the certificate of one peer. */
-import { createPublicKey, X509Certificate as NodeCertificate, type KeyObject } from 'node:crypto';
+import { X509Certificate as NodeCertificate, type KeyObject } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
-import { isLabel } from '../api/names.ts';
-import { assertAcceptableKey, makeSerialNumber, parsePrivateKey, toSigningKey } from './keys.ts';
-import { CLOCK_SKEW_MS, PEER_CERTIFICATE_DAYS, PEER_CERTIFICATE_DAYS_MAX, PEM_BYTES_MAX } from './limits.ts';
+import { makeSerialNumber, parsePrivateKey, toSigningKey } from './keys.ts';
+import { CLOCK_SKEW_MS, PEER_CERTIFICATE_DAYS, PEER_CERTIFICATE_DAYS_MAX } from './limits.ts';
+import { parseRequest } from './parse-request.ts';
 import {
   AuthorityKeyIdentifierExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -18,8 +17,6 @@ import {
 } from './x509.ts';
 
 const DAY_MS = 86_400_000;
-/** subjectAltName, RFC 5280 §4.2.1.6. */
-const SAN_OID = '2.5.29.17';
 
 export interface SignOptions {
   readonly caCertPem: string;
@@ -33,8 +30,8 @@ export interface SignOptions {
 }
 
 /**
- * Signs a peer's request. Of the request only the key and the one DNS SAN are taken, whatever else it asks for: what the
- * certificate may be used for is the authority's to say.
+ * Signs a peer's request. Of the request only the key and the one DNS SAN are taken: what the certificate may be used for is
+ * the authority's to say.
  *
  * @returns the leaf, PEM.
  * @throws {AppError} `ERR_CERTIFICATE` for a request or an authority that does not do; `ERR_USAGE` for a bad `days`.
@@ -102,43 +99,5 @@ function authorityError(what: string, cause?: unknown): AppError {
   return new AppError('ERR_CERTIFICATE', `the certificate of the fabric CA ${what}`, {
     cause,
     fix: 'give cert.pem and key.pem of the fabric, as "clusterlink-mcs create fabric" wrote them',
-  });
-}
-
-async function parseRequest(
-  csrPem: string,
-): Promise<{ peer: string; publicKey: Pkcs10CertificateRequest['publicKey'] }> {
-  if (Buffer.byteLength(csrPem) > PEM_BYTES_MAX) throw requestError(`is larger than ${PEM_BYTES_MAX} bytes`);
-  try {
-    const request = new Pkcs10CertificateRequest(csrPem);
-    if (!(await request.verify())) throw requestError('is not signed by its own key');
-    assertAcceptableKey(
-      createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' }),
-      'the key of the request',
-    );
-    return { peer: peerNameOfRequest(request), publicKey: request.publicKey };
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    throw requestError('cannot be read', error);
-  }
-}
-
-function peerNameOfRequest(request: Pkcs10CertificateRequest): string {
-  const names = request.extensions
-    .filter(({ type }) => type === SAN_OID)
-    .flatMap((extension) => new SubjectAlternativeNameExtension(extension.rawData).names.items);
-  const [name] = names;
-  if (names.length !== 1 || name?.type !== 'dns') {
-    throw requestError(`has ${names.length} subject alternative names; it must have one, of type DNS`);
-  }
-  if (!isLabel(name.value))
-    throw requestError(`asks for ${JSON.stringify(name.value)}, which is not an RFC 1123 label`);
-  return name.value;
-}
-
-function requestError(what: string, cause?: unknown): AppError {
-  return new AppError('ERR_CERTIFICATE', `the certificate request ${what}`, {
-    cause,
-    fix: 'make the request with the peer\'s name as its one DNS name, at most 63 of a-z, 0-9 and "-"',
   });
 }

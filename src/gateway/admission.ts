@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
+import { makeTrust } from '../fabric/trust.ts';
 import { dialPeer } from './handshake.ts';
 import { SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
 import type { DialOutcome } from './dialler.ts';
@@ -29,6 +30,8 @@ export interface Admission {
   readonly dial: PeersOptions['dial'];
   /** A caller whose certificate names `peer`. Never rejects. */
   accept(peer: string, socket: TLSSocket): Promise<void>;
+  /** Ends sessions whose certificate no root of the present identity vouches for: roots that were there before are gone. */
+  endUntrusted(): void;
 }
 
 export function makeAdmission(options: AdmissionOptions): Admission {
@@ -36,6 +39,13 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   const instance = randomUUID();
   /** Callers of each peer that have not greeted yet. */
   const greeting = new Map<string, number>();
+  let trusted = { by: identity(), trust: makeTrust(identity().caPem) };
+
+  function isTrusted({ certificate }: PeerSession): boolean {
+    const by = identity();
+    if (trusted.by !== by) trusted = { by, trust: makeTrust(by.caPem) };
+    return certificate !== undefined && trusted.trust(certificate);
+  }
 
   async function greet(role: 'dialler' | 'acceptor', peer: string, socket: TLSSocket): Promise<DialOutcome> {
     const hello = { peer: self, epoch, instance, version, features, streams: STREAMS_PER_SESSION_MAX };
@@ -49,7 +59,11 @@ export function makeAdmission(options: AdmissionOptions): Admission {
         onDraining: (owner) => peers().changed(owner, undefined),
         onClose: (owner, error) => peers().changed(owner, { error }),
       });
-      return { ok: true, session };
+      if (isTrusted(session)) return { ok: true, session };
+      // The roots were replaced since its handshake.
+      const error = untrustedError(peer);
+      session.destroy(error);
+      return { ok: false, reason: REASONS.PeerRootMismatch, message: error.message };
     } catch (error) {
       const { code, message } = error as AppError;
       return { ok: false, reason: code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.HandshakeTimeout, message };
@@ -98,5 +112,20 @@ export function makeAdmission(options: AdmissionOptions): Admission {
       }
     },
     accept,
+    endUntrusted() {
+      for (const session of peers().sessions()) {
+        if (!isTrusted(session)) session.destroy(untrustedError(session.peer));
+      }
+    },
   };
+}
+
+function untrustedError(peer: string): AppError {
+  return new AppError(
+    'ERR_CERTIFICATE',
+    `peer ${peer}: the CA that signed its certificate is not in fabric.ca any more`,
+    {
+      fix: 'have its certificate renewed under a CA that is, or put its CA back',
+    },
+  );
 }

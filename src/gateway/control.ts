@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import { formatKey } from '../api/object.ts';
-import { REASONS } from '../api/reasons.ts';
-import type { SourceKey } from '../api/record.ts';
+import { REASONS, type Reason } from '../api/reasons.ts';
+import { formatSource, type SourceKey } from '../api/record.ts';
 import { onCatalogueChange } from '../catalogue/changes.ts';
 import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
@@ -17,6 +17,7 @@ import { onAnyChange, type CachesOf } from '../store/caches.ts';
 import { onSpecChange } from '../store/spec-changes.ts';
 import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
+import type { EjectionChange } from './ejection.ts';
 import { makeForbiddenLog } from './forbidden-log.ts';
 import { DRAIN_QUIET_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
 import type {
@@ -38,6 +39,8 @@ export interface ControlEvents {
   onOpened(direction: ClosingRecord['direction']): void;
   onClosed(record: ClosingRecord): void;
   onRefused(reason: string, from: string): void;
+  /** A source was put last, or is back. */
+  onEjection(change: EjectionChange): void;
   onSnapshot(state: 'sent' | 'acknowledged', version: number): void;
   /** Everything about exchange streams, for the bridge to the exchange. */
   onExchange(message: Extract<UpMessage, { kind: `exchange-${string}` }>): void;
@@ -80,6 +83,8 @@ export interface Control {
   peer(name: string): PeerObservation | undefined;
   peers(): readonly PeerObservation[];
   import(object: string): ImportObservation | undefined;
+  /** Since when and why it comes last; undefined while it does not. */
+  ejectionOf(source: SourceKey): EjectionRecord | undefined;
   probe(question: ProbeQuestion): Promise<ProbeOutcome>;
   /** In a cluster: who has this address. Standalone it is for the configuration to say. */
   clientAt(address: string): ClientIdentity | undefined;
@@ -98,12 +103,21 @@ export interface Control {
   close(): Promise<void>;
 }
 
+export interface EjectionRecord {
+  readonly reason: Reason;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
 export interface ProbeQuestion {
   readonly client: ClientIdentity;
   readonly source: SourceKey;
   /** Of the Service at the source. */
   readonly port: number;
   readonly mode: 'decide' | 'dial';
+  /** At most {@link PROBE_TIMEOUT_MS}, which it is when absent. */
+  readonly timeoutMs?: number;
 }
 
 /** Closing records kept for `explain` and `status`. */
@@ -122,6 +136,8 @@ export function startControl(options: ControlOptions): Control {
   const forbiddenLog = makeForbiddenLog(logger);
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
+  /** By source: as many as the data plane remembers. */
+  const ejected = new Map<string, EjectionRecord>();
   const probes = new Map<string, (outcome: ProbeOutcome) => void>();
   const closings: ClosingRecord[] = [];
   let snapshot: GatewaySnapshot | undefined;
@@ -171,6 +187,12 @@ export function startControl(options: ControlOptions): Control {
       case 'import':
         imports.set(formatKey(message.import.key), message.import);
         return writer.observeImport(message.import);
+      case 'ejection': {
+        const { source, ejected: how } = message.change;
+        if (how === undefined) ejected.delete(formatSource(source));
+        else ejected.set(formatSource(source), { ...how, since: now() });
+        return events.onEjection(message.change);
+      }
       case 'opened':
         return events.onOpened(message.direction);
       case 'closed':
@@ -228,6 +250,7 @@ export function startControl(options: ControlOptions): Control {
     peers: () =>
       [...peers.values()].filter(({ name }) => caches.Peer.list().some(({ metadata }) => metadata?.name === name)),
     import: (object) => imports.get(object),
+    ejectionOf: (source) => ejected.get(formatSource(source)),
     closings: () => closings,
     clientAt: (address) => pods?.at(address),
     setLeading: (leading) => writer.setLeading(leading),
@@ -236,7 +259,7 @@ export function startControl(options: ControlOptions): Control {
       channel.post({ kind: 'drain', deadlineMs, quietMs: home.kind === 'cluster' ? DRAIN_QUIET_MS : 0 });
       return drained.promise;
     },
-    probe({ client, source, port, mode }) {
+    probe({ client, source, port, mode, timeoutMs = PROBE_TIMEOUT_MS }) {
       const id = randomUUID();
       return new Promise((resolve) => {
         const settle = (outcome: ProbeOutcome): void => {
@@ -247,7 +270,7 @@ export function startControl(options: ControlOptions): Control {
         const deadline = setTimeout(
           () =>
             settle({ ok: false, reason: REASONS.PeerUnreachable, message: `${source.peer} did not answer in time.` }),
-          PROBE_TIMEOUT_MS,
+          Math.min(timeoutMs, PROBE_TIMEOUT_MS),
         );
         probes.set(id, settle);
         channel.post({ kind: 'probe', id, client, source, port, mode });

@@ -32,6 +32,8 @@ export interface Denial {
   readonly message: string;
   /** Where it can be said here. */
   readonly fix?: string;
+  /** The policy that denies it, if one does: `Kind namespace/name`. */
+  readonly deniedBy?: string;
 }
 
 export type Admission = { readonly allowed: true; readonly message: string } | Denial;
@@ -61,7 +63,9 @@ export function decideEgress({ routes, self, client, route, source }: EgressQues
   const message = explainDecision(decision, question);
   if (decision.allowed) return { allowed: true, message };
   if (isUnidentified(client) && couldAdmit(routes.policies, question)) return denyUnidentified(client, message);
-  return { allowed: false, reason: REASONS.EgressDenied, message };
+  const { policy } = decision;
+  const deniedBy = policy === undefined ? {} : { deniedBy: `${policy.kind} ${formatKey(policy)}` };
+  return { allowed: false, reason: REASONS.EgressDenied, message, ...deniedBy };
 }
 
 /** A denial for no other reason than that nobody knows who the client is. */

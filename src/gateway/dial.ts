@@ -4,6 +4,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
+import { keepAlive } from './keep-alive.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
 import type { TargetFilter } from './targets.ts';
 
@@ -19,10 +20,13 @@ export interface DialOptions {
   readonly targets: TargetFilter;
   /** Aborted when nobody waits for the connection any more. */
   readonly signal: AbortSignal;
+  /** Tests shorten it. */
+  readonly keepAliveMs?: number | undefined;
 }
 
 /** Tries up to three endpoints. The socket can be half-open, nothing of it is read yet, and its errors are the caller's. */
-export async function dialEndpoint({ endpoints, namespace, targets, signal }: DialOptions): Promise<DialResult> {
+export async function dialEndpoint(options: DialOptions): Promise<DialResult> {
+  const { endpoints, namespace, targets, signal, keepAliveMs } = options;
   if (endpoints.length === 0) {
     return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
   }
@@ -32,7 +36,10 @@ export async function dialEndpoint({ endpoints, namespace, targets, signal }: Di
   for (const endpoint of endpoints.slice(0, DIALS_PER_CONNECTION_MAX)) {
     if (signal.aborted) break;
     const result = await dialOne(endpoint, isAllowed, signal);
-    if (result.ok) return result;
+    if (result.ok) {
+      keepAlive(result.socket, keepAliveMs);
+      return result;
+    }
     failure = result;
   }
   return failure;
@@ -74,11 +81,11 @@ async function resolve(host: string, signal: AbortSignal): Promise<string> {
 
 function connectTo(host: string, port: number, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
     const onAbort = (): void => fail(new Error('no answer in time'));
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', onAbort);
-      socket.destroy();
+      abandon(socket);
       reject(error);
     };
     socket.once('error', fail);
@@ -90,6 +97,16 @@ function connectTo(host: string, port: number, signal: AbortSignal): Promise<Soc
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
+}
+
+/** The endpoint may have accepted it although nobody here has heard of that: it sees a reset, not a client that has nothing to say. */
+function abandon(socket: Socket): void {
+  if (!socket.connecting) return void socket.destroy();
+  socket.on('error', () => undefined);
+  // Resets as soon as it is connected, which may be never.
+  socket.resetAndDestroy();
+  const timer = setTimeout(() => socket.destroy(), DIAL_TIMEOUT_MS);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function describe(error: unknown): string {

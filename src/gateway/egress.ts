@@ -12,19 +12,22 @@ import { explainUnidentified, isUnidentified, type ClientIdentity } from './clie
 import type { ClientTable } from './client-table.ts';
 import { decideEgress, describeDenial, type Self } from './decisions.ts';
 import { signalOfClose } from './dial.ts';
+import type { Ejections } from './ejection.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
-import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SOURCES_PER_CONNECTION_MAX } from './limits.ts';
+import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { Arrival } from './listeners.ts';
 import type { ClosingRecord, ImportRoute, RouteSource } from './messages.ts';
-import { openStream, type StreamAttempt } from './open-stream.ts';
+import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
 import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
 import { orderSources } from './source-choice.ts';
+import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
+import type { ConnectRequest } from './wire/connect.ts';
 import type { Source } from './wire/source.ts';
 
 export interface EgressOptions {
@@ -35,6 +38,7 @@ export interface EgressOptions {
   readonly routes: () => Routes;
   readonly peers: Peers;
   readonly ingress: Ingress;
+  readonly ejections: Ejections;
   readonly table: TunnelTable;
   readonly now: () => number;
   /** Of connections whose exporter was told who the client is. */
@@ -61,16 +65,22 @@ interface OpenedSource {
   readonly said?: Source;
   recheck?(routes: Routes): Revocation | undefined;
 }
-type Failure = { readonly ok: false } & Revocation;
+
+/** A source, and the time that it has to answer. */
+interface Attempted {
+  readonly source: RouteSource;
+  readonly timeoutMs: number;
+}
 
 export interface Egress {
   serveClient(arrival: Arrival, socket: Socket): Promise<void>;
   /** Forgets what is kept of imports that are not among these. */
-  retain(imports: ReadonlyMap<string, unknown>): void;
+  retain(imports: ReadonlyMap<string, ImportRoute>): void;
 }
 
 export function makeEgress(options: EgressOptions): Egress {
-  const { self, clients, clientKey, routes, peers, ingress, table, now, reasker, onOpened, onClosed } = options;
+  const { self, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
+  const { onOpened, onClosed } = options;
   const turns = new Map<string, number>();
   const openByImport = new Map<string, number>();
   const affinity = makeAffinity({ now });
@@ -133,31 +143,22 @@ export function makeEgress(options: EgressOptions): Egress {
     return (abort: ToldConnection['abort']) => reasker.add({ ...connection, abort });
   }
 
-  /** Tries the import's sources in turn until one is open; else gives the failure that says most, and whose it was. */
-  async function openAny(
-    from: Client,
-  ): Promise<
-    | { readonly ok: true; readonly source: RouteSource; readonly attempt: OpenedSource }
-    | (Failure & { readonly peer: string })
-  > {
+  async function openAny(from: Client): Promise<SourceOutcome<OpenedSource>> {
     const { object } = from.arrival;
     const route = routes().imports.get(object);
     if (route === undefined) return { ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' };
-    let failure = { ...fail(REASONS.NoUsableSource, 'No source can be used now.'), peer: '' };
-    let tried = 0;
-    for (const source of sourcesFor(from, route)) {
-      const attempt = await openSource(from, source);
-      if (attempt.ok) {
-        if (route.affinityTimeoutSeconds !== undefined) affinity.remember({ ...from, object }, formatSource(source));
-        return { ok: true, source, attempt };
-      }
-      const isDenied = attempt.reason === REASONS.EgressDenied || attempt.reason === REASONS.ClientUnknown;
-      // A source that is denied here costs nothing, and says less than one that was tried.
-      if (!isDenied) tried++;
-      if (!isDenied || failure.peer === '') failure = { ...attempt, peer: source.peer };
-      if (from.socket.destroyed || tried >= SOURCES_PER_CONNECTION_MAX) break;
+    const outcome = await trySources<OpenedSource>({
+      sources: sourcesFor(from, route),
+      ejections,
+      mayTry: (source) =>
+        decideEgress({ routes: routes(), self, client: clients.at(from.address), route, source }).allowed,
+      open: (source, timeoutMs) => openSource(from, source, timeoutMs),
+      isGone: () => from.socket.destroyed,
+    });
+    if (outcome.ok && route.affinityTimeoutSeconds !== undefined) {
+      affinity.remember({ ...from, object }, formatSource(outcome.source));
     }
-    return failure;
+    return outcome;
   }
 
   /** With affinity: the source that the client had, then those that every replica would choose for it. */
@@ -165,7 +166,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const turn = turns.get(object) ?? 0;
     turns.set(object, turn + 1);
     const { affinityTimeoutSeconds } = route;
-    const choice = { self: self.name, route, port, reachable: peers.reachable, isMissed };
+    const choice = { self: self.name, route, port, reachable: peers.reachable, isMissed, isEjected };
     if (affinityTimeoutSeconds === undefined) return orderSources({ ...choice, turn });
     const had = affinity.recall({ object, address }, affinityTimeoutSeconds * 1_000);
     return orderSources({
@@ -179,14 +180,21 @@ export function makeEgress(options: EgressOptions): Egress {
   }
 
   const isMissed = (peer: string): boolean => peer !== self.name && !peers.isConnected(peer);
+  const isEjected = (source: RouteSource): boolean => ejections.standingOf(source) === 'ejected';
 
-  async function openSource(from: Client, source: RouteSource): Promise<OpenedSource | Failure> {
+  async function openSource(
+    from: Client,
+    source: RouteSource,
+    timeoutMs: number,
+  ): Promise<OpenedSource | SourceFailure> {
     const route = routes().imports.get(from.arrival.object);
     if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
     const client = clients.at(from.address);
     const admission = decideEgress({ routes: routes(), self, client, route, source });
     if (!admission.allowed) return fail(admission.reason, describeDenial(admission));
-    const attempt = await (source.peer === self.name ? openHere(from, source) : openThere(from, route, source));
+    const attempt = await (source.peer === self.name
+      ? openHere(from, { source, timeoutMs })
+      : openThere(from, { route, source, timeoutMs }));
     if (!attempt.ok) return attempt;
     // A snapshot, or news of the client, may have come while the source was opened.
     const revoked = recheckEgress(routes(), from, source) ?? attempt.recheck?.(routes());
@@ -196,7 +204,10 @@ export function makeEgress(options: EgressOptions): Egress {
     return fail(revoked.reason, revoked.message);
   }
 
-  async function openHere({ arrival, socket, address }: Client, source: RouteSource): Promise<OpenedSource | Failure> {
+  async function openHere(
+    { arrival, socket, address }: Client,
+    { source, timeoutMs }: Attempted,
+  ): Promise<OpenedSource | SourceFailure> {
     const accessNow = (): ExportAccess => ({
       peer: self.name,
       asserted: null,
@@ -205,22 +216,30 @@ export function makeEgress(options: EgressOptions): Egress {
       port: arrival.port,
       clientKey: clientKey({ exporter: self.name, address }),
     });
-    const opened = await ingress.open(accessNow(), signalOfClose(socket));
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const opened = await ingress.open(accessNow(), AbortSignal.any([signalOfClose(socket), timeout]));
+    if (!opened.ok && timeout.aborted) {
+      return { ...fail(REASONS.DialFailed, `No endpoint has answered in ${timeoutMs} ms.`), overdue: true };
+    }
     if (!opened.ok) return opened;
     return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, accessNow()) };
   }
 
   /** Over another session of the same peer, if one fails before it carried anything: another replica may do. */
-  async function openThere(from: Client, route: ImportRoute, source: RouteSource): Promise<OpenedSource | Failure> {
+  async function openThere(
+    from: Client,
+    { route, source, timeoutMs }: Attempted & { readonly route: ImportRoute },
+  ): Promise<OpenedSource | SourceFailure> {
     const client = clients.at(from.address);
     const said = toAsserted(client);
     let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
     const tried = new Set<PeerSession>();
-    while (tried.size < SESSIONS_PER_CONNECTION_MAX) {
+    for (let count = 1; count <= SESSIONS_PER_CONNECTION_MAX; count++) {
       const session = await peers.nextSession(source.peer, { tried, signal: () => signalOfClose(from.socket) });
       if (session === undefined) break;
       tried.add(session);
-      const attempt: StreamAttempt = await openStream(session, {
+      const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && othersThan(session).some((one) => !tried.has(one));
+      const request: ConnectRequest = {
         exporter: source.peer,
         export: { namespace: source.namespace, name: source.name },
         port: { port: from.arrival.port, protocol: 'TCP' },
@@ -232,13 +251,26 @@ export function makeEgress(options: EgressOptions): Egress {
         connection: from.connection,
         via: [self.name],
         crit: [],
-      });
+      };
+      const attempt = await openStream(session, request, hasReplica ? SWITCH_AFTER_MS : timeoutMs);
       if (attempt.ok) return { ...attempt, said };
       failure = withClient(attempt, client);
+      if (attempt.overdue === true) {
+        peers.passOver(session);
+        // The same process would let it wait again.
+        if (!hasReplica || timeoutMs <= SWITCH_AFTER_MS) break;
+        const others = othersThan(session);
+        for (const sibling of peers.sessionsFor(source.peer)) if (!others.includes(sibling)) tried.add(sibling);
+      }
       const isOfSession = attempt.reason === REASONS.PeerUnreachable || attempt.reason === REASONS.Drained;
       if (!isOfSession || from.socket.destroyed) break;
     }
     return failure;
+  }
+
+  /** Sessions with other instances of its peer. */
+  function othersThan({ peer, hello }: PeerSession): readonly PeerSession[] {
+    return peers.sessionsFor(peer).filter((session) => session.hello.instance !== hello.instance);
   }
 
   function recheckEgress(
@@ -273,6 +305,9 @@ export function makeEgress(options: EgressOptions): Egress {
     retain(imports) {
       for (const object of turns.keys()) if (!imports.has(object)) turns.delete(object);
       affinity.retain(imports);
+      if (ejections.size === 0) return;
+      const sources = [...imports.values()].flatMap((route) => route.sources.map(formatSource));
+      ejections.retain(new Set(sources));
     },
   };
 }
@@ -281,12 +316,13 @@ function rankOf(source: RouteSource, preferred: string): number {
   return formatSource(source) === preferred ? 0 : 1;
 }
 
-function fail(reason: Reason, message: string): Failure {
+function fail(reason: Reason, message: string): SourceFailure {
   return { ok: false, reason, message };
 }
 
 /** The exporter says no more than `denied`; that it was told nothing of the client may be why. */
-function withClient({ reason, message }: Revocation, client: ClientIdentity): Failure {
-  if (reason !== REASONS.IngressDenied || !isUnidentified(client)) return fail(reason, message);
+function withClient(failure: SourceFailure, client: ClientIdentity): SourceFailure {
+  const { reason, message } = failure;
+  if (reason !== REASONS.IngressDenied || !isUnidentified(client)) return failure;
   return fail(reason, `${message} ${explainUnidentified(client).message}`);
 }

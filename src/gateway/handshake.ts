@@ -5,6 +5,7 @@ import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { clientTlsOptions, reasonOfTlsError, serverTlsOptions, verifyPeerSocket } from '../fabric/tls.ts';
+import { keepAlive } from './keep-alive.ts';
 import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX } from './limits.ts';
 
 export interface AcceptorOptions {
@@ -29,7 +30,15 @@ export interface Acceptor {
 export async function startAcceptor({ listen, identity, onPeer, onRefused }: AcceptorOptions): Promise<Acceptor> {
   const raw = new Set<Socket>();
   let handshakes = 0;
-  const tls = createTlsServer({ ...serverTlsOptions(identity()), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  let inForce = identity();
+  const tls = createTlsServer({ ...serverTlsOptions(inForce), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  /** Handshakes that have begun, and connections, stay with the certificate that they have. */
+  const followIdentity = (): void => {
+    const now = identity();
+    if (now === inForce) return;
+    tls.setSecureContext(serverTlsOptions(now));
+    inForce = now;
+  };
   tls.on('secureConnection', (socket) => {
     handshakes--;
     socket.on('error', () => undefined);
@@ -46,7 +55,8 @@ export async function startAcceptor({ listen, identity, onPeer, onRefused }: Acc
     onRefused(reasonOfTlsError(error), from);
   });
 
-  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
+    keepAlive(socket);
     socket.on('error', () => undefined);
     if (handshakes >= HANDSHAKES_MAX) {
       socket.resetAndDestroy();
@@ -55,6 +65,7 @@ export async function startAcceptor({ listen, identity, onPeer, onRefused }: Acc
     handshakes++;
     raw.add(socket);
     socket.once('close', () => raw.delete(socket));
+    followIdentity();
     tls.emit('connection', socket);
   });
   const address = await listenOn(server, listen);
@@ -104,7 +115,7 @@ export function dialPeer({ peer, gateway, identity, signal }: DialPeerOptions): 
   return new Promise((resolve) => {
     const socket = connectTls({ host: gateway.host, port: gateway.port, ...clientTlsOptions(identity, { peer }) });
     socket.setNoDelay(true);
-    socket.setKeepAlive(true);
+    keepAlive(socket);
     const timer = setTimeout(() => fail(REASONS.HandshakeTimeout, 'no handshake in time'), HANDSHAKE_TIMEOUT_MS);
     const onAbort = (): void => fail(REASONS.PeerUnreachable, 'given up');
     const settle = (result: DialPeerResult): void => {

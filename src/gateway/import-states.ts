@@ -15,6 +15,7 @@ export interface ImportStatesOptions {
   readonly reachable: () => ReadonlySet<string>;
   onClient(arrival: Arrival, socket: Socket): void;
   onChange(observation: ImportObservation): void;
+  readonly keepAliveMs?: number | undefined;
 }
 
 export interface ImportStates {
@@ -26,12 +27,14 @@ export interface ImportStates {
   close(): Promise<void>;
 }
 
-export function makeImportStates({ self, home, reachable, onClient, onChange }: ImportStatesOptions): ImportStates {
+export function makeImportStates(options: ImportStatesOptions): ImportStates {
+  const { self, home, reachable, onClient, onChange, keepAliveMs } = options;
   let imports: ReadonlyMap<string, ImportRoute> = new Map();
   /** By `namespace/name`, as the two below: of the imports that there are, and of no others. */
   const listenerStates = new Map<string, readonly ImportBindingStatusListener[]>();
   const told = new Map<string, string>();
   const listeners = makeListeners({
+    keepAliveMs,
     onClient,
     onState(object, states) {
       const route = imports.get(object);

@@ -36,6 +36,7 @@ export interface IngressOptions {
   onClosed(record: ClosingRecord): void;
   /** A peer asked whether it would be admitted, and would not be: no connection, but not nothing either. */
   onProbeRefused(reason: Reason, peer: string): void;
+  readonly keepAliveMs?: number | undefined;
 }
 
 /** What an export's owner says to the one who asks for it: the same decision for peers and for clients of this peer. */
@@ -78,7 +79,7 @@ function subjectOf({ access, connection }: Asked) {
 }
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused } = options;
+  const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused, keepAliveMs } = options;
   let turn = 0;
 
   function admit(current: Routes, { own, ...access }: ExportAccess): Admission {
@@ -106,7 +107,7 @@ export function makeIngress(options: IngressOptions): Ingress {
       return { ok: false, reason: REASONS.TargetForbidden, message: forbidden };
     }
     const { namespace } = access.export;
-    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), signal });
+    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), signal, keepAliveMs });
     return dialled.ok ? { ok: true, socket: dialled.socket, message: decision.message } : dialled;
   }
 

@@ -20,6 +20,16 @@ export const REFUSAL_LINGER_MS = 2_000;
 export const STREAMS_PER_SECOND_MAX = 10_000;
 /** From opening a stream to the peer's answer: its dial and one round trip. */
 export const ANSWER_TIMEOUT_MS = 10_000;
+/** The same while another source is left to try: a peer that takes streams and answers none costs a client no more than this. */
+export const SWITCH_AFTER_MS = 1_000;
+/** Failures in a row after which a source is put last; an answer that is overdue counts for as many, since it costs most. */
+export const EJECT_AFTER_FAILURES = 3;
+/** For how long at first; it doubles with each probe that fails. */
+export const EJECTED_MIN_MS = 1_000;
+/** The longest: a source that is well again gets no connection until then, and each probe may cost one SWITCH_AFTER_MS. */
+export const EJECTED_MAX_MS = 30_000;
+/** Sources whose last trial failed that are remembered: 500 bytes each, 2 MiB. */
+export const SUSPECTS_MAX = 4_096;
 /** One attempt to connect to an endpoint. */
 export const DIAL_TIMEOUT_MS = 3_000;
 /** Endpoints of one export that are tried for one connection. */
@@ -89,5 +99,15 @@ export const REASKS_AT_ONCE_MAX = 64;
 export const AFFINITY_ENTRIES_MAX = 65_536;
 /** Sessions of one peer over which one connection is tried: where the first is just being lost, another may do. */
 export const SESSIONS_PER_CONNECTION_MAX = 2;
+/** The whole of `explain`: who asks it is promised an answer within 10 s. */
+export const EXPLAIN_TIMEOUT_MS = 9_000;
+/** Of that, a far side's decision: it is made at once, so that this is how long a peer that stalls is waited for. */
+export const EXPLAIN_DECISION_TIMEOUT_MS = 6_000;
+/** Sources of one import that `explain` and `probe` ask at once, in order of precedence. */
+export const EXPLAIN_SOURCES_MAX = 16;
 /** The whole of a probe: an answer and, if it is to dial, a dial. */
 export const PROBE_TIMEOUT_MS = 10_000;
+/** How long a connection is idle before TCP shows that it lives, and then again: middle boxes forget flows after minutes. */
+export const KEEP_ALIVE_MS = 30_000;
+/** Such probes without an answer before the other end counts as gone. */
+export const KEEP_ALIVE_PROBES_MAX = 4;

@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import { REASONS } from '../api/reasons.ts';
+import { keepAlive } from './keep-alive.ts';
 import { LISTEN_RETRY_MS, REMAP_ATTEMPTS_MAX, REMAP_PORT_FIRST, REMAP_PORT_LAST } from './limits.ts';
 import type { WantedListener } from './wanted-listeners.ts';
 
@@ -19,6 +20,8 @@ export interface ListenersOptions {
   onClient(arrival: Arrival, socket: Socket): void;
   /** The listeners of one import have changed. */
   onState(object: string, listeners: readonly ImportBindingStatusListener[]): void;
+  /** Tests shorten it. */
+  readonly keepAliveMs?: number | undefined;
 }
 
 export interface Listeners {
@@ -39,7 +42,7 @@ interface Slot {
   state: ImportBindingStatusListener;
 }
 
-export function makeListeners({ onClient, onState }: ListenersOptions): Listeners {
+export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptions): Listeners {
   const slots = new Map<string, Slot>();
   /** The same by import: 10,000 listeners that each told of all would take seconds. */
   const slotsByObject = new Map<string, Set<Slot>>();
@@ -111,7 +114,10 @@ export function makeListeners({ onClient, onState }: ListenersOptions): Listener
       const attempt = await listen({
         address,
         port: candidate,
-        onSocket: (socket) => onClient({ object, port }, socket),
+        onSocket(socket) {
+          keepAlive(socket, keepAliveMs);
+          onClient({ object, port }, socket);
+        },
       });
       if (attempt.ok) {
         slot.server = attempt.server;
@@ -223,10 +229,7 @@ function listen(input: {
   const { address, port, onSocket } = input;
   return new Promise((resolve) => {
     // Paused: a byte read before a source is chosen would have to be kept.
-    const server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true },
-      onSocket,
-    );
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, onSocket);
     server.once('error', (error: NodeJS.ErrnoException) => {
       server.close();
       resolve({ ok: false, message: explainListenError(error, address, port) });

@@ -11,6 +11,7 @@ import type { SourceKey } from '../api/record.ts';
 import type { CatalogueEntry } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import type { ClientIdentity } from './client-identity.ts';
+import type { EjectionChange } from './ejection.ts';
 
 /** What a peer may say about its own workloads and be believed (annotation `mcs.clusterlink.net/may-assert`). */
 export type Assertable = 'namespace' | 'service-account' | 'labels';
@@ -83,6 +84,8 @@ export type DownMessage =
       readonly set: readonly (readonly [address: string, identity: ClientIdentity])[];
       readonly remove: readonly string[];
     }
+  /** Certificate, key or roots of this peer were replaced. */
+  | { readonly kind: 'identity-changed' }
   | ({ readonly kind: 'exchange-open' } & ExchangeRef)
   | ({ readonly kind: 'exchange-line'; readonly line: unknown } & ExchangeRef)
   /** One received line was digested: the next may come. */
@@ -113,6 +116,7 @@ export type UpMessage =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'peer'; readonly peer: PeerObservation }
   | { readonly kind: 'import'; readonly import: ImportObservation }
+  | { readonly kind: 'ejection'; readonly change: EjectionChange }
   | { readonly kind: 'opened'; readonly direction: Direction }
   | { readonly kind: 'closed'; readonly record: ClosingRecord }
   | { readonly kind: 'refused'; readonly reason: Reason; readonly from: string }
@@ -131,6 +135,8 @@ export interface PeerObservation {
   readonly sessions: number;
   /** Version and features of its gateway as it said, while a session is open. */
   readonly version?: string;
+  /** When the certificate in its session ends: RFC 3339. */
+  readonly certificateExpires?: string;
   /** Why there is no session. */
   readonly reason?: Reason;
   readonly message: string;

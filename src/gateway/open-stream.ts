@@ -1,4 +1,4 @@
-/** Opens one CONNECT stream over a session and waits for the exporter's answer: one round trip. */
+/** Opens one CONNECT stream over a session and waits for the exporter's answer: its dial and one round trip. */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { explainCut, fromWire, toWire } from './cuts.ts';
@@ -12,10 +12,20 @@ import type { YamuxStream } from './yamux/stream.ts';
 
 export type StreamAttempt =
   | { readonly ok: true; readonly upstream: YamuxStream; readonly peerSide: PeerSide }
-  | { readonly ok: false; readonly reason: Reason; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly reason: Reason;
+      readonly message: string;
+      /** The session lives, and the peer has said nothing in the time that it was given. */
+      readonly overdue?: boolean;
+    };
 
 /** Never rejects. A failed stream is reset, so that its id and its buffers are free at both ends. */
-export async function openStream(session: PeerSession, request: ConnectRequest): Promise<StreamAttempt> {
+export async function openStream(
+  session: PeerSession,
+  request: ConnectRequest,
+  timeoutMs = ANSWER_TIMEOUT_MS,
+): Promise<StreamAttempt> {
   const { peer } = session;
   let stream: YamuxStream;
   try {
@@ -26,7 +36,7 @@ export async function openStream(session: PeerSession, request: ConnectRequest):
   }
   try {
     stream.write(encodeConnect(request));
-    const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), ANSWER_TIMEOUT_MS));
+    const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), timeoutMs));
     if (answer.connection !== request.connection) {
       throw new AppError('ERR_MALFORMED', `peer ${peer}: its answer is for another connection`);
     }
@@ -48,8 +58,13 @@ export async function openStream(session: PeerSession, request: ConnectRequest):
       },
     };
   } catch (error) {
-    stream.reset();
     const { code, message } = error as AppError;
+    const isOverdue = code === 'ERR_TIMEOUT' && !stream.destroyed;
+    stream.reset();
+    if (isOverdue) {
+      const overdue = `${peer} has not answered in ${timeoutMs} ms.`;
+      return { ok: false, reason: REASONS.PeerUnreachable, message: overdue, overdue: true };
+    }
     const reason = code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
     return { ok: false, reason, message };
   }

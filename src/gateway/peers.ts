@@ -4,15 +4,18 @@
  *
  * A peer may be several replicas behind one address, each an instance of its own. Any of them serves any stream, so a peer is
  * reachable while one session with it takes streams, and for a moment after the last one was lost: most come back at once, and
- * what would change meanwhile are the listeners and the objects of every import.
+ * what would change meanwhile are the listeners and the objects of every import. Where the last one ended because the peer fell
+ * silent, that moment has passed already.
  *
  *   connected ── last session lost, or leaving ──▶ missed ── a dial failed, or SESSION_GRACE_MS are over ──▶ unreachable
- *       ▲──────────────── a session ───────────────────┴───────────────────────────────────────────────────────┘
+ *       ▲ └───────────────── the last session fell silent ─────────────────────────────────────────────────────▶ │
+ *       └──────────────── a session ───────────────────┴───────────────────────────────────────────────────────┘
  */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
-import { REDIAL_MAX_MS, SESSION_GRACE_MS, SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
+import { EJECTED_MAX_MS, REDIAL_MAX_MS, SESSION_GRACE_MS } from './limits.ts';
+import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
 
@@ -43,6 +46,8 @@ export interface Peers {
   sessionFor(peer: string): PeerSession | undefined;
   /** All that take new streams, in this order. */
   sessionsFor(peer: string): readonly PeerSession[];
+  /** It has left a stream without an answer: for a while the others of its peer come before it. */
+  passOver(session: PeerSession): void;
   /** The first of them that was not tried. Where there is none at all and the peer is missed, waits for one until the signal. */
   nextSession(
     peer: string,
@@ -70,6 +75,8 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
   const reachable = new Set<string>();
   /** When each session began. */
   const bornMs = new WeakMap<PeerSession, number>();
+  /** Until when others come before it. */
+  const passedOverMs = new WeakMap<PeerSession, number>();
 
   const usableOf = (entry: Entry): PeerSession[] => [...entry.sessions].filter(({ draining }) => !draining);
 
@@ -84,7 +91,7 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
       sessions: entry.sessions.size,
       ...(first === undefined
         ? { reason: entry.last.reason, message: entry.last.message }
-        : { version: first.hello.version, message: '' }),
+        : { version: first.hello.version, ...expiryOf(first), message: '' }),
     };
     const text = JSON.stringify(observation);
     if (text !== entry.told) {
@@ -153,7 +160,11 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
 
   function end(entry: Entry, session: PeerSession, error: Error | undefined): void {
     entry.sessions.delete(session);
-    entry.last = { reason: REASONS.PeerUnreachable, message: error?.message ?? 'The peer closed the session.' };
+    // It was waited for long enough: a peer that fell silent is not about to return.
+    if (isSilence(error) && usableOf(entry).length === 0) giveUp(entry);
+    const isUntrusted = error instanceof AppError && error.code === 'ERR_CERTIFICATE';
+    const reason = isUntrusted ? REASONS.PeerRootMismatch : REASONS.PeerUnreachable;
+    entry.last = { reason, message: error?.message ?? 'The peer closed the session.' };
     const ageMs = performance.now() - (bornMs.get(session) ?? -Infinity);
     for (const dialler of entry.diallers.values()) dialler.ended(session, { young: ageMs < REDIAL_MAX_MS });
   }
@@ -167,7 +178,12 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
 
   function sessionsFor(peer: string): PeerSession[] {
     const entry = entries.get(peer);
-    const cost = ({ full, rttMs }: PeerSession): number => (full ? Infinity : (rttMs ?? Number.MAX_VALUE));
+    const nowMs = performance.now();
+    const cost = (session: PeerSession): number => {
+      if (session.full) return Infinity;
+      if ((passedOverMs.get(session) ?? 0) > nowMs) return Number.MAX_VALUE;
+      return session.rttMs ?? Number.MAX_SAFE_INTEGER;
+    };
     const usable = entry === undefined ? [] : usableOf(entry);
     return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0));
   }
@@ -212,6 +228,7 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
     },
     sessionFor: (peer) => sessionsFor(peer)[0],
     sessionsFor,
+    passOver: (session) => void passedOverMs.set(session, performance.now() + EJECTED_MAX_MS),
     async nextSession(peer, { tried, signal }) {
       const entry = entries.get(peer);
       if (entry?.grace !== undefined) await graceOf(entry, signal());
@@ -239,6 +256,14 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
     refresh(entry);
     return entry;
   }
+}
+
+function isSilence(error: Error | undefined): boolean {
+  return error instanceof AppError && error.code === 'ERR_TIMEOUT';
+}
+
+function expiryOf({ certificate }: PeerSession): Pick<PeerObservation, 'certificateExpires'> {
+  return certificate === undefined ? {} : { certificateExpires: certificate.validToDate.toISOString() };
 }
 
 function goneError(peer: string): AppError {

@@ -14,6 +14,7 @@ import { makeClientTable } from './client-table.ts';
 import type { Self } from './decisions.ts';
 import { REPLICAS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
+import { makeEjections } from './ejection.ts';
 import { makeExchangeStreams } from './exchange-streams.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
 import type { Home } from './home.ts';
@@ -39,7 +40,7 @@ export interface DataPlaneOptions {
   /** The uid of this installation. */
   readonly epoch: string;
   readonly version: string;
-  /** Read at every dial, and once for the listener. */
+  /** Read at every dial and every connection; who changes it says so by `identity-changed`. */
   readonly identity: () => PeerIdentity;
   /** Absent: this peer only dials. */
   readonly listen?: { readonly host: string; readonly port: number };
@@ -48,6 +49,8 @@ export interface DataPlaneOptions {
   readonly targets: readonly string[];
   /** Standalone: the range that imports get their addresses from; never dialled. */
   readonly pool?: string;
+  /** When TCP shows that an idle connection lives; tests shorten it. */
+  readonly keepAliveMs?: number;
   readonly channel: ChannelEnd<UpMessage, DownMessage>;
 }
 
@@ -65,7 +68,7 @@ const NOTHING: Routes = toRoutes({
 
 /** @throws {AppError} `ERR_LISTEN` when the gateway's own address cannot be had. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { self, epoch, version, identity, listen, home, channel } = options;
+  const { self, epoch, version, identity, listen, home, channel, keepAliveMs } = options;
   const now = (): number => performance.now();
   const post = (message: UpMessage): void => channel.post(message);
   const onRefused = (reason: Reason, from: string): void => post({ kind: 'refused', reason, from });
@@ -87,7 +90,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     onOpened: () => post({ kind: 'opened', direction }),
     onClosed: (record: ClosingRecord) => post({ kind: 'closed', record }),
   });
-  const ingress = makeIngress({ ...shared('ingress'), targets, onProbeRefused: onRefused });
+  const ingress = makeIngress({ ...shared('ingress'), targets, onProbeRefused: onRefused, keepAliveMs });
   const admission = makeAdmission({
     self: self.name,
     epoch,
@@ -103,7 +106,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     dial: admission.dial,
     onChange: (observation) => post({ kind: 'peer', peer: observation }),
     onReachable() {
-      if (!closing.signal.aborted) imports.refresh();
+      if (closing.signal.aborted) return;
+      ejections.seeReachable(peers.reachable);
+      imports.refresh();
     },
   });
   const clientKey = makeClientKeys(() => identity().keyPem);
@@ -112,10 +117,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     ask: ({ address, ...asked }) =>
       probeSource({ self, ingress, peers, client: clients.at(address), ...asked, mode: 'decide' }),
   });
-  const egress = makeEgress({ ...shared('egress'), clients, clientKey, reasker, peers, ingress });
+  const ejections = makeEjections({
+    now,
+    self: self.name,
+    onChange: (change) => post({ kind: 'ejection', change }),
+  });
+  const egress = makeEgress({ ...shared('egress'), clients, clientKey, reasker, peers, ingress, ejections });
   const imports = makeImportStates({
     self: self.name,
     home,
+    keepAliveMs,
     reachable: () => peers.reachable,
     onClient: (arrival, socket) => void egress.serveClient(arrival, socket),
     onChange: (observation) => post({ kind: 'import', import: observation }),
@@ -198,6 +209,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
         });
       case 'drain':
         return void drain(message);
+      case 'identity-changed':
+        return admission.endUntrusted();
       case 'clients': {
         const changed = clients.apply(message);
         table.recheckClients(changed, routes);

@@ -2,6 +2,7 @@
  * A session: one long-lived mTLS connection with a peer, multiplexed by yamux, with a control stream that both have greeted on.
  * Either side opens streams over it, whoever dialled.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import type { WireReason } from '../api/reasons.ts';
@@ -27,6 +28,8 @@ export type Cut =
 
 export interface PeerSession {
   readonly peer: string;
+  /** What the peer has proved its name with, and the chain that came with it. */
+  readonly certificate: X509Certificate | undefined;
   readonly hello: Hello;
   /** The peer takes no new streams. */
   readonly draining: boolean;
@@ -70,6 +73,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   const greeted = Promise.withResolvers<Hello>();
   greeted.promise.catch(() => undefined);
   const cuts = makeCutReasons();
+  const certificate = socket.getPeerX509Certificate();
   const early: YamuxStream[] = [];
   let control: YamuxStream | undefined;
   let session: PeerSession | undefined;
@@ -133,6 +137,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
     const streamsMax = Math.min(theirs.streams, STREAMS_PER_SESSION_MAX - 1);
     return {
       peer,
+      certificate,
       hello: theirs,
       get draining() {
         return draining;

@@ -33,6 +33,8 @@ export interface ChoiceInput {
   readonly reachable: ReadonlySet<string>;
   /** Has no session now: its sources come last. */
   readonly isMissed: (peer: string) => boolean;
+  /** Failed those that came before: comes last of all. */
+  readonly isEjected: (source: RouteSource) => boolean;
   /** How many connections came before: what turns the wheel of round robin. */
   readonly turn: number;
   /** Another order than that of the rule, within the local ones and within the others. */
@@ -40,8 +42,8 @@ export interface ChoiceInput {
 }
 
 /**
- * Usable sources that have the port; local ones first if the rule says so, those of missed peers last, each group turned by one a
- * connection.
+ * Usable sources that have the port; local ones first if the rule says so, those of missed peers late, ejected ones last, each
+ * group turned by one a connection.
  */
 export function orderSources({
   self,
@@ -49,15 +51,20 @@ export function orderSources({
   port,
   reachable,
   isMissed,
+  isEjected,
   turn,
   prefer = (all) => all,
 }: ChoiceInput): RouteSource[] {
   const candidates = route.sources.filter(
     (source) => source.ports.includes(port) && usabilityOf({ self, source, reachable }).usable,
   );
-  const rankOf = ({ peer }: RouteSource): number => (isMissed(peer) ? 2 : route.localFirst && peer === self ? 0 : 1);
+  const rankOf = (source: RouteSource): number => {
+    if (isEjected(source)) return 3;
+    if (isMissed(source.peer)) return 2;
+    return route.localFirst && source.peer === self ? 0 : 1;
+  };
   const ranked = Map.groupBy(candidates, rankOf);
-  return [0, 1, 2].flatMap((rank) => rotate(prefer(ranked.get(rank) ?? []), turn));
+  return [0, 1, 2, 3].flatMap((rank) => rotate(prefer(ranked.get(rank) ?? []), turn));
 }
 
 function rotate<T>(items: readonly T[], turn: number): T[] {

@@ -1,6 +1,7 @@
 /** Where an export lands: a name inside the space that its rule grants, or the reason why nowhere. Names are never cut. */
 import { isLabel, isRestrictedNamespace } from '../api/names.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
+import type { SourceKey } from '../api/record.ts';
 import type { Candidate } from './candidate.ts';
 import type { RequestIndex } from './requests.ts';
 import { namespaceOf } from './rule.ts';
@@ -59,16 +60,21 @@ function nameByRule(rule: AnyImportRule, candidate: Candidate): Placement {
   const refusal = findRefusal(rule, candidate);
   if (refusal !== undefined) return refusal;
   const { source } = candidate;
-  const name = (rule.spec.into?.name ?? '{name}').replaceAll(
-    /\{(name|namespace|peer)\}/g,
-    (_, word: keyof typeof source) => source[word],
-  );
+  const name = nameOf(rule, source);
   if (name.length > LABEL_CHARS_MAX) {
     const fix = 'Fix: give it a shorter one by spec.into.name of a rule of its own.';
     return skip('NameTooLong', `Its name here would have ${name.length} of ${LABEL_CHARS_MAX} characters. ${fix}`);
   }
   if (!isLabel(name)) return skip('InvalidName', 'Its name here would not be an RFC 1123 label. Fix: spec.into.name.');
   return { key: { namespace: namespaceOf(rule, source.namespace), name } };
+}
+
+/** The name that the rule gives an export, which may be none that can be. */
+export function nameOf(rule: AnyImportRule, source: SourceKey): string {
+  return (rule.spec.into?.name ?? '{name}').replaceAll(
+    /\{(name|namespace|peer)\}/g,
+    (_, word: keyof SourceKey) => source[word],
+  );
 }
 
 /** What keeps an export out whatever its name would be. */

@@ -104,7 +104,7 @@ function tooManyRules(namespace: string): RuleProblem {
 }
 
 /** By its name and labels as the local Peer object has them; what a peer says of itself does not count. */
-function selectsPeer({ spec: { peers } }: AnyImportRule, peer: MergePeer): boolean {
+export function selectsPeer({ spec: { peers } }: AnyImportRule, peer: MergePeer): boolean {
   if (peers.all === true) return true;
   if (peers.names !== undefined) return peers.names.includes(peer.name);
   return peers.selector !== undefined && selectsLabels(peers.selector, peer.labels);

@@ -36,6 +36,8 @@ export interface Metrics extends Exposition {
   readonly bytes: BoundedCounter<'direction'>;
   readonly sessions: BoundedGauge<'peer'>;
   readonly handshakesRefused: BoundedCounter<'reason'>;
+  /** Sources of imports that were put last since connections to them failed. */
+  readonly sourcesEjected: BoundedCounter<'peer' | 'reason'>;
   /** `state`: sent or acknowledged. */
   readonly snapshotVersion: BoundedGauge<'component' | 'state'>;
   readonly dnsQueries: BoundedCounter<'type' | 'rcode'>;
@@ -89,6 +91,11 @@ export function makeMetrics({
     handshakesRefused: define.counter('handshakes_refused_total', 'Callers turned away before they had a name.', [
       'reason',
     ]),
+    sourcesEjected: define.counter(
+      'sources_ejected_total',
+      'Sources of imports that are tried last for a while, since connections to them failed.',
+      ['peer', 'reason'],
+    ),
     snapshotVersion: define.gauge(
       'snapshot_version',
       'Version of the snapshot last sent to, and acknowledged by, a component.',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { fileURLToPath } from 'node:url';
+import { createFabricFiles, createPeerCertFiles } from '#src/fabric/files.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/clusterlink-mcs.mjs', import.meta.url));
 
@@ -86,12 +87,17 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     ['demo'],
     ['create', 'fabric'],
     ['create', 'peer-cert'],
+    ['request', 'cert'],
+    ['sign', 'cert'],
+    ['renew', 'cert'],
     ['run'],
     ['export'],
     ['import'],
     ['allow'],
     ['status'],
     ['explain'],
+    ['probe'],
+    ['gather'],
     ['get'],
     ['check'],
   ]) {
@@ -111,6 +117,10 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     { words: ['allow', '--store', 'dir:x'], code: 2, message: /--namespace/ },
     { words: ['status', '-o', 'xml'], code: 2, message: /--output/ },
     { words: ['status', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
+    { words: ['status', '--fabric', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
+    { words: ['probe', 'a/b:1', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE .*Fix: / },
+    { words: ['gather', '--out', 'a.tar.gz', '--state', './nowhere'], code: 3, message: /ERR_ADMIN_UNREACHABLE / },
+    { words: ['gather', '--state', './nowhere'], code: 2, message: /--out/ },
     { words: ['explain', 'pod', 'x:1'], code: 2, message: /host/ },
     { words: ['check', './nowhere'], code: 2, message: /nowhere/ },
     { words: ['check'], code: 2, message: /ERR_USAGE .*Fix: .*--context/ },
@@ -145,5 +155,33 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     assert.equal(verified.status, 0, verified.stderr);
     assert.equal(run('create', 'fabric', '--name', 'shops').code, 1);
     assert.equal(run('create', 'peer-cert', '--fabric', 'shops', '--name', 'East').code, 2);
+  });
+
+  it('request and sign cert → a certificate for a key that stays; both say which key', () => {
+    const fingerprintIn = (text: string): string | undefined =>
+      /SHA-256 of (?:the|its) key: ([0-9a-f]{64})/.exec(text)?.[1];
+    assert.equal(run('create', 'fabric', '--name', 'shops').code, 0);
+    const asked = run('request', 'cert', 'east', '--out', 'shops');
+    assert.deepEqual([asked.code, asked.out], [0, 'shops/east/request.pem\nshops/east/key.pem\n'], asked.error);
+    const sign = ['sign', 'cert', 'shops/east/request.pem', '--fabric', 'shops'];
+    assert.equal(run(...sign, '--days', '0').code, 2);
+    assert.equal(run(...sign, '--peer', 'west').code, 1);
+    const signed = run(...sign, '--peer', 'east', '--days', '10');
+    assert.equal(signed.code, 0, signed.error);
+    assert.equal(fingerprintIn(signed.error), fingerprintIn(asked.error));
+  });
+
+  it('renew cert → another certificate in its place; --dry-run writes none', async () => {
+    const east = join(folder, 'shops', 'east');
+    await createFabricFiles({ path: folder, fabric: 'shops' });
+    await createPeerCertFiles({ path: folder, fabric: 'shops', peer: 'east' });
+    const texts = (): Promise<string[]> =>
+      Promise.all(['cert.pem', 'key.pem'].map((file) => readFile(join(east, file), 'utf8')));
+    const [cert, key] = await texts();
+    assert.equal(run('renew', 'cert', 'east', '--fabric', 'shops', '--dry-run').code, 0);
+    assert.deepEqual(await texts(), [cert, key]);
+    assert.equal(run('renew', 'cert', 'east', '--fabric', 'shops', '--new-key').code, 0);
+    const [newCert, newKey] = await texts();
+    assert.ok(newCert !== cert && newKey !== key);
   });
 });

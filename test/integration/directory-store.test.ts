@@ -255,6 +255,23 @@ describe('openDirectoryStore: manifests', () => {
       assert.deepEqual(events, ['synced 1', 'changed web a']);
     });
 
+    it('every file removed, restored one by one → all is held and reported, nothing was deleted', async () => {
+      await folders.put('a.yaml', exportDocument('db', 'a'));
+      await folders.put('b.yaml', exportDocument('web', 'a'));
+      const store = await folders.open();
+      const events = eventsOf(store);
+      const heldSaid = (): boolean => store.problems().some(({ message }) => message.startsWith('2 objects went'));
+      await folders.remove('a.yaml');
+      await folders.remove('b.yaml');
+      await eventually('the alarm', heldSaid);
+      await folders.put('a.yaml', exportDocument('db', 'a'));
+      await eventually('one is back', () => !heldSaid());
+      await folders.put('b.yaml', exportDocument('web', 'b'));
+      await eventually('the other is back', async () => (await teamOf(store, WEB)) === 'b');
+      assert.deepEqual(store.problems(), []);
+      assert.deepEqual(events, ['synced 2', 'changed web b']);
+    });
+
     it('a file deleted → its object goes, with what we applied; made again it has another uid and no status', async () => {
       await folders.put('a.yaml', exportDocument('db', 'a'));
       const store = await folders.open();

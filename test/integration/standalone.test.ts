@@ -115,7 +115,7 @@ describe('two standalone peers', function () {
     assert.equal(ok, true, JSON.stringify(hops));
     assert.deepEqual(
       hops.map(({ hop }) => hop),
-      ['name', 'import', 'source', 'egress', 'session', 'ingress', 'dial'],
+      ['name', 'import', 'rule', 'source', 'egress', 'session', 'ingress', 'dial', 'endpoint'],
     );
   });
 

@@ -21,12 +21,12 @@ export async function dialAs(identity: PeerIdentity, { name, port }: Victim): Pr
   return dialled.socket;
 }
 
-export function helloOf(peer: string): Hello {
-  return { peer, epoch: 'epoch-hostile', instance: 'one', version: '6.6.6', features: [], streams: 100 };
+export function helloOf(peer: string, instance = 'one'): Hello {
+  return { peer, epoch: 'epoch-hostile', instance, version: '6.6.6', features: [], streams: 100 };
 }
 
-export function helloLine(peer: string): string {
-  return `${JSON.stringify({ hello: helloOf(peer) })}\n`;
+export function helloLine(peer: string, instance?: string): string {
+  return `${JSON.stringify({ hello: helloOf(peer, instance) })}\n`;
 }
 
 /** One data frame as bytes; with SYN the first one of its stream. */
@@ -48,11 +48,12 @@ export async function greetAs(
   identity: PeerIdentity,
   victim: Victim,
   onStream: (stream: YamuxStream) => void = (stream) => stream.reset(),
+  instance?: string,
 ): Promise<HostileSession> {
   const socket = await dialAs(identity, victim);
   const yamux = openYamux({ socket, role: 'dialler', streamsMax: 2_000, onStream, onClose: () => undefined });
   const control = yamux.openStream();
-  control.write(helloLine(identity.peer));
+  control.write(helloLine(identity.peer, instance));
   await once(control, 'data');
   control.resume();
   return {

@@ -9,10 +9,14 @@ import type { TestFabric } from './fabric.ts';
 const HOUR_MS = 3_600_000;
 
 export async function makeOddIdentity(
-  fabric: TestFabric,
-  { sans, notAfter = new Date(Date.now() + HOUR_MS) }: { readonly sans: readonly string[]; readonly notAfter?: Date },
+  { path }: Pick<TestFabric, 'path'>,
+  {
+    sans,
+    notAfter = new Date(Date.now() + HOUR_MS),
+    fabric = 'test',
+  }: { readonly sans: readonly string[]; readonly notAfter?: Date; readonly fabric?: string },
 ): Promise<PeerIdentity> {
-  const folder = join(fabric.path, 'test');
+  const folder = join(path, fabric);
   const [caPem, caKeyPem] = await Promise.all(
     ['cert.pem', 'key.pem'].map((file) => readFile(join(folder, file), 'utf8')),
   );

@@ -8,6 +8,8 @@ import type {
   PeerObservation,
   UpMessage,
 } from '#src/gateway/messages.ts';
+import type { EjectionChange } from '#src/gateway/ejection.ts';
+import type { PeerIdentity } from '#src/fabric/files.ts';
 import type { Home } from '#src/gateway/home.ts';
 import { startDataPlane } from '#src/gateway/plane.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
@@ -24,6 +26,7 @@ export interface TestPlane {
   readonly port: number;
   readonly closings: ClosingRecord[];
   readonly refusals: string[];
+  readonly ejections: EjectionChange[];
   readonly peers: Map<string, PeerObservation>;
   readonly imports: Map<string, ImportObservation>;
   acknowledged(): number;
@@ -38,12 +41,15 @@ export interface TestPlane {
 }
 
 export interface TestPlaneOptions {
-  readonly fabric: TestFabric;
+  readonly fabric: Pick<TestFabric, 'identity'>;
+  /** Instead of the one that the fabric gives: may change while the plane runs. */
+  readonly identity?: () => PeerIdentity;
   readonly name: string;
   readonly listen?: 'no';
   readonly targets?: readonly string[];
   /** Where it lives; else alone on a host. */
   readonly home?: Home;
+  readonly keepAliveMs?: number;
 }
 
 const HOST: Home = { kind: 'standalone', client: { namespace: 'default', serviceAccount: 'host', labels: {} } };
@@ -56,11 +62,14 @@ export async function startTestPlane({
   listen,
   targets = ['127.0.0.1:*'],
   home = HOST,
+  identity,
+  ...rest
 }: TestPlaneOptions): Promise<TestPlane> {
   const { parent, child } = makeChannelPair<DownMessage, UpMessage>();
-  const identity = await fabric.identity(name);
+  const made = await fabric.identity(name);
   const closings: ClosingRecord[] = [];
   const refusals: string[] = [];
+  const ejections: EjectionChange[] = [];
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
   let onExchange: Parameters<TestPlane['onExchange']>[0] = () => undefined;
@@ -74,6 +83,7 @@ export async function startTestPlane({
     else if (message.kind === 'listening') listening.resolve(Number(message.address.split(':').at(-1)));
     else if (message.kind === 'closed') closings.push(message.record);
     else if (message.kind === 'refused') refusals.push(`${message.reason} ${message.from}`);
+    else if (message.kind === 'ejection') ejections.push(message.change);
     else if (message.kind === 'peer') peers.set(message.peer.name, message.peer);
     else if (message.kind === 'import')
       imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
@@ -85,11 +95,12 @@ export async function startTestPlane({
     self: { name, labels: {} },
     epoch: `epoch-${name}`,
     version: '0.0.0-test',
-    identity: () => identity,
+    identity: identity ?? (() => made),
     home,
     targets,
     pool: '127.99.0.0/16',
     channel: child,
+    ...rest,
     ...(listen === 'no' ? {} : { listen: { host: '127.0.0.1', port: 0 } }),
   });
   if (listen === 'no') listening.resolve(0);
@@ -98,6 +109,7 @@ export async function startTestPlane({
     port: await listening.promise,
     closings,
     refusals,
+    ejections,
     peers,
     imports,
     acknowledged: () => acknowledged,

@@ -171,8 +171,13 @@ async function startStandalone(input: {
       if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${log}`);
       return (await ask<{ missing: string[] }>('GET', '/ready')).missing.length === 0;
     },
-    20_000,
-  );
+    40_000,
+  ).catch(async (error: unknown) => {
+    // Nobody else knows it yet.
+    child.kill('SIGKILL');
+    await exited;
+    throw error;
+  });
   return {
     name,
     manifests,

@@ -1,10 +1,15 @@
-/** `create fabric` and `create peer-cert`: ClusterLink's grammar and its files. */
+/** `create fabric`, `create peer-cert`, and `request`, `sign` and `renew cert`: ClusterLink's grammar and its files. */
+import { AppError } from '../../api/errors.ts';
 import { createFabricFiles, createPeerCertFiles } from '../../fabric/files.ts';
+import { PEER_CERTIFICATE_DAYS, PEER_CERTIFICATE_DAYS_MAX } from '../../fabric/limits.ts';
+import { renewPeerCertFiles } from '../../fabric/renew.ts';
+import { createRequestFiles, signRequestFile, type SignedFiles } from '../../fabric/request-files.ts';
 import type { Register } from '../register.ts';
 
 const DEFAULT_FABRIC = 'default_fabric';
 
-export function addFabricCommands({ program, streams }: Register): void {
+export function addFabricCommands(register: Register): void {
+  const { program, streams } = register;
   const create = program
     .command('create')
     .description('Make the root of trust of a fabric, and the certificates of its peers.');
@@ -35,4 +40,107 @@ export function addFabricCommands({ program, streams }: Register): void {
         `Next: carry these two and the fabric's cert.pem to the peer, and start it with "run" (see its --help).`,
       );
     });
+  addRequestCommand(register);
+  addSignCommand(register);
+  addRenewCommand(register);
+}
+
+function addRequestCommand({ program, streams }: Register): void {
+  program
+    .command('request')
+    .description('Ask the owner of a fabric for something.')
+    .command('cert')
+    .argument('<PEER>', 'name of the peer: an RFC 1123 label')
+    .description(
+      'Make a key here and a request for its certificate. The key stays; request.pem goes to the owner of the fabric.',
+    )
+    .option('--out <DIR>', 'folder in which the peer gets a folder', '.')
+    .option('--key <FILE>', 'ask for another certificate for this key; request.pem is put beside it')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx clusterlink-mcs request cert east
+  npx clusterlink-mcs request cert east --key east/key.pem`,
+    )
+    .action(async (peer: string, { out, key: keyFile }: { out: string; key?: string }) => {
+      const made = await createRequestFiles({ peer, out, ...(keyFile === undefined ? {} : { key: keyFile }) });
+      streams.out(made.key === undefined ? made.request : `${made.request}\n${made.key}`);
+      streams.error(`SHA-256 of the key: ${made.fingerprint}`);
+      streams.error(
+        `Next: give ${made.request} to the owner of the fabric, who signs it: npx clusterlink-mcs sign cert request.pem --fabric NAME --peer ${peer}`,
+      );
+    });
+}
+
+interface SignOptions {
+  readonly fabric: string;
+  readonly path: string;
+  readonly days: number;
+  readonly dryRun?: boolean;
+}
+
+function addSignCommand({ program, streams }: Register): void {
+  program
+    .command('sign')
+    .description('Sign with the key of a fabric.')
+    .command('cert')
+    .argument('<REQUEST>', 'the request.pem of the peer')
+    .description(
+      "Sign a peer's request: writes cert.pem and ca.pem. A request that asks for more than one peer's name is refused.",
+    )
+    .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
+    .option('--path <PATH>', 'folder that holds the fabric', '.')
+    .option('--peer <NAME>', 'refuse the request unless it is for this peer')
+    .option('--days <N>', 'how long the certificate is valid', parseDays, PEER_CERTIFICATE_DAYS)
+    .option('--out <DIR>', 'folder of cert.pem and ca.pem (default: that of the request)')
+    .option('--dry-run', 'check the request, say what would be signed, and write nothing')
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs sign cert east/request.pem --fabric shops --peer east')
+    .action(async (request: string, options: SignOptions & { peer?: string; out?: string }) => {
+      const { dryRun: isDry = false, ...rest } = options;
+      const signed = await signRequestFile({ ...rest, request, mode: isDry ? 'dry-run' : 'write' });
+      streams.out(isDry ? describeDry(signed) : `${signed.cert}\n${signed.ca}`);
+      streams.error(describe(signed));
+      if (!isDry) streams.error('Next: carry these two to the peer, beside its key.pem. Both are public.');
+    });
+}
+
+function addRenewCommand({ program, streams }: Register): void {
+  program
+    .command('renew')
+    .description('Replace what will expire.')
+    .command('cert')
+    .argument('<PEER>', 'name of the peer')
+    .description(
+      'Replace the certificate that "create peer-cert" has made. A running peer takes it within seconds, connections stay.',
+    )
+    .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
+    .option('--path <PATH>', 'folder that holds the fabric', '.')
+    .option('--days <N>', 'how long the certificate is valid', parseDays, PEER_CERTIFICATE_DAYS)
+    .option('--new-key', 'make a new key too')
+    .option('--dry-run', 'say what would be replaced, and write nothing')
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs renew cert east --fabric shops')
+    .action(async (peer: string, options: SignOptions & { newKey?: boolean }) => {
+      const { dryRun: isDry = false, newKey: isNew = false, ...rest } = options;
+      const key = isNew ? 'new' : 'same';
+      const renewed = await renewPeerCertFiles({ ...rest, peer, key, mode: isDry ? 'dry-run' : 'write' });
+      streams.out(isDry ? describeDry(renewed) : renewed.cert);
+      streams.error(describe(renewed));
+    });
+}
+
+function describeDry({ peer, cert }: SignedFiles): string {
+  return `the certificate of peer ${peer} would be written to ${cert}`;
+}
+
+function describe({ peer, notAfter, fingerprint }: SignedFiles): string {
+  return `Peer ${peer}, until ${notAfter.toISOString()}. SHA-256 of its key: ${fingerprint}`;
+}
+
+function parseDays(text: string): number {
+  const days = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (days >= 1 && days <= PEER_CERTIFICATE_DAYS_MAX) return days;
+  throw new AppError('ERR_USAGE', `--days: ${JSON.stringify(text)} is not a number of days`, {
+    fix: `write a whole number from 1 to ${PEER_CERTIFICATE_DAYS_MAX}`,
+  });
 }

@@ -1,48 +1,33 @@
-/** `status`, `explain` and `get`: what a running peer knows. */
-import { join } from 'node:path';
-import { Option } from 'commander';
+/** `status`, `explain`, `probe`, `get` and `gather`: what a running peer knows. */
 import { AppError } from '../../api/errors.ts';
 import { describeObject, type KubeObject } from '../../api/object.ts';
 import type { Explanation } from '../../gateway/explain.ts';
-import { callAdmin } from '../../runtime/admin.ts';
+import type { ProbeReport } from '../../gateway/probe-import.ts';
+import { adminOption, askPeer, type RunningPeer } from '../ask.ts';
 import { formatExplanation } from '../explain.ts';
+import { formatFabric } from '../fabric-status.ts';
 import { EXIT, formatData, formatTable, parseOutput } from '../output.ts';
+import { gather, writeArchive } from '../gather.ts';
+import { formatProbe } from '../probe.ts';
 import { outputOption, stateOption, type Register } from '../register.ts';
+import type { FabricReport } from '../run/fabric-status.ts';
 import type { StatusReport } from '../run/status.ts';
 import { formatStatus } from '../status.ts';
-
-const ADMIN_TIMEOUT_MS = 30_000;
-
-/** Which running peer is asked. */
-interface Where {
-  readonly state: string;
-  /** Of a peer whose configuration has `admin`. */
-  readonly admin?: string;
-}
+import { version } from '../version.ts';
 
 export function addReaderCommands({ program, streams, done }: Register): void {
-  const adminOption = (): Option => new Option('--admin <PATH>', 'admin socket, if it is not in the state folder');
-  const ask = (where: Where, route: `${'GET' | 'POST'} ${string}`, body?: unknown): Promise<unknown> => {
-    const [method = 'GET', path = '/'] = route.split(' ');
-    return callAdmin({
-      path: where.admin ?? join(where.state, 'admin.sock'),
-      method,
-      route: path,
-      body,
-      timeoutMs: ADMIN_TIMEOUT_MS,
-    });
-  };
-
   program
     .command('status')
     .description('Show peers, exports, imports, what rules skipped, and the last refusals of a running peer.')
+    .option('--fabric', 'how every peer stands: since when, version, certificate, age of its records, conflicts')
     .addOption(stateOption())
     .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs status --state ./state -o wide')
-    .action(async ({ output, ...where }: Where & { output: string }) => {
+    .action(async ({ output, fabric = false, ...where }: RunningPeer & { output: string; fabric?: boolean }) => {
       const format = parseOutput(output);
-      streams.out(formatStatus((await ask(where, 'GET /status')) as StatusReport, format));
+      if (fabric) return streams.out(formatFabric((await askPeer(where, 'GET /fabric')) as FabricReport, format));
+      streams.out(formatStatus((await askPeer(where, 'GET /status')) as StatusReport, format));
     });
 
   program
@@ -57,13 +42,30 @@ export function addReaderCommands({ program, streams, done }: Register): void {
       'after',
       '\nExample:\n  npx clusterlink-mcs explain host db.store.svc.clusterset.local:5432 --state ./state',
     )
-    .action(async (client: string, target: string, { output, ...where }: Where & { output: string }) => {
+    .action(async (client: string, target: string, { output, ...where }: RunningPeer & { output: string }) => {
       if (client !== 'host')
         throw new AppError('ERR_USAGE', `${JSON.stringify(client)}: is not a client here`, { fix: 'say host' });
       const format = parseOutput(output);
-      const explanation = (await ask(where, 'POST /explain', { target })) as Explanation;
+      const explanation = (await askPeer(where, 'POST /explain', { target })) as Explanation;
       streams.out(formatExplanation(explanation, format));
       done(explanation.ok ? EXIT.ok : EXIT.failed);
+    });
+
+  program
+    .command('probe')
+    .argument('<NAME:PORT>', 'the name of an import and its port')
+    .description(
+      'Connect to every source of an import, without a byte of payload: print what each answers, and how fast.',
+    )
+    .addOption(stateOption())
+    .addOption(adminOption())
+    .addOption(outputOption())
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs probe db.store.svc.clusterset.local:5432 --state ./state')
+    .action(async (target: string, { output, ...where }: RunningPeer & { output: string }) => {
+      const format = parseOutput(output);
+      const report = (await askPeer(where, 'POST /probe', { target })) as ProbeReport;
+      streams.out(formatProbe(report, format));
+      done(report.ok ? EXIT.ok : EXIT.failed);
     });
 
   program
@@ -75,9 +77,9 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs get ServiceImport store/db -o yaml --state ./state')
-    .action(async (kind: string, key: string | undefined, { output, ...where }: Where & { output: string }) => {
+    .action(async (kind: string, key: string | undefined, { output, ...where }: RunningPeer & { output: string }) => {
       const format = parseOutput(output);
-      const answer = await ask(where, 'POST /objects', { kind, ...(key === undefined ? {} : { key }) });
+      const answer = await askPeer(where, 'POST /objects', { kind, ...(key === undefined ? {} : { key }) });
       if (format === 'json' || format === 'yaml') return streams.out(formatData(answer, format));
       const objects = (Array.isArray(answer) ? answer : [answer]) as KubeObject[];
       streams.out(
@@ -86,5 +88,24 @@ export function addReaderCommands({ program, streams, done }: Register): void {
           objects.map((object) => [describeObject(object), object.metadata?.creationTimestamp ?? '']),
         ),
       );
+    });
+  program
+    .command('gather')
+    .requiredOption('--out <FILE.tar.gz>', 'the archive to write; it must not be there yet')
+    .description(
+      'Put status, objects, closing records, metrics and versions of a running peer into one archive, without keys and tokens.',
+    )
+    .addOption(stateOption())
+    .addOption(adminOption())
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs gather --out west.tar.gz --state ./state')
+    .action(async ({ out, ...where }: RunningPeer & { out: string }) => {
+      const { archive, files, missing } = await gather({
+        ask: (route, body) => askPeer(where, route, body),
+        version,
+        now: new Date(),
+      });
+      await writeArchive(out, archive);
+      streams.out(`${out}: ${files.length} files, ${archive.length} bytes`);
+      for (const line of missing) streams.error(`Not in it: ${line}`);
     });
 }

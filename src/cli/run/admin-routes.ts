@@ -1,12 +1,18 @@
-/** What the admin socket answers: status, explain, objects, readiness. Whoever can open the socket is the administrator. */
+/** What the admin socket answers: status, explain, probe, objects, metrics, readiness. Whoever can open the socket is the administrator. */
 import * as v from 'valibot';
 import { AppError } from '../../api/errors.ts';
 import { parseKey } from '../../api/object.ts';
 import type { ClientIdentity, Self } from '../../gateway/decisions.ts';
 import type { Control } from '../../gateway/control.ts';
 import { explain } from '../../gateway/explain.ts';
+import type { ExplainProbe } from '../../gateway/hops.ts';
+import type { GatewaySnapshot } from '../../gateway/messages.ts';
+import { probeImport } from '../../gateway/probe-import.ts';
 import type { AdminRoutes } from '../../runtime/admin.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
 import { COMMON_KINDS, type Caches, type CommonKind } from '../../store/caches.ts';
+import { explainAbsence, type AbsenceInput } from './absence.ts';
+import type { FabricReport } from './fabric-status.ts';
 import type { StatusReport } from './status.ts';
 
 export interface AdminRoutesOptions {
@@ -17,21 +23,33 @@ export interface AdminRoutesOptions {
   readonly store: string;
   readonly caches: Caches;
   readonly control: Control;
+  /** Manifests that are not in force as they stand. */
+  readonly problems: AbsenceInput['problems'];
   status(): StatusReport;
+  fabric(): FabricReport;
+  readonly metrics: Pick<Metrics, 'expose'>;
   /** What this process is still waiting for; empty when it is ready. */
   missing(): readonly string[];
 }
 
 export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
-  const { self, client, zones, store, caches, control, status, missing } = options;
+  const { self, client, zones, store, caches, control, problems, status, missing } = options;
+  const { fabric, metrics } = options;
+  const peer = (name: string) => control.peer(name);
+  const probe = (question: ExplainProbe) => control.probe({ client, ...question });
   return {
     'GET /ready': () => Promise.resolve({ missing: missing() }),
     'GET /status': () => Promise.resolve(status()),
+    'GET /fabric': () => Promise.resolve(fabric()),
+    'GET /closings': () => Promise.resolve(control.closings()),
+    'GET /metrics': () => metrics.expose(),
+    'POST /probe': (body) => {
+      const { target } = parseBody(v.object({ target: v.string() }), body);
+      return probeImport({ target, zones, self, client, snapshot: snapshotOf(control), probe });
+    },
     'POST /explain': (body) => {
       const { target } = parseBody(v.object({ target: v.string() }), body);
-      const { snapshot } = control;
-      if (snapshot === undefined)
-        throw new AppError('ERR_TIMEOUT', 'gateway: has no snapshot yet', { retryable: true });
+      const snapshot = snapshotOf(control);
       return explain({
         target,
         zones,
@@ -44,8 +62,9 @@ export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
             ({ spec }) => spec.import.namespace === namespace && spec.import.name === name,
           ),
         serviceImport: (key) => caches.ServiceImport.get(key),
-        peer: (name) => control.peer(name),
-        probe: (source, port, mode) => control.probe({ client, source, port, mode }),
+        explainAbsence: (key) => explainAbsence({ self, store, caches, peer, problems }, key),
+        peer,
+        probe,
       });
     },
     'POST /objects': (body) => {
@@ -62,6 +81,12 @@ export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
       return Promise.resolve(object);
     },
   };
+}
+
+/** @throws {AppError} `ERR_TIMEOUT` in the first moments. */
+function snapshotOf({ snapshot }: Control): GatewaySnapshot {
+  if (snapshot === undefined) throw new AppError('ERR_TIMEOUT', 'gateway: has no snapshot yet', { retryable: true });
+  return snapshot;
 }
 
 function parseBody<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {

@@ -3,10 +3,15 @@ import type { Metrics } from '../../runtime/metrics.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;
 
-/** The result stops it. */
-export function followExpiry({ notAfter }: { readonly notAfter: Date }, metrics: Metrics): () => void {
-  const tell = (): void => metrics.certificateExpirySeconds.set((notAfter.getTime() - Date.now()) / 1000);
+export interface Expiry {
+  /** At once: there is another certificate. */
+  tell(): void;
+  close(): void;
+}
+
+export function followExpiry(notAfter: () => Date, metrics: Metrics): Expiry {
+  const tell = (): void => metrics.certificateExpirySeconds.set((notAfter().getTime() - Date.now()) / 1000);
   tell();
   const timer = setInterval(tell, EXPIRY_INTERVAL_MS);
-  return () => clearInterval(timer);
+  return { tell, close: () => clearInterval(timer) };
 }

@@ -1,6 +1,5 @@
 /** One gateway: the data plane, its control part and the exchange, joined. The same in both homes. */
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
-import type { PeerIdentity } from '../../fabric/files.ts';
 import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
 import type { Home } from '../../gateway/home.ts';
 import type { DownMessage, UpMessage } from '../../gateway/messages.ts';
@@ -12,12 +11,13 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Store } from '../../store/store.ts';
 import { makeExchangeBridge } from './exchange-bridge.ts';
+import type { Identity } from './identity.ts';
 import { makeObserver } from './observer.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
   readonly version: string;
-  readonly identity: PeerIdentity;
+  readonly identity: Identity;
   /** The uid of this installation. */
   readonly epoch: string;
   /** Where the data plane and its control part live. */
@@ -53,7 +53,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     self,
     epoch,
     version,
-    identity: () => identity,
+    identity: () => identity.current(),
     home: home.plane,
     targets: config.exports.targets,
     channel: channel.child,
@@ -61,6 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
   });
   opening.defer(() => plane.close());
+  opening.defer(identity.onChange(() => channel.parent.post({ kind: 'identity-changed' })));
 
   const bridge = makeExchangeBridge((message) => channel.parent.post(message));
   const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });

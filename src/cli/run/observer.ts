@@ -1,12 +1,13 @@
 /** Turns what the data plane and the controllers report into metrics and log lines. */
 import { REASONS } from '../../api/reasons.ts';
+import { formatSource } from '../../api/record.ts';
 import type { ReconcileResult } from '../../controllers/controller.ts';
 import type { ControlEvents } from '../../gateway/control.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { StoreEvent } from '../../store/kubernetes/store-event.ts';
 
-export type Observer = Pick<ControlEvents, 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused'>;
+export type Observer = Pick<ControlEvents, 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused' | 'onEjection'>;
 
 /** Lines about refusals in one window: whoever is refused chooses how often, and must not fill a disk. Metrics count all. */
 const REFUSAL_LINES_MAX = 100;
@@ -48,6 +49,17 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
       metrics.bytes.inc({ direction: 'received' }, receivedBytes);
       if (ORDINARY.has(reason) || !gate.opens()) logger.debug(record, 'Connection ended');
       else logger.info({ ...record, unlogged: gate.takeSkipped() }, 'Connection was refused or cut');
+    },
+    onEjection({ source, ejected }) {
+      const name = formatSource(source);
+      if (ejected === undefined) return logger.debug({ source: name }, 'Source is used again');
+      const { reason, message } = ejected;
+      metrics.sourcesEjected.inc({ peer: source.peer, reason });
+      if (!gate.opens()) return;
+      logger.warn(
+        { source: name, reason, cause: message, unlogged: gate.takeSkipped() },
+        'Source is tried last for now',
+      );
     },
     onRefused(reason, from) {
       metrics.handshakesRefused.inc({ reason });

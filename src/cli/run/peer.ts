@@ -4,7 +4,6 @@ import { makeAccessPolicyController } from '../../controllers/access-policy/reco
 import { makeAddressPool } from '../../controllers/import/address-pool.ts';
 import { makeImportController } from '../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../controllers/service-export/reconciler.ts';
-import { loadIdentity } from '../../fabric/files.ts';
 import { startAdmin } from '../../runtime/admin.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
@@ -20,7 +19,8 @@ import { formatProblems } from '../check.ts';
 import { makeAddressBook } from './address-book.ts';
 import { makeAdminRoutes } from './admin-routes.ts';
 import { startDns } from './dns.ts';
-import { followExpiry } from './expiry.ts';
+import { makeFabricReport } from './fabric-status.ts';
+import { openIdentity } from './identity.ts';
 import { loadInstallation } from './installation.ts';
 import { startGateway } from './gateway.ts';
 import { makeReconcileObserver } from './observer.ts';
@@ -53,8 +53,8 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const allowedNamespaces = config.exports.namespaces;
   const ready = { store: health.expect('store'), gateway: health.expect('gateway'), dns: health.expect('dns') };
 
-  const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
-  opening.defer(followExpiry(identity, metrics));
+  const identity = await openIdentity({ config, logger: logger.child({ component: 'identity' }), metrics });
+  opening.defer(() => identity.close());
 
   const store = await openDirectoryStore({ manifests, state, logger: logger.child({ component: 'store' }) });
   opening.defer(() => store.close());
@@ -115,12 +115,23 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
       store: `dir:${manifests}`,
       caches,
       control,
+      problems: () => store.problems(),
+      metrics,
+      fabric: () =>
+        makeFabricReport({
+          peer: self.name,
+          version,
+          certificateExpires: identity.current().notAfter.toISOString(),
+          caches,
+          control,
+          nowMs: Date.now(),
+        }),
       missing: () => health.missing(),
       status: () =>
         makeStatusReport({
           peer: self.name,
           version,
-          certificateExpires: identity.notAfter.toISOString(),
+          certificateExpires: identity.current().notAfter.toISOString(),
           caches,
           control,
           problems: formatProblems(store.problems(), { output: 'text' })

@@ -105,7 +105,9 @@ export function makeStatusReport({
         ready: brief(ready),
         sources: spec.sources.map((source) => {
           const seen = status?.sources?.find((candidate) => formatSource(candidate) === formatSource(source));
-          return `${formatSource(source)}${seen?.usable === false ? ` (${seen.reason ?? 'away'})` : ''}`;
+          const ejected = control.ejectionOf(source);
+          const late = ejected === undefined ? '' : ` (tried last since ${ejected.since}: ${ejected.reason})`;
+          return `${formatSource(source)}${seen?.usable === false ? ` (${seen.reason ?? 'away'})` : late}`;
         }),
         message: ready?.message ?? '',
       };

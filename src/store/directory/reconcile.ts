@@ -3,15 +3,16 @@ import { AppError } from '../../api/errors.ts';
 import { compareText } from '../../api/object.ts';
 import type { Engine } from '../engine.ts';
 import { sameJson } from '../json.ts';
-import { DELETION_GRACE_MS, PARALLEL_FILES_MAX } from '../limits.ts';
+import { DELETION_GRACE_MS, LOSS_HOLD_MS, PARALLEL_FILES_MAX } from '../limits.ts';
 import { collectDeclarations, idOf, toUnreadContent, type DeclaredObject, type FileContent } from './declarations.ts';
 import { makeGate, mapGated } from './gate.ts';
 import type { ManifestScan } from './manifest-reader.ts';
+import { makeLossHold } from './mass-loss.ts';
 import type { Problem } from './manifest-types.ts';
 
 export interface ReconcileResult {
   readonly problems: readonly Problem[];
-  /** Whether some object is away, but not yet for long enough to be deleted. */
+  /** Whether some object is away, but not yet for long enough to be deleted; those that are held apart. */
   readonly isAnyMissing: boolean;
   /** Whether the state folder refused a write that may succeed later. */
   readonly isRetryNeeded: boolean;
@@ -26,6 +27,7 @@ export function makeManifestReconciler(engine: Engine): ManifestReconciler {
   const gate = makeGate(PARALLEL_FILES_MAX);
   /** Since when (monotonic) an object was in no scan. */
   let missingSince = new Map<string, number>();
+  const hold = makeLossHold();
 
   async function take(object: DeclaredObject, present: DeclaredObject | undefined): Promise<AppError | undefined> {
     if (present?.file === object.file && sameJson(present.document, object.document)) return undefined;
@@ -33,8 +35,10 @@ export function makeManifestReconciler(engine: Engine): ManifestReconciler {
     return failureOf(engine.declare(kind, key, { document, file, line }));
   }
 
-  async function letGo(missing: readonly DeclaredObject[]): Promise<readonly (readonly [DeclaredObject, AppError])[]> {
-    const nowMs = performance.now();
+  async function letGo(
+    missing: readonly DeclaredObject[],
+    nowMs: number,
+  ): Promise<readonly (readonly [DeclaredObject, AppError])[]> {
     missingSince = new Map(missing.map(idOf).map((id) => [id, missingSince.get(id) ?? nowMs]));
     const gone = missing.filter((object) => nowMs - (missingSince.get(idOf(object)) ?? nowMs) >= DELETION_GRACE_MS);
     const failures = await mapGated(gate, gone, async (object) => {
@@ -65,9 +69,18 @@ export function makeManifestReconciler(engine: Engine): ManifestReconciler {
       // A refused document of the object in another file: most likely its file was renamed.
       const rejectedIds = new Set(contents.flatMap((content) => [...content.rejectedIds]));
       const isMissing = (id: string): boolean => !declared.has(id) && !rejectedIds.has(id);
-      const failures = [...taken.flat(), ...(await letGo(present.filter((object) => isMissing(idOf(object)))))];
+      const missing = present.filter((object) => isMissing(idOf(object)));
+      const nowMs = performance.now();
+      const held = hold.look(missing.map(idOf), present.length, nowMs);
+      const released = missing.filter((object) => !held.has(idOf(object)));
+      const failures = [...taken.flat(), ...(await letGo(released, nowMs))];
       return {
-        problems: [...scan.unknown.map(folderProblem), ...problems, ...failures.map(writeProblem)],
+        problems: [
+          ...scan.unknown.map(folderProblem),
+          ...lossProblems(held.size),
+          ...problems,
+          ...failures.map(writeProblem),
+        ],
         isAnyMissing: missingSince.size > 0,
         isRetryNeeded: failures.some(([, { retryable }]) => retryable),
       };
@@ -106,6 +119,13 @@ function writeProblem([{ kind, key, file, line }, failure]: readonly [DeclaredOb
     fix: failure.fix ?? 'Correct the document.',
     severity: 'error',
   };
+}
+
+function lossProblems(held: number): readonly Problem[] {
+  if (held === 0) return [];
+  const message = `${held} objects went from the folder in a mass; they are kept for ${LOSS_HOLD_MS / 60_000} minutes`;
+  const fix = 'Put the files back; if they were meant to go, wait.';
+  return [{ file: '.', line: 1, column: 1, message, fix, severity: 'error' }];
 }
 
 function folderProblem({ path, reason }: { readonly path: string; readonly reason: string }): Problem {

@@ -45,7 +45,7 @@ export interface Write {
 
 interface Entry extends Received {
   /** Digests of writes that gave this very version, by manager and subresource: what the server dropped or completed is no change. */
-  readonly written?: ReadonlyMap<string, string>;
+  readonly written?: Readonly<Record<string, string>>;
 }
 
 export function makeKnownObjects(kind: KindName): KnownObjects {
@@ -116,7 +116,7 @@ export function makeKnownObjects(kind: KindName): KnownObjects {
       const present = told.get(id);
       const before = own.get(id) ?? present;
       const isSame = before?.resourceVersion === received.resourceVersion && before.uid === received.uid;
-      const written = new Map([...(isSame ? (before.written ?? []) : []), [writeId(write), digestOf(write.desired)]]);
+      const written = { ...(isSame ? before.written : undefined), [writeId(write)]: digestOf(write.desired) };
       const entry: Entry = { ...received, written };
       // Absent although the watch has come further: it was made and deleted while the answer was on its way.
       const order = isAtLeast(present?.resourceVersion ?? seen, received.resourceVersion);
@@ -139,7 +139,7 @@ export function makeKnownObjects(kind: KindName): KnownObjects {
       if (write.uid !== undefined && write.uid !== newest.uid) return undefined;
       if (write.resourceVersion !== undefined && write.resourceVersion !== newest.resourceVersion) return undefined;
       const { manager, subresource, desired } = write;
-      if (newest.written?.get(writeId(write)) === digestOf(desired)) return newest.object;
+      if (newest.written?.[writeId(write)] === digestOf(desired)) return newest.object;
       const isSame =
         hasValues(kind, newest.object as unknown as JsonMap, desired) &&
         ownsNoMore(newest.owned, { kind, manager, subresource, desired });

@@ -80,3 +80,6 @@ export const SNAPSHOT_BYTES_MAX = 128 * 1024 * 1024;
 
 /** Different texts of owned fields that are kept to be shared by objects: each is a kilobyte or two. */
 export const SHARED_FIELDS_MAX = 1_000;
+/** Strings that are kept to be shared by objects, each met once a while at least, and their greatest length. */
+export const SHARED_STRINGS_MAX = 4_096;
+export const SHARED_STRING_CHARS_MAX = 64;

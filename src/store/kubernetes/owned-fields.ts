@@ -29,28 +29,32 @@ export function ownedFieldsOf(managedFields: unknown): OwnedFields {
     )
     .map((entry): [string, string] => [
       idOf(entry['manager'] as string, entry['subresource'] === 'status' ? 'status' : undefined),
-      share(JSON.stringify(entry['fieldsV1'] ?? {})),
+      JSON.stringify(entry['fieldsV1'] ?? {}),
     ]);
-  return ours.length === 0 ? NOTHING : new Map(ours);
+  return ours.length === 0 ? NOTHING : share(ours);
 }
 
 /**
- * Objects that one controller writes own the same fields: one text for thousands of them. The oldest goes first, and only means
- * that another copy is made.
+ * Of objects that one controller writes the same fields are owned: one map for thousands of them. The oldest goes first, and only
+ * means that another copy is made.
  */
-const shared = new Map<string, string>();
+const shared = new Map<string, OwnedFields>();
 
-function share(text: string): string {
+function share(entries: readonly (readonly [string, string])[]): OwnedFields {
+  const text = JSON.stringify(entries);
+  // Its keys are uids of owners: hardly another object has the same.
+  if (text.includes('f:ownerReferences')) return new Map(entries);
   const known = shared.get(text);
   if (known !== undefined) return known;
-  shared.set(text, text);
+  const owned = new Map(entries);
+  shared.set(text, owned);
   if (shared.size > SHARED_FIELDS_MAX) {
     for (const oldest of shared.keys()) {
       shared.delete(oldest);
       break;
     }
   }
-  return text;
+  return owned;
 }
 
 export function isOurManager(manager: string): boolean {

@@ -1,8 +1,9 @@
 /** An object as an API server gave it -> as readers see it, and what a writer needs to know of it. */
 import { apiVersionOf, type KindName } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { deepFreeze, isJsonMap, type Json, type JsonMap } from '../json.ts';
+import { isJsonMap, type Json, type JsonMap } from '../json.ts';
 import { ownedFieldsOf, type OwnedFields } from './owned-fields.ts';
+import { settle } from './settle.ts';
 
 export interface Received {
   /** Frozen; of the version that all code here sees, without managedFields; Pods and Nodes only with what is read. */
@@ -42,7 +43,7 @@ export function receive(kind: KindName, raw: unknown): Received | undefined {
     kind,
     metadata: read === undefined ? briefMetadata(kind, metadata) : pick(metadata, READ_METADATA),
   };
-  return { object: deepFreeze(object), owned: ownedFieldsOf(managedFields), uid, resourceVersion };
+  return { object: settle(object), owned: ownedFieldsOf(managedFields), uid, resourceVersion };
 }
 
 /** Go writes an empty list that has no `omitempty` as null: the endpoints and ports of an EndpointSlice. Null means unset. */

@@ -1,34 +1,14 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { createFabric, type CertificateAndKey } from '#src/fabric/authority.ts';
 import { peerNameOf } from '#src/fabric/identity.ts';
-import { makeKeyPair, makeSerialNumber, P256_SIGNING } from '#src/fabric/keys.ts';
+import { makeSerialNumber } from '#src/fabric/keys.ts';
 import { createRequest } from '#src/fabric/request.ts';
 import { signRequest } from '#src/fabric/sign.ts';
-import {
-  BasicConstraintsExtension,
-  Pkcs10CertificateRequestGenerator,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-} from '#src/fabric/x509.ts';
+import { BasicConstraintsExtension, X509CertificateGenerator } from '#src/fabric/x509.ts';
 
-type Names = ConstructorParameters<typeof SubjectAlternativeNameExtension>[0] & object;
 const DAY_MS = 86_400_000;
 const RSA_SIGNING = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-
-/** A request as somebody else's tool might make it. */
-async function requestWith(...sans: Names[]): Promise<string> {
-  const request = await Pkcs10CertificateRequestGenerator.create({
-    name: 'CN=east',
-    keys: await makeKeyPair(),
-    signingAlgorithm: P256_SIGNING,
-    extensions: [
-      new BasicConstraintsExtension(true),
-      ...sans.map((names) => new SubjectAlternativeNameExtension(names)),
-    ],
-  });
-  return request.toString('pem');
-}
 
 describe('createFabric', () => {
   it('a name → a self-signed CA on P-256 for ten years, path length 0', async () => {
@@ -91,11 +71,6 @@ describe('signRequest', () => {
     assert.notEqual(new X509Certificate(a).serialNumber, new X509Certificate(b).serialNumber);
   });
 
-  it('a request that asks to be a CA → a leaf that is none', async () => {
-    const csrPem = await requestWith([{ type: 'dns', value: 'east' }]);
-    assert.equal(new X509Certificate(await signRequest({ ...signing, csrPem })).ca, false);
-  });
-
   it('more days than the CA has → ends with the CA', async () => {
     const now = new Date(Date.now() + 1000 * DAY_MS);
     const { csrPem } = await createRequest({ peer: 'east' });
@@ -103,61 +78,11 @@ describe('signRequest', () => {
     assert.equal(leaf.validTo, new X509Certificate(fabric.certPem).validTo);
   });
 
-  const badNames: readonly (readonly [string, Names[]])[] = [
-    ['no name but the common name', []],
-    ['an empty list of names', [[]]],
-    [
-      'two names',
-      [
-        [
-          { type: 'dns', value: 'east' },
-          { type: 'dns', value: 'west' },
-        ],
-      ],
-    ],
-    ['two extensions of one name', [[{ type: 'dns', value: 'east' }], [{ type: 'dns', value: 'west' }]]],
-    [
-      'a name and an address',
-      [
-        [
-          { type: 'dns', value: 'east' },
-          { type: 'ip', value: '10.0.0.1' },
-        ],
-      ],
-    ],
-    ['a URI', [[{ type: 'url', value: 'https://east' }]]],
-    ['a wildcard', [[{ type: 'dns', value: '*.east' }]]],
-    ['capitals', [[{ type: 'dns', value: 'East' }]]],
-    ['64 characters', [[{ type: 'dns', value: 'a'.repeat(64) }]]],
-  ];
-  for (const [title, sans] of badNames) {
-    it(`${title} → ERR_CERTIFICATE`, async () => {
-      const csrPem = await requestWith(...sans);
+  it('a request that does not do → ERR_CERTIFICATE', async () => {
+    for (const csrPem of ['', 'hello', fabric.certPem]) {
       await assert.rejects(signRequest({ ...signing, csrPem }), { code: 'ERR_CERTIFICATE' });
-    });
-  }
-
-  it('a request with a broken signature → ERR_CERTIFICATE', async () => {
-    const der = Buffer.from((await createRequest({ peer: 'east' })).csrPem.replace(/-----.*-----|\n/g, ''), 'base64');
-    const at = der.indexOf('east', der.indexOf('east') + 1);
-    der.write('west', at);
-    const csrPem = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
-    await assert.rejects(signRequest({ ...signing, csrPem }), {
-      code: 'ERR_CERTIFICATE',
-      message: /signed by its own key/,
-    });
+    }
   });
-
-  for (const [title, csrPem] of [
-    ['no PEM', 'hello'],
-    ['nothing', ''],
-    ['a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
-    ['64 KiB and one byte', 'A'.repeat(64 * 1024 + 1)],
-  ] as const) {
-    it(`${title} instead of a request → ERR_CERTIFICATE`, async () => {
-      await assert.rejects(signRequest({ ...signing, csrPem }), { code: 'ERR_CERTIFICATE' });
-    });
-  }
 
   it('days 0, 3651 or 1.5 → ERR_USAGE', async () => {
     const { csrPem } = await createRequest({ peer: 'east' });
@@ -220,17 +145,6 @@ describe('signRequest', () => {
       const signed = signRequest({ caCertPem: ca.toString('pem'), caKeyPem, csrPem });
       await assert.rejects(signed, { code: 'ERR_CERTIFICATE', message: /neither P-256/ });
     }
-  });
-
-  it('a request for an Ed25519 key → ERR_CERTIFICATE: not every peer could verify it', async () => {
-    const keys = (await webcrypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
-    const request = await Pkcs10CertificateRequestGenerator.create({
-      keys,
-      signingAlgorithm: { name: 'Ed25519' },
-      extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'east' }])],
-    });
-    const signed = signRequest({ ...signing, csrPem: request.toString('pem') });
-    await assert.rejects(signed, { code: 'ERR_CERTIFICATE', message: /neither P-256/ });
   });
 });
 

@@ -12,6 +12,12 @@ const allow: IAccessPolicy = {
   spec: { action: 'allow', from: [{ workloadSelector: {} }], to: [{ workloadSelector: {} }] },
 };
 
+const never: IAccessPolicy = {
+  ...allow,
+  metadata: { namespace: 'store', name: 'never' },
+  spec: { ...allow.spec, action: 'deny' },
+};
+
 const forWeb: IAccessPolicy = {
   ...allow,
   spec: {
@@ -30,7 +36,7 @@ function makeInput(
   const { sources = [source], policies = [allow], probes = [], ...rest } = changes;
   const snapshot: GatewaySnapshot = {
     version: 1,
-    peers: [{ name: 'east', labels: {}, gateways: [], mayAssert: [] }],
+    peers: [{ name: 'east', labels: {}, gateways: [{ host: 'east.example', port: 4443 }], mayAssert: [] }],
     imports: [
       {
         key: { namespace: 'store', name: 'db' },
@@ -54,6 +60,14 @@ function makeInput(
     snapshot,
     binding: () => undefined,
     serviceImport: () => undefined,
+    explainAbsence: ({ namespace, name }) => ({
+      hop: 'import',
+      ok: false,
+      subject: `${namespace}/${name}`,
+      message: 'there is no such import',
+      code: 'IMPORT_DELETED',
+      fix: 'import it',
+    }),
     peer: (name) => ({ name, sessions: 1, version: '0.1.0', message: '' }),
     probe: () => Promise.resolve(answers.shift() ?? { ok: true }),
     ...rest,
@@ -61,12 +75,12 @@ function makeInput(
 }
 
 describe('explain', () => {
-  it('everything is well → seven hops, all ok', async () => {
+  it('everything is well → nine hops, all ok', async () => {
     const { ok, hops } = await explain(makeInput());
     assert.equal(ok, true);
     assert.deepEqual(
       hops.map(({ hop }) => hop),
-      ['name', 'import', 'source', 'egress', 'session', 'ingress', 'dial'],
+      ['name', 'import', 'rule', 'source', 'egress', 'session', 'ingress', 'dial', 'endpoint'],
     );
   });
 
@@ -96,7 +110,7 @@ describe('explain', () => {
       input: makeInput({ target: 'store/web:80' }),
       hop: 'import',
       code: 'IMPORT_DELETED',
-      fix: /clusterlink-mcs import --store dir:\.\/manifests/,
+      fix: /^import it$/,
     },
     {
       name: 'no egress yes',
@@ -117,19 +131,19 @@ describe('explain', () => {
       input: makeInput({ peer: (name) => ({ name, sessions: 0, reason: 'CERT_EXPIRED', message: 'expired' }) }),
       hop: 'session',
       code: 'CERT_EXPIRED',
-      fix: /gateway of east/,
+      fix: /renew cert east/,
     },
     {
       name: 'no Peer object',
       input: makeInput({ peer: () => undefined }),
       hop: 'session',
-      code: 'PEER_UNREACHABLE',
+      code: 'PEER_UNKNOWN',
       fix: /Peer object east/,
     },
     {
       name: 'no ready endpoint',
       input: makeInput({ sources: [{ ...source, readyEndpoints: 0 }] }),
-      hop: 'source',
+      hop: 'endpoint',
       code: 'NO_USABLE_SOURCE',
       fix: /endpoints that are ready/,
     },
@@ -139,6 +153,52 @@ describe('explain', () => {
       hop: 'ingress',
       code: 'INGRESS_DENIED',
       fix: /at east: npx clusterlink-mcs allow --namespace shop --export shop\/db --from-peer west/,
+    },
+    {
+      name: 'a policy here denies it',
+      input: makeInput({ policies: [allow, never] }),
+      hop: 'egress',
+      code: 'EGRESS_DENIED',
+      fix: /^change or remove AccessPolicy store\/never in dir:\.\/manifests$/,
+    },
+    {
+      name: 'the session is lost while the far side is asked',
+      input: makeInput({
+        probes: [{ ok: false, reason: 'PEER_UNREACHABLE', message: 'east did not answer in time.' }],
+      }),
+      hop: 'session',
+      code: 'PEER_UNREACHABLE',
+      fix: /gateway of east/,
+    },
+    {
+      name: 'the answer is a no when it is asked to dial',
+      input: makeInput({ probes: [{ ok: true }, denied] }),
+      hop: 'ingress',
+      code: 'INGRESS_DENIED',
+      fix: /at east: npx clusterlink-mcs allow/,
+    },
+    {
+      name: 'the dial has no end while the session is there',
+      input: makeInput({
+        probes: [{ ok: true }, { ok: false, reason: 'PEER_UNREACHABLE', message: 'east did not answer in time.' }],
+      }),
+      hop: 'dial',
+      code: 'DIAL_FAILED',
+      fix: /at east: see that the endpoints of shop\/db listen/,
+    },
+    {
+      name: 'a port that is no port',
+      input: makeInput({ target: 'store/db:65536' }),
+      hop: 'name',
+      code: 'ERR_USAGE',
+      fix: /NAMESPACE\/NAME:PORT/,
+    },
+    {
+      name: 'a port that the import has not',
+      input: makeInput({ target: 'store/db:5433' }),
+      hop: 'import',
+      code: 'NOTHING_OFFERED',
+      fix: /^use one of its TCP ports: 5432$/,
     },
     {
       name: 'nobody listens',
@@ -159,7 +219,10 @@ describe('explain', () => {
 
   it('the first source fails and the second works → ok', async () => {
     const { ok, hops } = await explain(
-      makeInput({ sources: [source, { ...source, peer: 'south' }], probes: [denied] }),
+      makeInput({
+        sources: [source, { ...source, peer: 'south' }],
+        probe: ({ source: { peer } }) => Promise.resolve(peer === 'east' ? denied : { ok: true }),
+      }),
     );
     assert.equal(ok, true);
     assert.equal(hops.at(-1)?.subject, 'south/shop/db');

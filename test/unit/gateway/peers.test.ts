@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AppError } from '#src/api/errors.ts';
 import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
 import type { DialOutcome } from '#src/gateway/dialler.ts';
@@ -16,6 +17,7 @@ interface FakeSession extends PeerSession {
 function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
   const session: FakeSession = {
     peer: 'east',
+    certificate: undefined,
     hello: { peer: 'east', epoch: 'e', instance: 'i', version: '1.0.0', features: [], streams: 10 },
     draining: false,
     full: false,
@@ -199,6 +201,23 @@ describe('makePeers', () => {
       assert.deepEqual(reached, ['east', '']);
     });
 
+    it('it fell silent → out of reach at once: it was waited for long enough', async () => {
+      const silent = makeSession();
+      assert.ok(peers.add(silent));
+      reached = [];
+      peers.changed(silent, { error: new AppError('ERR_TIMEOUT', 'session: nothing received') });
+      assert.deepEqual(reached, ['']);
+      assert.equal(await peers.nextSession('east', { tried, signal: () => assert.fail('nobody waits') }), undefined);
+    });
+
+    it('one of two fell silent → still reachable by the other', () => {
+      const silent = makeSession();
+      assert.ok(peers.add(silent) && peers.add(makeSession()));
+      reached = [];
+      peers.changed(silent, { error: new AppError('ERR_TIMEOUT', 'session: nothing received') });
+      assert.deepEqual(reached, []);
+    });
+
     it('who waits leaves → the wait ends', async () => {
       const leaving = new AbortController();
       const mine = peers.nextSession('east', { tried, signal: () => leaving.signal });
@@ -216,6 +235,16 @@ describe('makePeers', () => {
 
   it('a session for a peer that is gone → not taken', () => {
     assert.equal(peers.add(makeSession()), false);
+  });
+
+  it('a session has left a stream without an answer → it comes after the others, and is not left out', () => {
+    peers.apply(routes());
+    const [near, far] = [makeSession({ rttMs: 1 }), makeSession({ rttMs: 9 })];
+    assert.ok(peers.add(near) && peers.add(far));
+    peers.passOver(near);
+    assert.deepEqual(peers.sessionsFor('east'), [far, near]);
+    far.full = true;
+    assert.deepEqual(peers.sessionsFor('east'), [near, far], 'one that is full takes nothing at all');
   });
 
   it('several sessions → the nearest that has room; a full one only when all are; a draining one never', () => {

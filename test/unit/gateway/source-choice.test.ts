@@ -39,10 +39,15 @@ describe('usabilityOf', () => {
 describe('orderSources', () => {
   const reachable = new Set(['east', 'south', 'north']);
   const isMissed = (peer: string): boolean => missed.has(peer);
+  const isEjected = ({ peer }: RouteSource): boolean => ejected.has(peer);
   let missed: Set<string>;
-  beforeEach(() => (missed = new Set()));
+  let ejected: Set<string>;
+  beforeEach(() => {
+    missed = new Set();
+    ejected = new Set();
+  });
   const order = (route: ImportRoute, turn: number, port = 5432): string[] =>
-    orderSources({ self: 'west', route, port, reachable, isMissed, turn }).map(({ peer }) => peer);
+    orderSources({ self: 'west', route, port, reachable, isMissed, isEjected, turn }).map(({ peer }) => peer);
 
   it('round robin → each connection begins one further, the others follow as fall-backs', () => {
     const route = makeRoute(['east', 'south', 'north'].map((peer) => makeSource(peer)));
@@ -74,6 +79,15 @@ describe('orderSources', () => {
     assert.deepEqual(order(route, 0), ['west', 'south', 'east']);
   });
 
+  it('ejected → last of all, behind missed ones, the local one too, and never left out', () => {
+    missed.add('north');
+    ejected.add('west');
+    const route = makeRoute(['west', 'north', 'east'].map((peer) => makeSource(peer)));
+    assert.deepEqual(order(route, 0), ['east', 'north', 'west']);
+    ejected.add('north').add('east');
+    assert.deepEqual(order(route, 1), ['north', 'east', 'west']);
+  });
+
   it('not local first → the local source is one of many', () => {
     const route = makeRoute([makeSource('east'), makeSource('west')], false);
     assert.deepEqual(order(route, 0), ['east', 'west']);
@@ -87,7 +101,7 @@ describe('orderSources', () => {
   it('another order is preferred → within the local one and within the others, and no turn', () => {
     const route = makeRoute(['east', 'west', 'south', 'north'].map((peer) => makeSource(peer)));
     const prefer = (sources: RouteSource[]): RouteSource[] => [...sources].reverse();
-    const ordered = orderSources({ self: 'west', route, port: 5432, reachable, isMissed, turn: 0, prefer });
+    const ordered = orderSources({ self: 'west', route, port: 5432, reachable, isMissed, isEjected, turn: 0, prefer });
     assert.deepEqual(
       ordered.map(({ peer }) => peer),
       ['west', 'north', 'south', 'east'],

@@ -18,6 +18,7 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_reconcile_total',
       'clusterlink_mcs_sessions',
       'clusterlink_mcs_snapshot_version',
+      'clusterlink_mcs_sources_ejected_total',
       'clusterlink_mcs_store_lists_total',
       'clusterlink_mcs_store_problems',
       'clusterlink_mcs_store_watches_total',

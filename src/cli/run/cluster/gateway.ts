@@ -3,12 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { formatError } from '../../../api/errors.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { EXCHANGE_KINDS } from '../../../exchange/exchange.ts';
-import { loadIdentity, type PeerIdentity } from '../../../fabric/files.ts';
 import { GATEWAY_KINDS } from '../../../gateway/control.ts';
 import { followPods } from '../../../gateway/pods.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
-import { followExpiry } from '../expiry.ts';
 import { startGateway } from '../gateway.ts';
+import { openIdentity, type Identity } from '../identity.ts';
 import { whenAnnounced } from './announced.ts';
 import type { ClientAddresses } from './client-addresses.ts';
 import { followClientAddresses, METRICS_SERVICE, toTargets } from './follow-client-addresses.ts';
@@ -31,8 +30,8 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
   opening.defer(await servePartHttp(options, () => ({ clients })));
   const pod = readOwnPod(env);
   const reporter = health.expect('gateway');
-  const identity = await loadIdentity({ ...config.fabric, peer: config.peer });
-  opening.defer(followExpiry(identity, metrics));
+  const identity = await openIdentity({ config, logger: logger.child({ component: 'identity' }), metrics });
+  opening.defer(() => identity.close());
   const store = openPartStore(options, { kinds: KINDS, selectors: SELECTORS, keeps: true, opening });
   const ending = new AbortController();
   let serving: Part | undefined;
@@ -85,7 +84,7 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
 
 interface ServeOptions extends PartOptions, PartStore<GatewayKind> {
   readonly pod: OwnPod;
-  readonly identity: PeerIdentity;
+  readonly identity: Identity;
   readonly epoch: string;
   onReady(): void;
   onClients(found: ClientAddresses): void;

@@ -1,0 +1,4 @@
+/** Bounds of commands; docs/LIMITS.md lists them for users. */
+
+/** What `gather` puts into an archive, before it is compressed: all of it is in memory at once. */
+export const GATHER_BYTES_MAX = 64 * 1024 * 1024;

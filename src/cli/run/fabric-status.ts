@@ -1,0 +1,103 @@
+/** How the peers of the fabric stand, as this one sees it: for `status --fabric`. */
+import { findCondition } from '../../api/conditions.ts';
+import type { IPeerRecords } from '../../api/generated/PeerRecords.ts';
+import { compareText, formatKey } from '../../api/object.ts';
+import type { Control } from '../../gateway/control.ts';
+import type { CachesOf } from '../../store/caches.ts';
+
+export interface FabricReport {
+  readonly peer: string;
+  readonly version: string;
+  /** RFC 3339. */
+  readonly certificateExpires: string;
+  /** By name. */
+  readonly peers: readonly FabricPeer[];
+}
+
+export interface FabricPeer {
+  readonly name: string;
+  readonly reachable: boolean;
+  /** RFC 3339: since when it is, or is not; empty while nobody has said so yet. */
+  readonly since: string;
+  /** Why it is not reachable. */
+  readonly reason: string;
+  readonly message: string;
+  /** Empty while there is no session. */
+  readonly version: string;
+  /** RFC 3339, of the certificate in its session; empty while there is none. */
+  readonly certificateExpires: string;
+  readonly records: number;
+  /**
+   * How old they may be, in seconds: 0 while there is a session, over which changes come at once, else since it was lost. null: it
+   * has never said all of them.
+   */
+  readonly recordsAgeSeconds: number | null;
+  /** `import: source reasons` of exports of its here, and `export: reasons` of exports of ours there. */
+  readonly conflicts: readonly string[];
+}
+
+export interface FabricInput {
+  readonly peer: string;
+  readonly version: string;
+  readonly certificateExpires: string;
+  readonly caches: CachesOf<'ImportBinding' | 'Peer' | 'PeerRecords'>;
+  readonly control: Pick<Control, 'peer'>;
+  readonly nowMs: number;
+}
+
+/** Conflicts of one peer that are listed: `status -o wide` and the objects have the others. */
+const CONFLICTS_LISTED_MAX = 20;
+
+export function makeFabricReport(input: FabricInput): FabricReport {
+  const { peer, version, certificateExpires, caches } = input;
+  const recordsByPeer = Map.groupBy(caches.PeerRecords.list(), ({ spec }) => spec.peer);
+  const peers = caches.Peer.list()
+    .map((object) => {
+      const name = object.metadata?.name ?? '';
+      const reachability = findCondition(object.status?.conditions, 'PeerReachable');
+      return reportPeer(input, { name, reachability, records: recordsByPeer.get(name) ?? [] });
+    })
+    .sort((a, b) => compareText(a.name, b.name));
+  return { peer, version, certificateExpires, peers };
+}
+
+interface Known {
+  readonly name: string;
+  readonly reachability: ReturnType<typeof findCondition>;
+  readonly records: readonly IPeerRecords[];
+}
+
+function reportPeer({ caches, control, nowMs }: FabricInput, { name, reachability, records }: Known): FabricPeer {
+  const observation = control.peer(name);
+  const reachable = observation?.version !== undefined;
+  // The condition is written a moment after the session: the other one's time is not this one's.
+  const isWritten = reachability?.status === (reachable ? 'True' : 'False');
+  const since = isWritten ? reachability.lastTransitionTime : '';
+  const lostMs = since === '' ? nowMs : Date.parse(since);
+  const isComplete = records.some(({ spec }) => spec.digest !== '');
+  const ageSeconds = reachable ? 0 : Math.max(0, Math.round((nowMs - lostMs) / 1000));
+  return {
+    name,
+    reachable,
+    since,
+    reason: observation?.reason ?? '',
+    message: observation?.message ?? '',
+    version: observation?.version ?? '',
+    certificateExpires: observation?.certificateExpires ?? '',
+    records: records.reduce((sum, { spec }) => sum + spec.records.length, 0),
+    recordsAgeSeconds: isComplete ? ageSeconds : null,
+    conflicts: conflictsOf(name, caches, records).slice(0, CONFLICTS_LISTED_MAX),
+  };
+}
+
+function conflictsOf(name: string, caches: FabricInput['caches'], records: readonly IPeerRecords[]): string[] {
+  const here = caches.ImportBinding.list().flatMap(({ spec }) =>
+    (spec.verdicts ?? [])
+      .filter(({ peer, reasons }) => peer === name && reasons.length > 0)
+      .map((verdict) => `${formatKey(spec.import)}: ${name}/${formatKey(verdict)} ${verdict.reasons.join(',')}`),
+  );
+  const there = records.flatMap(({ spec }) =>
+    (spec.report?.conflicts ?? []).map((conflict) => `${formatKey(conflict)}: ${conflict.reasons.join(',')} there`),
+  );
+  return [...here.sort(compareText), ...there.sort(compareText)];
+}

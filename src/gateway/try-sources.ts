@@ -1,0 +1,76 @@
+/**
+ * Tries an import's sources in turn for one connection, until one is open. No byte of the client is sent before, so the next
+ * one may always be tried.
+ *
+ * A source is given little time while others are left, and the first that needed more gets it in the end, when those others
+ * have failed: a slow one is better than none.
+ */
+import { REASONS } from '../api/reasons.ts';
+import type { AttemptFailure, Ejections } from './ejection.ts';
+import { ANSWER_TIMEOUT_MS, SOURCES_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
+import type { RouteSource } from './messages.ts';
+
+export type SourceFailure = AttemptFailure & { readonly ok: false };
+
+export interface TrySourcesOptions<Opened> {
+  /** In the order in which they are tried. */
+  readonly sources: readonly RouteSource[];
+  readonly ejections: Ejections;
+  /** Whether the client may use it by the rules of this side: others are no alternative. */
+  mayTry(source: RouteSource): boolean;
+  /** Opens it, or says why not; `overdue` when it took longer than this. */
+  open(source: RouteSource, timeoutMs: number): Promise<Opened | SourceFailure>;
+  /** Whether the client has left. */
+  isGone(): boolean;
+}
+
+export type SourceOutcome<Opened> =
+  | { readonly ok: true; readonly source: RouteSource; readonly attempt: Opened }
+  | (SourceFailure & { readonly peer: string });
+
+/** The first that opens; else the failure that says most, and whose it was. */
+export async function trySources<Opened extends { readonly ok: true }>(
+  options: TrySourcesOptions<Opened>,
+): Promise<SourceOutcome<Opened>> {
+  const { sources, ejections, mayTry, open, isGone } = options;
+  const message = 'No source can be used now.';
+  let failure: Extract<SourceOutcome<Opened>, { ok: false }> = {
+    ...{ ok: false, reason: REASONS.NoUsableSource, message },
+    peer: '',
+  };
+  let tried = 0;
+  /** The first that was overdue after the short time; those that are ejected come last. */
+  let slow: RouteSource | undefined;
+  let hasWaitedLong = false;
+
+  const isInUse = (source: RouteSource): boolean => ejections.standingOf(source) === 'in-use';
+  const hasOther = (source: RouteSource): boolean =>
+    sources.some((other) => other !== source && isInUse(other) && mayTry(other));
+
+  async function attemptAt(source: RouteSource, timeoutMs: number): Promise<Opened | SourceFailure> {
+    const trial = ejections.begin(source);
+    const attempt = await open(source, timeoutMs);
+    if (attempt.ok) trial.succeeded();
+    else if (isGone()) trial.dropped();
+    else trial.failed(attempt, hasOther(source));
+    return attempt;
+  }
+
+  for (const [index, source] of sources.entries()) {
+    const wasInUse = isInUse(source);
+    const hasNext = tried + 1 < SOURCES_PER_CONNECTION_MAX && sources.slice(index + 1).some(mayTry);
+    const isShort = hasNext || (!wasInUse && slow !== undefined);
+    const attempt = await attemptAt(source, isShort ? SWITCH_AFTER_MS : ANSWER_TIMEOUT_MS);
+    if (attempt.ok) return { ok: true, source, attempt };
+    const isDenied = attempt.reason === REASONS.EgressDenied || attempt.reason === REASONS.ClientUnknown;
+    // A source that is denied here costs nothing, and says less than one that was tried.
+    if (!isDenied) tried++;
+    if (!isDenied || failure.peer === '') failure = { ...attempt, peer: source.peer };
+    if (attempt.overdue === true && isShort) slow ??= source;
+    if (attempt.overdue === true && !isShort) hasWaitedLong = true;
+    if (isGone() || tried >= SOURCES_PER_CONNECTION_MAX) break;
+  }
+  if (slow === undefined || hasWaitedLong || isGone()) return failure;
+  const attempt = await attemptAt(slow, ANSWER_TIMEOUT_MS);
+  return attempt.ok ? { ok: true, source: slow, attempt } : { ...attempt, peer: slow.peer };
+}

@@ -1,0 +1,37 @@
+/** A folder that is emptied by mistake must not take everything down: objects that go in a mass are held for a while. */
+import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../limits.ts';
+
+export interface LossHold {
+  /**
+   * Tells which objects are kept although no file declares them.
+   *
+   * @param missing - ids of objects that are away now, of `present` that there are.
+   * @param nowMs - monotonic.
+   */
+  look(missing: readonly string[], present: number, nowMs: number): ReadonlySet<string>;
+}
+
+/** Every object, if there was more than one, or more than half and more than a few. */
+export function isMassLoss(missing: number, present: number): boolean {
+  return (missing === present && present > 1) || (missing > LOSS_UNHELD_MAX && 2 * missing > present);
+}
+
+/**
+ * What was held once stays held until it is declared again, or its time is over: while a folder is restored file by file, the
+ * rest must not go because it has become few.
+ */
+export function makeLossHold(): LossHold {
+  let untilMs = new Map<string, number>();
+  return {
+    look(missing, present, nowMs) {
+      const isMass = isMassLoss(missing.length, present);
+      const next = new Map<string, number>();
+      for (const id of missing) {
+        const until = untilMs.get(id) ?? (isMass ? nowMs + LOSS_HOLD_MS : undefined);
+        if (until !== undefined) next.set(id, until);
+      }
+      untilMs = next;
+      return new Set([...untilMs].filter(([, until]) => nowMs < until).map(([id]) => id));
+    },
+  };
+}
