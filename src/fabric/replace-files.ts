@@ -1,7 +1,8 @@
 /** Replaces files of a folder one after the other, each whole, in an order that a crash or a power failure keeps. */
-import { chmod, chown, lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../api/errors.ts';
+import { syncFolder } from '../runtime/sync-folder.ts';
 import { codeOf } from './files.ts';
 
 export interface Step {
@@ -80,13 +81,4 @@ async function statOf(
   throw new AppError('ERR_CERTIFICATE', `${path}: is not a file of its own`, {
     fix: 'renew the files that it leads to, where they are kept',
   });
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

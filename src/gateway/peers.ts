@@ -14,8 +14,13 @@
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
-import { EJECTED_MAX_MS, REDIAL_MAX_MS, SESSION_GRACE_MS } from './limits.ts';
-import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts';
+import {
+  EJECTED_MAX_MS,
+  REDIAL_MAX_MS,
+  SESSION_GRACE_MS,
+  SESSIONS_PER_INSTANCE_MAX,
+  SESSIONS_PER_PEER_MAX,
+} from './limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
 
@@ -204,7 +209,10 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
 
   return {
     reachable,
-    isConnected: (peer) => sessionsFor(peer).length > 0,
+    isConnected(peer) {
+      const entry = entries.get(peer);
+      return entry !== undefined && usableOf(entry).length > 0;
+    },
     isKnown: (peer) => entries.has(peer),
     apply(routes) {
       for (const entry of [...entries.values()]) {

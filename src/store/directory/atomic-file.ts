@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../../runtime/sync-folder.ts';
 
 /** What a crash in the middle of a write leaves behind; a dot file, so that no scan takes it for a manifest. */
 export const TEMPORARY_PREFIX = '.clusterlink-mcs-tmp-';
@@ -52,14 +53,4 @@ async function viaTemporary(
     throw error;
   }
   await syncFolder(dirname(path));
-}
-
-/** A new or removed name lasts only once its folder is on the disk. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
