@@ -20,7 +20,9 @@ export type Fault =
   /** The Peer object for `other` goes, and comes again with the same name. */
   | { readonly sort: 'recreate'; readonly peer: PeerName; readonly other: PeerName; readonly holdMs: number }
   /** The state folder's disk is full while statuses want to change. */
-  | { readonly sort: 'full'; readonly peer: PeerName; readonly holdMs: number };
+  | { readonly sort: 'full'; readonly peer: PeerName; readonly holdMs: number }
+  /** The clock of its machine is off, and set right again; steps both times. */
+  | { readonly sort: 'clock'; readonly peer: PeerName; readonly offsetSeconds: number; readonly holdMs: number };
 export type FaultSort = Fault['sort'];
 
 export const FAULT_SORTS: readonly FaultSort[] = [
@@ -33,6 +35,7 @@ export const FAULT_SORTS: readonly FaultSort[] = [
   'half',
   'recreate',
   'full',
+  'clock',
 ];
 /** As the issue has it for stopped processes; other faults are over sooner. */
 const STOP_MS_MAX = 10_000;
@@ -46,7 +49,10 @@ const HOLD_MS_MAX: Readonly<Record<FaultSort, number>> = {
   half: 3_000,
   recreate: 2_500,
   full: 4_000,
+  // Long enough for what counts seconds by the clock: heart beats, grace times.
+  clock: 12_000,
 };
+const CLOCK_OFF_SECONDS = 120;
 const HOLD_MS_MIN = 100;
 
 export interface DrawOptions {
@@ -71,7 +77,11 @@ function drawFault({ random, sorts, smallDisk }: DrawOptions): Fault {
   if (sort === 'cut' || sort === 'stall' || sort === 'recreate') {
     return { sort, peer, other: random.pick(PEERS.filter((name) => name !== peer)), holdMs };
   }
-  return sort === 'half' ? { sort, peer, cutAt: random.between(1, 999_999), holdMs } : { sort, peer, holdMs };
+  if (sort === 'half') return { sort, peer, cutAt: random.between(1, 999_999), holdMs };
+  if (sort === 'clock') {
+    return { sort, peer, offsetSeconds: random.pick([-CLOCK_OFF_SECONDS, CLOCK_OFF_SECONDS]), holdMs };
+  }
+  return { sort, peer, holdMs };
 }
 
 /** What a fault takes hold of: two that take hold of the same thing would undo each other. */
@@ -86,6 +96,8 @@ function grips(fault: Fault): readonly string[] {
     case 'full':
       // It needs the process, and the links of it, to make statuses change.
       return [`process ${fault.peer}`, ...PEERS.map((other) => `link ${[fault.peer, other].sort().join(' ')}`)];
+    case 'clock':
+      return [`clock ${fault.peer}`];
     default:
       return [`manifests ${fault.peer}`];
   }
@@ -99,5 +111,6 @@ function canMeet(first: Fault, second: Fault): boolean {
 export function formatFault({ sort, peer, holdMs, ...more }: Fault): string {
   const other = 'other' in more ? ` ${more.other}` : '';
   const place = 'cutAt' in more ? ` at ${(more.cutAt / 10_000).toFixed(1)} %` : '';
-  return `${sort} ${peer}${other}${place} for ${holdMs} ms`;
+  const offset = 'offsetSeconds' in more ? ` ${more.offsetSeconds} s off` : '';
+  return `${sort} ${peer}${other}${place}${offset} for ${holdMs} ms`;
 }

@@ -43,6 +43,11 @@ async function begin(site: Site, fault: Fault): Promise<Undo> {
       return removeFile(folder, peerFile(fault.other));
     case 'full':
       return fillDisk(site, fault.peer);
+    case 'clock': {
+      const clock = site.clocks?.[fault.peer];
+      clock?.set(fault.offsetSeconds);
+      return () => Promise.resolve(clock?.set(0));
+    }
   }
 }
 

@@ -37,14 +37,15 @@ function say(line: string): void {
 async function main({ minutes, seed, json }: Arguments): Promise<void> {
   const random = makeRandom(seed);
   const untilMs = performance.now() + minutes * 60_000;
-  say(`chaos: ${minutes} minutes, seed ${seed}; left out: a wrong clock (run has no option for one)`);
+  say(`chaos: ${minutes} minutes, seed ${seed}`);
   let isTold = false;
   const { connections, questions, ...result } = await runChaos({
-    next(canFillDisk) {
-      if (!canFillDisk && !isTold) say('left out: a full disk (only root can mount a small one)');
+    next({ fillDisk, setClock }) {
+      if (!fillDisk && !isTold) say('left out: a full disk (only root can mount a small one)');
+      if (!setClock && !isTold) say('left out: a wrong clock (libfaketime is not installed)');
       isTold = true;
       if (performance.now() >= untilMs) return undefined;
-      const sorts = FAULT_SORTS.filter((sort) => sort !== 'full' || canFillDisk);
+      const sorts = FAULT_SORTS.filter((sort) => (sort !== 'full' || fillDisk) && (sort !== 'clock' || setClock));
       return drawFaults({ random, sorts, smallDisk: SMALL_DISK });
     },
     connectionsPerSecond: CONNECTIONS_PER_SECOND,

@@ -19,10 +19,13 @@ export interface PeerProcessOptions {
   readonly world: World;
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-export async function startPeerProcess({ world, name, config }: PeerProcessOptions): Promise<PeerProcess> {
-  let now = await world.peer(name, { ...config });
+export async function startPeerProcess(options: PeerProcessOptions): Promise<PeerProcess> {
+  const { world, name, config, environment } = options;
+  const start = (): Promise<StandalonePeer> => world.peer(name, { ...config }, environment);
+  let now = await start();
   const death = makeInterval();
   const pause = makeInterval();
   return {
@@ -40,7 +43,7 @@ export async function startPeerProcess({ world, name, config }: PeerProcessOptio
       await now.stop('SIGKILL');
     },
     async start() {
-      now = await world.peer(name, { ...config });
+      now = await start();
       death.end();
     },
     pause() {

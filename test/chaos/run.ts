@@ -18,9 +18,15 @@ const SAID_MAX = 200;
 
 export interface ChaosOptions {
   /** The next fault or two, until undefined. */
-  next(canFillDisk: boolean): readonly Fault[] | undefined;
+  next(able: Able): readonly Fault[] | undefined;
   readonly connectionsPerSecond: number;
   say(line: string): void;
+}
+
+/** What this machine can do to a peer. */
+export interface Able {
+  readonly fillDisk: boolean;
+  readonly setClock: boolean;
 }
 
 export interface ChaosResult {
@@ -56,7 +62,8 @@ export async function runChaos({ next, connectionsPerSecond, say }: ChaosOptions
   let faults = 0;
   try {
     let wanted = await settledPicture(site, traffic);
-    for (let drawn = next(site.disk !== undefined); drawn !== undefined; drawn = next(site.disk !== undefined)) {
+    const able = { fillDisk: site.disk !== undefined, setClock: site.clocks !== undefined };
+    for (let drawn = next(able); drawn !== undefined; drawn = next(able)) {
       faults += drawn.length;
       say(`fault ${faults}: ${drawn.map(formatFault).join(' and ')}`);
       undeclared = undeclaredBy(site, drawn);

@@ -15,6 +15,7 @@ import { startPeerProcess, type PeerProcess } from './process.ts';
 import { makeRandom } from './random.ts';
 import { startService, type Service } from './service.ts';
 import type { Destination } from './traffic.ts';
+import { findFaketime, makeWrongClock, type WrongClock } from './wrong-clock.ts';
 
 export const IMPORTER = 'west';
 const SERVICES = {
@@ -33,6 +34,8 @@ export interface Site {
   readonly addresses: ReadonlyMap<string, string>;
   /** Under the importer's state folder, if there can be one. */
   readonly disk: SmallDisk | undefined;
+  /** Of the peers, where they can be set wrong. */
+  readonly clocks: Readonly<Record<PeerName, WrongClock>> | undefined;
   /** The wire between two peers, whoever dials. */
   links(a: PeerName, b: PeerName): readonly Link[];
   close(): Promise<void>;
@@ -63,10 +66,19 @@ async function build(closers: (() => unknown)[], onWrong: (what: string) => void
   const stateFolder = join(world.root, `peer-${IMPORTER}`, 'state');
   const disk = await mountSmallDisk(stateFolder);
   if (disk !== undefined) closers.push(() => disk.close());
+  const clocks = makeClocks(world.root);
   const processes = new Map<PeerName, PeerProcess>();
   const starts = await Promise.allSettled(
     PEERS.map(async (name) =>
-      processes.set(name, await startPeerProcess({ world, name, config: configs[name].config })),
+      processes.set(
+        name,
+        await startPeerProcess({
+          world,
+          name,
+          config: configs[name].config,
+          environment: clocks?.[name].environment ?? {},
+        }),
+      ),
     ),
   );
   for (const start of starts) if (start.status === 'rejected') throw start.reason;
@@ -99,6 +111,7 @@ async function build(closers: (() => unknown)[], onWrong: (what: string) => void
     dns: configs[IMPORTER].dns,
     addresses: new Map(imports.map(({ service, host }) => [nameOf(service), host])),
     disk,
+    clocks,
     links: (a, b) => [linkOf(links, a, b), linkOf(links, b, a)],
   };
 }
@@ -131,6 +144,13 @@ async function makeConfigs(): Promise<Readonly<Record<PeerName, PeerConfig>>> {
     return { host, gatewayPort, dns, config };
   };
   return { west: await make(0), east: await make(1), south: await make(2) };
+}
+
+function makeClocks(folder: string): Site['clocks'] {
+  const library = findFaketime();
+  if (library === undefined) return undefined;
+  const make = (name: PeerName): WrongClock => makeWrongClock({ library, file: join(folder, `clock-${name}`) });
+  return { west: make('west'), east: make('east'), south: make('south') };
 }
 
 async function startLinks(

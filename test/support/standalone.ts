@@ -36,7 +36,11 @@ export interface StandalonePeer {
 
 export interface World {
   readonly root: string;
-  peer(name: string, changes?: Record<string, unknown>): Promise<StandalonePeer>;
+  peer(
+    name: string,
+    changes?: Record<string, unknown>,
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<StandalonePeer>;
   /** Says on each side who the other is; both dial. */
   link(a: StandalonePeer, b: StandalonePeer): Promise<void>;
   close(): Promise<void>;
@@ -48,11 +52,11 @@ export async function makeWorld(): Promise<World> {
   const peers: StandalonePeer[] = [];
   return {
     root,
-    async peer(name, changes = {}) {
+    async peer(name, changes = {}, environment = {}) {
       await createPeerCertFiles({ path: root, fabric: 'fabric', peer: name }).catch((error: { code?: string }) => {
         if (error.code !== 'ERR_ALREADY_EXISTS') throw error;
       });
-      const peer = await startStandalone({ root, name, changes });
+      const peer = await startStandalone({ root, name, changes, environment });
       peers.push(peer);
       return peer;
     },
@@ -131,8 +135,9 @@ async function startStandalone(input: {
   readonly root: string;
   readonly name: string;
   readonly changes: Record<string, unknown>;
+  readonly environment: Readonly<Record<string, string>>;
 }): Promise<StandalonePeer> {
-  const { root, name, changes } = input;
+  const { root, name, changes, environment } = input;
   const folder = join(root, `peer-${name}`);
   const manifests = join(folder, 'manifests');
   const state = join(folder, 'state');
@@ -158,7 +163,7 @@ async function startStandalone(input: {
   const child: ChildProcess = spawn(
     process.execPath,
     [MAIN, 'run', '--store', `dir:${manifests}`, '--state', state, '--config', configFile],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...environment } },
   );
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));

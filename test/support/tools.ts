@@ -2,6 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { Hook, type Context } from 'mocha';
 
+/** There, a missing tool is a failure. */
+export function isCi(): boolean {
+  const { CI: ci = '' } = process.env;
+  return ci !== '' && ci !== 'false';
+}
+
 const NAME = /^[a-z0-9][a-z0-9.+-]*$/;
 
 /**
@@ -13,8 +19,7 @@ export function requireTool(context: Context, name: string): string {
   const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
   const path = stdout.trim();
   if (status === 0 && path !== '') return path;
-  const { CI: ci = '' } = process.env;
-  if (ci !== '' && ci !== 'false') throw new Error(`${name} is not installed, which CI must have`);
+  if (isCi()) throw new Error(`${name} is not installed, which CI must have`);
   const runnable = context.runnable();
   const why = ` (skipped: ${name} is not installed)`;
   // The title of a hook is not shown; those of the tests that it skips are.
