@@ -108,6 +108,9 @@ describe('commands about a running peer', function () {
     for (const secret of [key, ...(await privateKeysBelow(state))]) {
       for (const line of secret.split('\n').filter((each) => each.length > 40)) assert.ok(!archive.includes(line));
     }
+    const script = '"$0" "$1" gather --out - --state "$2" | tar -tzf -';
+    const listed = await promisify(execFile)('sh', ['-c', script, process.execPath, MAIN, state]);
+    assert.deepEqual([listed.stdout.split('\n')[0], /^-: \d+ files/.test(listed.stderr)], ['about.json', true]);
     const again = await run('gather', '--out', out);
     assert.deepEqual([again.code, /ERR_ALREADY_EXISTS/.test(again.error)], [1, true]);
   });

@@ -23,12 +23,16 @@ describe('npm run image', function () {
 
   /** As a user without a name in a root of its own: what is not in the folder is not there. */
   function run(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+    return runProgram('/bin/node', '/app/clusterlink-mcs.mjs', ...args);
+  }
+
+  function runProgram(...program: readonly string[]): { status: number | null; stdout: string; stderr: string } {
     const rootfs = join(folder, 'rootfs');
     const isRoot = process.getuid?.() === 0;
     const [command = '', ...before] = isRoot
       ? ['chroot', '--userspec=65532:65532', rootfs]
       : ['unshare', '--user', '--map-root-user', '--root', rootfs];
-    return spawnSync(command, [...before, '/bin/node', '/app/clusterlink-mcs.mjs', ...args], {
+    return spawnSync(command, [...before, ...program], {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'] },
     });
@@ -37,6 +41,12 @@ describe('npm run image', function () {
   it('--version → that of the package, and not a word on standard error', () => {
     const { status, stdout, stderr } = run('--version');
     assert.deepEqual([status, stdout.trim(), stderr], [0, packageJson.version, '']);
+  });
+
+  it('clusterlink-mcs, as "kubectl exec" names it → the same program', () => {
+    const { status, stdout } = runProgram('/bin/clusterlink-mcs', 'explain', '--help');
+    assert.equal(status, 0);
+    assert.match(stdout, /NAMESPACE\/POD/);
   });
 
   it('check of manifests inside → schemas are found, no problem', () => {
@@ -59,7 +69,7 @@ describe('npm run image', function () {
       else assert.equal(mode & 0o022, 0, path);
       if (isFile) assert.equal(mode & 0o200, 0, path);
     }
-    assert.deepEqual(await readdir(join(rootfs, 'bin')), ['node']);
+    assert.deepEqual((await readdir(join(rootfs, 'bin'))).sort(), ['clusterlink-mcs', 'node']);
     assert.deepEqual(
       (await readdir(rootfs)).filter((name) => /^(usr|sbin|root|home)$/.test(name)),
       [],

@@ -1,10 +1,12 @@
 /** A connection that says nothing for long, through middle boxes that forget flows: on the way of the client, of the session, of the endpoint. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { makeTestFabric, type TestFabric } from '#test/support/fabric.ts';
 import { startForgetfulRelay, type ForgetfulRelay } from '#test/support/forgetful.ts';
 import { allowAll, startTestPlane } from '#test/support/planes.ts';
+import { startPostgres } from '#test/support/postgres.ts';
 import { requireTool } from '#test/support/tools.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -13,6 +15,8 @@ const LISTEN_PORT = 26_006;
 /** In place of five minutes; keep-alive, which counts in whole seconds, in place of 30 s. */
 const FORGET_AFTER_MS = 3_000;
 const KEEP_ALIVE_MS = 1_000;
+
+type Relays = Record<'client' | 'session' | 'endpoint', ForgetfulRelay>;
 
 describe('an idle connection through middle boxes that forget', function () {
   this.timeout(60_000);
@@ -46,10 +50,8 @@ describe('an idle connection through middle boxes that forget', function () {
     return (server.address() as AddressInfo).port;
   }
 
-  /** A client of west that has had a byte back from east's service, and the three relays that it passed. */
-  async function connectThrough(
-    keepAliveMs: number,
-  ): Promise<{ socket: Socket; relays: Record<'client' | 'session' | 'endpoint', ForgetfulRelay> }> {
+  /** Where a client of west gets to east's service, and the three relays on the way. */
+  async function importThrough(keepAliveMs: number, servicePort: number): Promise<Relays> {
     const [east, west] = [
       await startTestPlane({ fabric, name: 'east', keepAliveMs }),
       await startTestPlane({ fabric, name: 'west', listen: 'no', keepAliveMs }),
@@ -58,7 +60,7 @@ describe('an idle connection through middle boxes that forget', function () {
       () => east.close(),
       () => west.close(),
     );
-    const endpoint = await relayTo('127.0.0.1', await echo());
+    const endpoint = await relayTo('127.0.0.1', servicePort);
     const session = await relayTo('127.0.0.1', east.port);
     const byName = { labels: {}, mayAssert: [] };
     const port = { name: '', protocol: 'TCP' as const, port: 5432 };
@@ -90,11 +92,17 @@ describe('an idle connection through middle boxes that forget', function () {
       west.imports.get('store/db')?.listeners.find(({ state }) => state === 'Listening'),
     );
     const client = await relayTo(VIP, listener.listenPort ?? 0);
-    const socket = connect(client.port, '127.0.0.1').on('error', () => undefined);
+    return { client, session, endpoint };
+  }
+
+  /** A client that has had a byte back. */
+  async function connectThrough(keepAliveMs: number): Promise<{ socket: Socket; relays: Relays }> {
+    const relays = await importThrough(keepAliveMs, await echo());
+    const socket = connect(relays.client.port, '127.0.0.1').on('error', () => undefined);
     open.push(() => socket.destroy());
     socket.write('before');
     assert.equal(String((await once(socket, 'data'))[0]), 'before');
-    return { socket, relays: { client, session, endpoint } };
+    return { socket, relays };
   }
 
   it('they forget later than keep-alive comes → nothing is forgotten, and it still answers', async () => {
@@ -104,6 +112,25 @@ describe('an idle connection through middle boxes that forget', function () {
     assert.deepEqual(counts, [0, 0, 0]);
     socket.write('after');
     assert.equal(String((await once(socket, 'data'))[0]), 'after');
+  });
+
+  it('a psql session that says nothing for as long → the next question is answered', async function () {
+    const postgres = await startPostgres(this);
+    open.push(() => postgres.close());
+    const { client } = await importThrough(KEEP_ALIVE_MS, postgres.port);
+    const url = `postgresql://postgres@127.0.0.1:${client.port}/postgres?sslmode=disable&gssencmode=disable`;
+    const psql = spawn('psql', [url, '--no-psqlrc', '-At']);
+    open.push(() => void psql.kill('SIGKILL'));
+    let said = '';
+    psql.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    psql.stdin.write("select 'before', pg_backend_pid();\n");
+    await waitFor('the first answer', () => /^before\|\d+\n$/.test(said));
+    await waitFor('all have had the time to forget it', () => client.idleMs() > 2 * FORGET_AFTER_MS);
+    psql.stdin.end("select 'after', pg_backend_pid();\n");
+    const [code] = (await once(psql, 'exit')) as [number | null];
+    const [, before, after] = /^before\|(\d+)\nafter\|(\d+)\n$/.exec(said) ?? [];
+    // The same backend: psql did not connect again behind the test's back.
+    assert.deepEqual([code, after], [0, before], said);
   });
 
   it('they forget before keep-alive comes → it is forgotten, but not the session, which has pings', async () => {

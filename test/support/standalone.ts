@@ -30,6 +30,8 @@ export interface StandalonePeer {
   /** Writes a file of manifests. */
   write(file: string, text: string): Promise<void>;
   signal(name: NodeJS.Signals): void;
+  /** Resolves with the exit code when it has ended by itself, or was told before. */
+  ended(): Promise<number | null>;
   /** Resolves with the exit code. */
   stop(name?: NodeJS.Signals): Promise<number | null>;
 }
@@ -196,6 +198,7 @@ async function startStandalone(input: {
     get: (kind, key) => ask('POST', '/objects', { kind, ...(key === undefined ? {} : { key }) }),
     write: (file, text) => writeFile(join(manifests, file), text),
     signal: (signalName) => void child.kill(signalName),
+    ended: () => exited,
     async stop(signalName = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signalName);
       return exited;
