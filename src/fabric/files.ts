@@ -3,6 +3,8 @@ import { chmod, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { AppError } from '../api/errors.ts';
 import { createFabric, isFabricName } from './authority.ts';
+import { codeOf } from './error-code.ts';
+import { noteIssued } from './issued.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
 import { assertPeerName, createRequest } from './request.ts';
 import { signRequest } from './sign.ts';
@@ -61,6 +63,7 @@ export async function createPeerCertFiles(options: {
   const { caCertPem, caKeyPem } = await readAuthority({ path, fabric });
   const { csrPem, keyPem } = await createRequest({ peer });
   const leafPem = await signRequest({ caCertPem, caKeyPem, csrPem, ...(days === undefined ? {} : { days }) });
+  await noteIssued(parent, peer, leafPem);
   const files = { 'cert.pem': leafPem + caCertPem, 'key.pem': keyPem, 'ca.pem': caCertPem };
   await writeDirectory({ parent, name: peer, files });
   return {
@@ -145,8 +148,4 @@ function alreadyExists(directory: string): AppError {
   return new AppError('ERR_ALREADY_EXISTS', `${directory}: exists already`, {
     fix: 'choose another name or --path, or remove the folder if nothing uses its certificates any more',
   });
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

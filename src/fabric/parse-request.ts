@@ -7,6 +7,7 @@
 import { createPublicKey } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
+import { lengthOfSequence } from './der.ts';
 import { assertAcceptableKey } from './keys.ts';
 import { PEM_BYTES_MAX } from './limits.ts';
 import {
@@ -85,17 +86,6 @@ function derOf(csrPem: string): Buffer<ArrayBuffer> {
   if (der.toString('base64') !== body.replaceAll(/\s/g, '')) throw requestError('is not in base64 as PEM has it');
   if (lengthOfSequence(der) !== der.length) throw requestError('has bytes before or after it');
   return der;
-}
-
-/** Octets of the DER SEQUENCE (X.690 §8.1) that a buffer begins with, its header included; undefined if it begins with none. */
-function lengthOfSequence(der: Buffer): number | undefined {
-  const [tag, first = 0] = der;
-  if (tag !== 0x30) return undefined;
-  if (first < 0x80) return 2 + first;
-  const octets = first & 0x7f;
-  // PEM_BYTES_MAX fits in three; none is the indefinite form, which is not DER.
-  if (octets < 1 || octets > 3 || der.length < 2 + octets) return undefined;
-  return 2 + octets + der.readUIntBE(2, octets);
 }
 
 function readPublicKey(request: Pkcs10CertificateRequest): ReturnType<typeof createPublicKey> {

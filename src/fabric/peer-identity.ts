@@ -1,5 +1,6 @@
 /** Who this peer is: its certificate, its key and the roots it trusts, checked as a whole before anything is served. */
 import { X509Certificate, type KeyObject } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { peerNameOf } from './identity.ts';
 import { parsePrivateKeys } from './keys.ts';
@@ -107,6 +108,8 @@ export function parseIdentity(texts: IdentityTexts, files: IdentityFiles): PeerI
   }
   const notAfter = leaf.validToDate < root.validToDate ? leaf.validToDate : root.validToDate;
   const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  assertReadableKeys(roots, ca);
+  assertUsable({ cert: certPem, key: keyPem, ca: caPem }, cert);
   return { peer: name, certPem, keyPem, caPem, notAfter };
 }
 
@@ -153,6 +156,28 @@ function assertUsages(leaf: X509Certificate, file: string): void {
   const usages = leaf.keyUsage as readonly string[] | undefined;
   if (usages === undefined || (usages.includes(SERVER_AUTH) && usages.includes(CLIENT_AUTH))) return;
   throw certificateError(file, 'is not for both serverAuth and clientAuth', RENEW);
+}
+
+/** A CA that is judged later, when somebody calls, must not turn out then to have a key that is not known here. */
+function assertReadableKeys(roots: readonly X509Certificate[], file: string): void {
+  for (const root of roots) {
+    try {
+      void root.publicKey.asymmetricKeyType;
+    } catch (cause) {
+      const fix = 'leave it out, or give a CA with a key on P-256 or of RSA';
+      throw certificateError(file, 'has a certificate whose public key cannot be read', fix, cause);
+    }
+  }
+}
+
+/** What TLS itself does not take, as RSA of 1024 bits: said here, or the next caller would end the process. */
+function assertUsable(texts: { readonly cert: string; readonly key: string; readonly ca: string }, file: string): void {
+  try {
+    createSecureContext(texts);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw certificateError(file, `cannot be used for TLS (${code})`, RENEW, cause);
+  }
 }
 
 function nameIn(leaf: X509Certificate, file: string): string {

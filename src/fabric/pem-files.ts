@@ -1,11 +1,12 @@
 /** Reads PEM files: bounded, and private keys only where nobody else can read them. */
 import { open } from 'node:fs/promises';
 import { AppError, type ErrorCode } from '../api/errors.ts';
-import { PEM_BYTES_MAX } from './limits.ts';
+import { codeOf } from './error-code.ts';
+import { CRL_FILE_BYTES_MAX, PEM_BYTES_MAX } from './limits.ts';
 
 /** @throws {AppError} `ERR_NOT_FOUND`, `ERR_BOUND_EXCEEDED`. */
 export async function readPemFile(file: string): Promise<string> {
-  return await readBounded({ file, isKey: false });
+  return await readBounded({ file, isKey: false, bytesMax: PEM_BYTES_MAX });
 }
 
 /**
@@ -14,10 +15,21 @@ export async function readPemFile(file: string): Promise<string> {
  * @throws {AppError} `ERR_KEY_PERMISSIONS`, `ERR_NOT_FOUND`, `ERR_BOUND_EXCEEDED`.
  */
 export async function readKeyFile(file: string): Promise<string> {
-  return await readBounded({ file, isKey: true });
+  return await readBounded({ file, isKey: true, bytesMax: PEM_BYTES_MAX });
 }
 
-async function readBounded({ file, isKey }: { readonly file: string; readonly isKey: boolean }): Promise<string> {
+/** A file with revocation lists. @throws {AppError} as {@link readPemFile}. */
+export async function readListFile(file: string): Promise<string> {
+  return await readBounded({ file, isKey: false, bytesMax: CRL_FILE_BYTES_MAX });
+}
+
+interface Bounded {
+  readonly file: string;
+  readonly isKey: boolean;
+  readonly bytesMax: number;
+}
+
+async function readBounded({ file, isKey, bytesMax }: Bounded): Promise<string> {
   let handle;
   try {
     handle = await open(file, 'r');
@@ -34,9 +46,9 @@ async function readBounded({ file, isKey }: { readonly file: string; readonly is
         details: { mode: (stat.mode & 0o777).toString(8) },
       });
     }
-    if (stat.size > PEM_BYTES_MAX) {
-      throw new AppError('ERR_BOUND_EXCEEDED', `${file}: ${stat.size} bytes, more than ${PEM_BYTES_MAX}`, {
-        fix: 'give a PEM file with certificates or a key and nothing else',
+    if (stat.size > bytesMax) {
+      throw new AppError('ERR_BOUND_EXCEEDED', `${file}: ${stat.size} bytes, more than ${bytesMax}`, {
+        fix: 'give a PEM file with certificates, a key or revocation lists and nothing else',
       });
     }
     return await handle.readFile('utf8');
@@ -60,10 +72,6 @@ function unreadable(file: string, cause: unknown): AppError {
       : ['ERR_CERTIFICATE', `cannot be read (${codeOf(cause)})`];
   return new AppError(code, `${file}: ${what}`, {
     cause,
-    fix: 'correct the path in the configuration (fabric.ca, fabric.cert, fabric.key), or make the files with "npx clusterlink-mcs create peer-cert"',
+    fix: 'correct the path in the configuration (fabric.ca, fabric.cert, fabric.key, fabric.crl), or make the files with "npx clusterlink-mcs create peer-cert"',
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

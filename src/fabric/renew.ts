@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../api/errors.ts';
 import { readAuthority } from './files.ts';
 import { peerNameOf } from './identity.ts';
+import { noteIssued } from './issued.ts';
 import { parsePrivateKeys } from './keys.ts';
 import { keyOf, parseCertificates } from './peer-identity.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
@@ -60,7 +61,10 @@ export async function renewPeerCertFiles(options: RenewOptions): Promise<SignedF
     certStep(leafPem, authority.caCertPem),
     ...(newKeyPem === undefined ? [] : [{ file: 'key.pem' as const, text: newKeyPem }]),
   ];
-  if (mode === 'write') await replaceFiles(directory, steps);
+  if (mode === 'write') {
+    await noteIssued(join(path, fabric), peer, leafPem);
+    await replaceFiles(directory, steps);
+  }
   return {
     peer,
     fingerprint: fingerprintOf(leaf.publicKey),

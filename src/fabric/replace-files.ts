@@ -3,10 +3,10 @@ import { chmod, chown, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { AppError } from '../api/errors.ts';
 import { syncFolder } from '../runtime/sync-folder.ts';
-import { codeOf } from './files.ts';
+import { codeOf } from './error-code.ts';
 
 export interface Step {
-  readonly file: 'key.pem' | 'cert.pem' | 'ca.pem' | 'request.pem';
+  readonly file: 'key.pem' | 'cert.pem' | 'ca.pem' | 'request.pem' | 'crl.pem';
   readonly text: string;
 }
 
@@ -17,12 +17,17 @@ const DRAFTS = '.clusterlink-mcs-renewal';
  * All new files are on the disk, under other names, before the first takes its place: a disk that is full changes nothing. Each
  * keeps the owner and the mode of the one that it replaces, since a service may read what root renews.
  *
+ * @param planned - or how they are made of the files that are there: nobody else replaces them meanwhile.
  * @throws {AppError} `ERR_ALREADY_EXISTS` while another replacement is under way, or where one was killed.
  */
-export async function replaceFiles(directory: string, steps: readonly Step[]): Promise<void> {
+export async function replaceFiles(
+  directory: string,
+  planned: readonly Step[] | (() => Promise<readonly Step[]>),
+): Promise<void> {
   const drafts = join(directory, DRAFTS);
   await claim(drafts);
   try {
+    const steps = typeof planned === 'function' ? await planned() : planned;
     for (const [index, step] of steps.entries()) await writeDraft({ directory, step, draft: draftOf(drafts, index) });
     for (const [index, { file }] of steps.entries()) {
       await rename(draftOf(drafts, index), join(directory, file));

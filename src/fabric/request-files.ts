@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../api/errors.ts';
 import { exists, readAuthority, writeDirectory } from './files.ts';
 import { peerNameOf } from './identity.ts';
+import { noteIssued } from './issued.ts';
 import { parsePrivateKey, parsePrivateKeys } from './keys.ts';
 import { ROOTS_MAX } from './limits.ts';
 import { parseCertificates } from './peer-identity.ts';
@@ -96,6 +97,7 @@ export async function signRequestFile(options: {
   await assertSameKey(join(out, 'cert.pem'), leaf);
   const steps = [...(await rootSteps(out, authority.caCertPem)), certStep(leafPem, authority.caCertPem)];
   if (mode === 'write') {
+    await noteIssued(join(path, fabric), name, leafPem);
     await mkdir(out, { recursive: true, mode: 0o755 });
     await replaceFiles(out, steps);
   }

@@ -1,6 +1,7 @@
 /** From what OpenSSL and Node say about a failed handshake to the reason that is counted and shown. */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
+import { DistrustError } from './distrust.ts';
 
 /** The certificate is good, but another peer's, or no peer's at all. */
 export class PeerNameError extends AppError {
@@ -72,6 +73,7 @@ const PATTERNS: readonly (readonly [RegExp, Reason])[] = [
  * dialled; a listener must not, since scanners and health checks leave that way.
  */
 export function reasonOfTlsError(error: unknown): Reason {
+  if (error instanceof DistrustError) return error.reason;
   if (error instanceof PeerNameError) return REASONS.PeerNameMismatch;
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
     return REASONS.HandshakeTimeout;

@@ -12,6 +12,7 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import { peerNameOf } from './identity.ts';
 import type { PeerIdentity } from './peer-identity.ts';
 import { PeerNameError, reasonOfVerifyCode } from './tls-reasons.ts';
+import type { Trust } from './trust.ts';
 
 export { reasonOfTlsError } from './tls-reasons.ts';
 
@@ -23,20 +24,43 @@ const OUR_ALPN_PREFIX = 'clusterlink-mcs/';
 
 export type PeerVerdict =
   | { readonly ok: true; readonly peer: string }
-  | { readonly ok: false; readonly reason: Reason; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly reason: Reason;
+      readonly message: string;
+      /** Whose certificate it is, where a root that is believed here has signed it, and not for this name or not any more. */
+      readonly peer?: string;
+    };
 
-/** For `tls.createServer`; the handshake's deadline is the listener's to set. */
-export function serverTlsOptions(identity: PeerIdentity): TlsOptions {
-  return { ...commonOptions(identity), requestCert: true, rejectUnauthorized: false, ALPNCallback: chooseProtocol };
+/**
+ * For `tls.createServer`; the handshake's deadline is the listener's to set.
+ *
+ * @param caPem - all roots that are believed here ({@link Trust}); absent: those of the fabric.
+ */
+export function serverTlsOptions(
+  identity: PeerIdentity,
+  { caPem = identity.caPem }: { readonly caPem?: string } = {},
+): TlsOptions {
+  return {
+    ...commonOptions(identity, caPem),
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNCallback: chooseProtocol,
+  };
 }
 
 /**
  * For `tls.connect`: SNI is the peer's name, whatever address is dialled, and the certificate must be that peer's. A
  * certificate that is not fails the connection (`error` event; {@link reasonOfTlsError}) before anything is sent.
+ *
+ * @param caPem - the roots that vouch for that peer ({@link Trust}); absent: those of the fabric.
  */
-export function clientTlsOptions(identity: PeerIdentity, { peer }: { readonly peer: string }): ConnectionOptions {
+export function clientTlsOptions(
+  identity: PeerIdentity,
+  { peer, caPem = identity.caPem }: { readonly peer: string; readonly caPem?: string },
+): ConnectionOptions {
   return {
-    ...commonOptions(identity),
+    ...commonOptions(identity, caPem),
     servername: peer,
     rejectUnauthorized: true,
     ALPNProtocols: [ALPN_SESSION],
@@ -44,11 +68,13 @@ export function clientTlsOptions(identity: PeerIdentity, { peer }: { readonly pe
   };
 }
 
-function commonOptions(identity: PeerIdentity) {
+function commonOptions(identity: PeerIdentity, caPem: string) {
+  // Node takes an empty text for no text, and then believes whom browsers believe.
+  if (caPem === '') throw new AppError('ERR_INTERNAL', 'TLS: there is no root to believe');
   return {
     cert: identity.certPem,
     key: identity.keyPem,
-    ca: identity.caPem,
+    ca: caPem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
     // A resumed session shows no certificate again: every connection of ours proves itself anew.
@@ -91,11 +117,12 @@ function mismatchText(expected: string, found: string): string {
  * Who is at the other end of a socket whose handshake is done (`secureConnection` or `secureConnect`), or why it is refused.
  * Fails closed: whatever is not positively good is refused. Destroying a refused socket is the caller's.
  *
+ * @param trust - in force now, which may be another one than when the handshake began.
  * @param expected - the peer that was dialled.
  */
 export function verifyPeerSocket(
   socket: TLSSocket,
-  { expected }: { readonly expected?: string | undefined } = {},
+  { trust, expected }: { readonly trust: Trust; readonly expected?: string | undefined },
 ): PeerVerdict {
   if (socket.alpnProtocol !== ALPN_SESSION) {
     return refuse(REASONS.ProtocolMismatch, `the other side does not speak ${ALPN_SESSION}`);
@@ -115,7 +142,8 @@ export function verifyPeerSocket(
   if (expected !== undefined && read.peer !== expected) {
     return refuse(REASONS.PeerNameMismatch, mismatchText(expected, read.peer));
   }
-  return { ok: true, peer: read.peer };
+  const why = trust.judge({ peer: read.peer, certificate, nowMs: Date.now() });
+  return why === undefined ? { ok: true, peer: read.peer } : { ok: false, ...why, peer: read.peer };
 }
 
 /** Typed as an Error, but Node gives the code's text (lib/_tls_wrap.js, `onServerSocketSecure`). */

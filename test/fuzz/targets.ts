@@ -4,6 +4,8 @@ import { stringify } from 'yaml';
 import { respond } from '#src/dns/respond.ts';
 import { compileZone } from '#src/dns/zone-compile.ts';
 import { parseExporterMessage, parseImporterMessage } from '#src/exchange/messages.ts';
+import { parseList } from '#src/fabric/parse-crl.ts';
+import { readList } from '#src/fabric/revocation.ts';
 import { parseControlLine } from '#src/gateway/hello.ts';
 import { encodeAnswer, encodeConnect, parseAnswer, parseStreamRequest } from '#src/gateway/wire/connect.ts';
 import { makeRequestHeadParser, makeResponseHeadParser, type HeadParser } from '#src/gateway/wire/head.ts';
@@ -71,6 +73,16 @@ const CONNECT = encodeConnect({
   via: ['west'],
   crit: [],
 });
+/** A revocation list of two certificates, DER. */
+const LIST = Buffer.from(
+  [
+    'MIIBEzCBugIBATAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDEwRhY21lFw0yNjExMjExMjAwMDBaFw0yNjEyMjExMjAwMDBaMEYwIQIC',
+    'AKEXDTI2MTEyMTEyMDAwMFowDDAKBgNVHRUEAwoBCTAhAgJLzRcNMjYxMTIxMTIwMDAwWjAMMAoGA1UdFQQDCgEJoDIwMDAfBgNV',
+    'HSMEGDAWgBTM9sC2imlk+Mjs304bMpGvcWKbFDANBgNVHRQEBgIEawGHwDAKBggqhkjOPQQDAgNIADBFAiEAtjpuV0uEYd6Qaew1',
+    'rJadhqAl1R0QkDx68ik/2Wbt7fQCIETvWtGlqA2kz9GqHu4E+hTB6cd29OSvnyWBSS22tiVC',
+  ].join(''),
+  'base64',
+);
 const zone = compileZone(FIXTURE);
 
 export const TARGETS: readonly Target[] = [
@@ -155,6 +167,19 @@ export const TARGETS: readonly Target[] = [
     ],
     bytesMax: 16_384,
     check: json(parseImporterMessage),
+  },
+  {
+    name: 'revocation list',
+    seeds: [LIST],
+    bytesMax: 4_000,
+    check(bytes) {
+      const parsed = refusable(() => parseList(bytes))?.value;
+      const list = refusable(() => readList(bytes.toString('base64')))?.value;
+      if (list === undefined) return;
+      // What is taken was understood, and is all that was said.
+      assert.deepEqual(list.entries, parsed?.entries);
+      assert.ok(list.number >= 0n && list.entries.every(({ serial }) => /^[0-9a-f]{1,42}$/.test(serial)));
+    },
   },
   {
     name: 'query of DNS',

@@ -30,7 +30,7 @@ describe('certificate files', () => {
     const peer = await createPeerCertFiles({ path, fabric: 'acme', peer: 'east' });
     assert.equal(fabric.cert, join(path, 'acme', 'cert.pem'));
     assert.equal(peer.key, join(path, 'acme', 'east', 'key.pem'));
-    assert.deepEqual((await readdir(join(path, 'acme'))).sort(), ['cert.pem', 'east', 'key.pem']);
+    assert.deepEqual((await readdir(join(path, 'acme'))).sort(), ['cert.pem', 'east', 'issued.txt', 'key.pem']);
     assert.deepEqual((await readdir(join(path, 'acme', 'east'))).sort(), ['ca.pem', 'cert.pem', 'key.pem']);
     assert.deepEqual(await Promise.all([fabric.key, peer.key].map(modeOf)), ['600', '600']);
     assert.equal((await readFile(peer.cert, 'utf8')).match(/BEGIN CERTIFICATE/g)?.length, 2, 'leaf and issuer');
@@ -248,6 +248,28 @@ describe('loadIdentity', () => {
       await assert.rejects(loadIdentity(files), { code: 'ERR_CERTIFICATE', message });
     });
   }
+
+  it('a key that TLS itself does not take, as RSA of 1024 bits → ERR_CERTIFICATE, before anybody calls', async () => {
+    const authority = ['-CA', join(path, 'acme', 'cert.pem'), '-CAkey', join(path, 'acme', 'key.pem')];
+    const request = ['-newkey', 'rsa:1024', '-nodes', '-keyout', files.key, '-subj', '/', '-days', '1'];
+    openssl('req', '-x509', ...request, ...authority, '-out', files.cert, '-addext', 'subjectAltName=DNS:east');
+    await chmod(files.key, 0o600);
+    await assert.rejects(loadIdentity(files), {
+      code: 'ERR_CERTIFICATE',
+      message: /cert\.pem: cannot be used for TLS/,
+    });
+  });
+
+  it('a CA beside the right one whose public key cannot be read → ERR_CERTIFICATE, before it is asked to vouch', async () => {
+    const ca = await readFile(files.ca, 'utf8');
+    const { raw } = new X509Certificate(ca);
+    // id-ecPublicKey (RFC 5480 §2.1.1) becomes an algorithm that nobody knows.
+    const at = raw.indexOf(Buffer.from('06072a8648ce3d0201', 'hex'));
+    const unknown = Buffer.from(raw).fill(0x09, at + 8, at + 9);
+    const pem = `-----BEGIN CERTIFICATE-----\n${unknown.toString('base64')}\n-----END CERTIFICATE-----\n`;
+    await writeFile(files.ca, ca + pem);
+    await assert.rejects(loadIdentity(files), { code: 'ERR_CERTIFICATE', message: /ca\.pem: .*public key/ });
+  });
 
   it('missing, empty, foreign or huge files → an error that names the file', async () => {
     const other = join(path, 'other.pem');

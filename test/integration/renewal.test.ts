@@ -24,6 +24,8 @@ import { followIdentity, type FollowedIdentity } from '#src/fabric/follow-identi
 import type { IdentityFiles } from '#src/fabric/peer-identity.ts';
 import { renewPeerCertFiles } from '#src/fabric/renew.ts';
 import { createRequestFiles, signRequestFile } from '#src/fabric/request-files.ts';
+import { openYamux } from '#src/gateway/yamux/session.ts';
+import { dialAs, helloLine } from '#test/support/hostile.ts';
 import { allowAll, startTestPlane, type TestPlane } from '#test/support/planes.ts';
 import { makeWorld } from '#test/support/standalone.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -420,6 +422,24 @@ describe('gateways whose certificates are replaced', function () {
     );
   });
 
+  it('renewed between the handshake of a caller and its hello → its session, which shows the old one, is replaced too', async () => {
+    const { east } = await linked();
+    const socket = await dialAs(identityOf('west'), { name: 'east', port: east.port });
+    await renewPeerCertFiles({ path, fabric: 'acme', peer: 'east', key: 'same' });
+    await reload(east);
+    const yamux = openYamux({
+      ...{ socket, role: 'dialler', streamsMax: 10 },
+      onStream: (stream) => stream.reset(),
+      onClose: () => undefined,
+    });
+    open.push({ close: () => yamux.destroy() });
+    const control = yamux.openStream();
+    let heard = '';
+    control.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+    control.write(helloLine('west', 'late'));
+    await waitFor('it is told to make another one', () => heard.includes('"drain"'));
+  });
+
   it('two roots → old and new certificates are taken; without the old root → its sessions end, with a reason', async () => {
     const { east, west, port } = await linked();
     const socket = await openConnection(port);
@@ -445,9 +465,9 @@ describe('gateways whose certificates are replaced', function () {
     const told = await waitFor('east says why', () => east.peers.get('west')?.reason);
     assert.equal(told, 'PEER_ROOT_MISMATCH');
     const cut = await waitFor('there is a closing record', () =>
-      east.closings.find(({ reason }) => reason === 'SESSION_LOST'),
+      east.closings.find(({ reason }) => reason === 'PEER_ROOT_MISMATCH'),
     );
-    assert.match(cut.message, /the CA that signed its certificate is not in fabric\.ca any more/);
+    assert.match(cut.message, /its certificate is not signed by a CA that is in fabric\.ca/);
     await waitFor('west is turned away', () => east.refusals.some((line) => line.startsWith('PEER_ROOT_MISMATCH')));
     // West's certificate under the new root: it is back.
     const late = await createRequestFiles({ peer: 'west', out: path, key: filesOf('west').key });

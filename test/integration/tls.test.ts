@@ -20,6 +20,7 @@ import {
   verifyPeerSocket,
   type PeerVerdict,
 } from '#src/fabric/tls.ts';
+import { makeTrust } from '#src/fabric/trust.ts';
 import {
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -69,12 +70,13 @@ interface Listening {
 }
 
 async function listen(options: TlsOptions): Promise<Listening> {
+  const trust = makeTrust({ self: 'east', caPem: String(options.ca) });
   const server = createServer(options);
   const verdicts: PeerVerdict[] = [];
   const sockets = new Set<TLSSocket>();
   server.on('secureConnection', (socket) => {
     socket.on('error', () => undefined);
-    const verdict = verifyPeerSocket(socket);
+    const verdict = verifyPeerSocket(socket, { trust });
     verdicts.push(verdict);
     sockets.add(socket);
     if (verdict.ok) socket.write('hello');
@@ -116,7 +118,8 @@ async function dial(
   try {
     await once(socket, 'secureConnect', { signal: AbortSignal.timeout(5_000) });
     socket.on('error', () => undefined);
-    return { ...verifyPeerSocket(socket, { expected }), socket };
+    const trust = makeTrust({ self: 'west', caPem: String(options.ca) });
+    return { ...verifyPeerSocket(socket, { trust, expected }), socket };
   } catch (error) {
     socket.on('error', () => undefined).destroy();
     return { ok: false, reason: reasonOfTlsError(error), message: String(error), socket };

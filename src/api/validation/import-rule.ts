@@ -21,6 +21,7 @@ export function importRuleProblems(rule: JsonObject): Finding[] {
       ...below(['into', 'name'], templateProblems(textAt(spec, 'into', 'name'))),
       ...below(['metadata', 'allow'], prefixProblems(listAt(spec, 'metadata', 'allow'))),
       ...below(['aliases'], aliasProblems(listAt(spec, 'aliases'))),
+      ...below(['loadBalancing', 'peers'], balancedPeerProblems(spec)),
     ],
   );
 }
@@ -96,6 +97,25 @@ function aliasProblems(aliases: readonly unknown[]): Finding[] {
     if (typeof alias !== 'string' || isAliasTemplate(alias)) return [];
     const message = `must be a DNS name of two labels or more outside ${DEFINED_ZONES.join(' and ')}, is ${quote(alias)}`;
     return [{ path: [String(index)], message, fix: 'Write it like db.corp.example or {name}.corp.example.' }];
+  });
+}
+
+/** A peer that is spelt wrong would be weighed like all others without a word. */
+function balancedPeerProblems(spec: JsonObject): Finding[] {
+  const names = listAt(spec, 'loadBalancing', 'peers').map((peer) => textAt(peer, 'name'));
+  const selected = valueAt(spec['peers'], 'names') === undefined ? undefined : listAt(spec, 'peers', 'names');
+  return names.flatMap((name, index) => {
+    if (name === undefined) return [];
+    const tell = (message: string, fix: string): Finding[] => [{ path: [String(index), 'name'], message, fix }];
+    if (!isLabel(name)) return tell(`must be the name of a peer, is ${quote(name)}`, fixOf(name));
+    if (names.indexOf(name) < index) return tell(`has peer ${quote(name)} twice`, 'Keep one entry for each peer.');
+    if (selected === undefined || selected.includes(name)) return [];
+    const listed = selected.filter((peer) => typeof peer === 'string');
+    const ask = askWhether(didYouMean(name, listed));
+    return tell(
+      `the rule selects no peer ${quote(name)}${ask}`,
+      'Write a name that spec.peers.names has, or add it there.',
+    );
   });
 }
 

@@ -24,3 +24,9 @@ export const REQUESTED_SOURCES_MAX = 64;
 export const ANNOTATED_ENDPOINTS_MAX = 1_000;
 /** Items of a policy's `from` and `to`, as in the CRD. */
 export const POLICY_ITEMS_MAX = 256;
+/** Roots that the annotation of a Peer may name: an old and a new one while the other company rotates. */
+export const PEER_ROOTS_MAX = 2;
+/** That annotation: two certificates of RSA 4096 with long names are a third of it. */
+export const PEER_ROOTS_BYTES_MAX = 16 * 1024;
+/** The name in one of them: a server tells every caller the names of all roots that it believes (RFC 8446 §4.2.4). */
+export const ROOT_NAME_BYTES_MAX = 512;

@@ -1,11 +1,13 @@
 /** The annotations of ours. An unknown one makes its object invalid: it could have been meant to narrow something. */
 import type { KindName } from '../kinds.ts';
 import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
+import { parsePeerRoots } from '../peer-roots.ts';
 import { askWhether, didYouMean } from './did-you-mean.ts';
 import { below, type Finding } from './finding.ts';
 import { mapAt, textAt, type JsonObject } from './json.ts';
 import { EXPORT_TO_PEERS_MAX, REQUESTED_SOURCES_MAX } from './limits.ts';
 import { quote } from './quote.ts';
+import { isTimestamp } from './timestamp.ts';
 
 type Sentence = Omit<Finding, 'path'>;
 
@@ -22,6 +24,8 @@ const OURS: readonly OurAnnotation[] = [
   { key: ANNOTATIONS.endpoints, kind: 'Service', problem: () => undefined },
   { key: ANNOTATIONS.exportTo, kind: 'ServiceExport', problem: exportToProblem },
   { key: ANNOTATIONS.mayAssert, kind: 'Peer', problem: mayAssertProblem },
+  { key: ANNOTATIONS.roots, kind: 'Peer', problem: rootsProblem },
+  { key: ANNOTATIONS.acceptLoss, kind: 'Peer', problem: acceptLossProblem },
   { key: ANNOTATIONS.sources, kind: 'ServiceImport', problem: sourcesProblem },
   // Notes of the controller to itself: whoever changes them by hand sees them put back.
   { key: ANNOTATIONS.import, kind: 'Service', problem: () => undefined },
@@ -73,6 +77,17 @@ function exportToProblem(text: string): Sentence | undefined {
   if (peers.length <= EXPORT_TO_PEERS_MAX) return undefined;
   const message = `names ${peers.length} peers, at most ${EXPORT_TO_PEERS_MAX} are possible`;
   return { message, fix: 'Say it by an AccessPolicy that selects on labels of peers.' };
+}
+
+function acceptLossProblem(text: string): Sentence | undefined {
+  if (isTimestamp(text)) return undefined;
+  const fix = 'Write the time that the condition RecordsHeld of the Peer names, for example 2026-11-20T12:00:00Z.';
+  return { message: `${quote(text)} is not the time of a hold`, fix };
+}
+
+function rootsProblem(text: string): Sentence | undefined {
+  const parsed = parsePeerRoots(text);
+  return parsed.ok ? undefined : { message: parsed.message, fix: parsed.fix };
 }
 
 function sourcesProblem(text: string): Sentence | undefined {

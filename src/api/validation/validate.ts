@@ -1,5 +1,6 @@
 /** Everything that is wrong with one object: its schema, and the rules that schemas cannot say. */
 import type { KindName } from '../kinds.ts';
+import { ANNOTATIONS } from '../names.ts';
 import { schemaErrors } from '../schema.ts';
 import { clusterImportRuleProblems, importRuleProblems } from './import-rule.ts';
 import { endpointSliceProblems, endpointSliceWarnings } from './endpoint-slice.ts';
@@ -84,12 +85,16 @@ export function findRefusals(
 /**
  * A policy whose spec is wrong must be in force: a deny that was refused would deny nothing (DESIGN §5). The same holds for an
  * unknown annotation on anything but an allow; an allow with one is refused.
+ *
+ * A Peer whose roots cannot be read must be in force too: nobody vouches for it then. Refused, it would leave what was there
+ * before, and that may be a Peer for which the fabric's roots vouch.
  */
 function admitsInvalid(kind: KindName, object: JsonObject, { path }: Finding): boolean {
   const spec = object['spec'];
-  if (RULES[kind] !== POLICY_RULES || !isMap(spec)) return false;
   const isAnnotation = path[0] === 'metadata' && path[1] === 'annotations' && path.length === 3;
   const isText = isAnnotation && typeof valueAt(object, ...path) === 'string';
+  if (kind === 'Peer') return isText && path[2] === ANNOTATIONS.roots;
+  if (RULES[kind] !== POLICY_RULES || !isMap(spec)) return false;
   return (path[0] === 'spec' && path.length > 1) || (isText && spec['action'] !== 'allow');
 }
 

@@ -1,8 +1,10 @@
-/** `create fabric`, `create peer-cert`, and `request`, `sign` and `renew cert`: ClusterLink's grammar and its files. */
+/** `create fabric`, `create peer-cert`, `request`, `sign` and `renew cert`, `revoke peer` and `renew crl`: ClusterLink's grammar and its files. */
+import type { Command } from 'commander';
 import { AppError } from '../../api/errors.ts';
 import { createFabricFiles, createPeerCertFiles } from '../../fabric/files.ts';
 import { PEER_CERTIFICATE_DAYS, PEER_CERTIFICATE_DAYS_MAX } from '../../fabric/limits.ts';
 import { renewPeerCertFiles } from '../../fabric/renew.ts';
+import { renewList, revokePeer, type WrittenList } from '../../fabric/revoke.ts';
 import { createRequestFiles, signRequestFile, type SignedFiles } from '../../fabric/request-files.ts';
 import type { Register } from '../register.ts';
 
@@ -42,7 +44,8 @@ export function addFabricCommands(register: Register): void {
     });
   addRequestCommand(register);
   addSignCommand(register);
-  addRenewCommand(register);
+  addRenewCommands(register);
+  addRevokeCommand(register);
 }
 
 function addRequestCommand({ program, streams }: Register): void {
@@ -105,10 +108,10 @@ function addSignCommand({ program, streams }: Register): void {
     });
 }
 
-function addRenewCommand({ program, streams }: Register): void {
-  program
-    .command('renew')
-    .description('Replace what will expire.')
+function addRenewCommands(register: Register): void {
+  const { program, streams } = register;
+  const renew = program.command('renew').description('Replace what will expire.');
+  renew
     .command('cert')
     .argument('<PEER>', 'name of the peer')
     .description(
@@ -127,6 +130,82 @@ function addRenewCommand({ program, streams }: Register): void {
       streams.out(isDry ? describeDry(renewed) : renewed.cert);
       streams.error(describe(renewed));
     });
+  addRenewListCommand(renew, register);
+}
+
+interface ListOptions {
+  readonly fabric: string;
+  readonly path: string;
+  readonly dryRun?: boolean;
+}
+
+function addRevokeCommand({ program, streams }: Register): void {
+  program
+    .command('revoke')
+    .description('Take back what was given.')
+    .command('peer')
+    .argument('<PEER>', 'name of the peer')
+    .description(
+      'Revoke every certificate that this fabric has given a peer: adds them to crl.pem in the folder of the fabric. Peers that have the file refuse it and end its sessions, and pass the list on.',
+    )
+    .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
+    .option('--path <PATH>', 'folder that holds the fabric', '.')
+    .option('--serial <HEX>', 'also this serial number; may be given again', collect, [])
+    .option('--cert <FILE>', 'also this certificate of the peer; may be given again', collect, [])
+    .option('--dry-run', 'say what would be revoked, and write nothing')
+    .addHelpText(
+      'after',
+      `
+Certificates from before issued.txt was kept are found in the peer's folder, or named with --cert or --serial.
+A new certificate of the same name is not revoked; make it for a new key (renew cert --new-key).
+To give the list a new date: renew crl.
+
+Example:
+  npx clusterlink-mcs revoke peer east --fabric shops`,
+    )
+    .action(
+      async (
+        peer: string,
+        { serial, cert, dryRun: isDry = false, ...where }: ListOptions & { serial: string[]; cert: string[] },
+      ) => {
+        const mode = isDry ? 'dry-run' : 'write';
+        const written = await revokePeer({ ...where, peer, serials: serial, certs: cert, mode });
+        streams.out(isDry ? `${written.file} would be written` : written.file);
+        streams.error(describeList(written));
+        if (!isDry) streams.error(nextOfList(written));
+      },
+    );
+}
+
+function addRenewListCommand(renew: Command, { streams }: Register): void {
+  renew
+    .command('crl')
+    .description(
+      'Give the revocation list of a fabric a new date. One that is past its date stays in force, and every peer warns of it.',
+    )
+    .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
+    .option('--path <PATH>', 'folder that holds the fabric', '.')
+    .option('--dry-run', 'say what would be written, and write nothing')
+    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs renew crl --fabric shops')
+    .action(async ({ dryRun: isDry = false, ...where }: ListOptions) => {
+      const written = await renewList({ ...where, mode: isDry ? 'dry-run' : 'write' });
+      streams.out(isDry ? `${written.file} would be written` : written.file);
+      streams.error(describeList(written));
+      if (!isDry) streams.error(nextOfList(written));
+    });
+}
+
+function describeList({ added, serials, nextUpdate }: WrittenList): string {
+  const now = added.length === 0 ? 'Nothing new is revoked' : `Revoked: ${added.join(', ')}`;
+  return `${now}. The list has ${serials.length}, and is to be renewed before ${nextUpdate.toISOString()}.`;
+}
+
+function nextOfList({ file }: WrittenList): string {
+  return `Next: carry ${file} to one peer or more, to where "fabric.crl" of its configuration says (in Kubernetes, crl.pem of the Secret clusterlink-mcs-peer). They pass it on to the others.`;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function describeDry({ peer, cert }: SignedFiles): string {

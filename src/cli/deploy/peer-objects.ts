@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { parseDocument } from 'yaml';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { formatHostPort } from '../../runtime/host-port.ts';
+import { parseProxyUrl } from '../../runtime/proxy-url.ts';
 import type { Manifest } from './manifests.ts';
 
 export const GATEWAY_SERVICES = ['ClusterIP', 'NodePort', 'LoadBalancer'] as const;
@@ -11,6 +13,8 @@ export interface Identity {
   readonly caPem: string;
   readonly certPem: string;
   readonly keyPem: string;
+  /** Revocation lists of the fabric; absent: nobody was revoked. */
+  readonly crlPem?: string;
 }
 
 export interface PeerIntent {
@@ -23,6 +27,10 @@ export interface PeerIntent {
   /** Absent: as the manifests have it. */
   readonly image?: string;
   readonly identity: Identity;
+  /** The URL of the HTTP proxy through which peers are dialled; may hold a password. */
+  readonly proxy?: string;
+  /** As the configuration's `proxyExcept`. */
+  readonly proxyExcept?: readonly string[];
 }
 
 /** On every object that an installation consists of, by whichever way it came. */
@@ -34,17 +42,17 @@ const GATEWAY = 'clusterlink-mcs-gateway';
 
 /** In the order in which they have to be applied: what pods need comes before their Deployments. */
 export function peerObjects(intent: PeerIntent): Manifest[] {
-  const { base, identity } = intent;
+  const { base, identity, proxy } = intent;
   const configured = base.map((object) => configure(object, intent));
   const configuration = configured.find((object) => isNamed(object, 'ConfigMap', CONFIGURATION));
   const digests = {
     configuration: digestOf(JSON.stringify(configuration?.['data'])),
-    // Of what everybody may know: the digest of a key would be a hint at it.
-    identity: digestOf(identity.caPem + identity.certPem),
+    // Of what everybody may know: the digest of a key, or of a password, would be a hint at it.
+    identity: digestOf(identity.caPem + identity.certPem + addressOfProxy(proxy)),
   };
   const objects = configured.map((object) => (object.kind === 'Deployment' ? withDigests(object, digests) : object));
   const firstDeployment = objects.findIndex(({ kind }) => kind === 'Deployment');
-  return objects.toSpliced(firstDeployment, 0, identitySecret(identity));
+  return objects.toSpliced(firstDeployment, 0, identitySecret(identity, proxy));
 }
 
 /** The one object that holds a secret: it is written to the API server, and printed nowhere. */
@@ -60,11 +68,12 @@ function configure(object: Manifest, intent: PeerIntent): Manifest {
 }
 
 /** The file keeps its comments: people read it. */
-function withPeer(object: Manifest, { peer, fabric }: PeerIntent): Manifest {
+function withPeer(object: Manifest, { peer, fabric, proxyExcept }: PeerIntent): Manifest {
   const data = object['data'] as Readonly<Record<string, string>>;
   const file = parseDocument(data['peer.yaml'] ?? '');
   file.set('peer', peer);
   file.setIn(['fabric', 'name'], fabric);
+  if (proxyExcept !== undefined) file.set('proxyExcept', proxyExcept);
   return { ...object, data: { ...data, 'peer.yaml': file.toString({ lineWidth: 0 }) } };
 }
 
@@ -104,8 +113,14 @@ function withDigests(object: Manifest, digests: Readonly<Record<'configuration' 
   return { ...object, spec: { ...spec, template } };
 }
 
-function identitySecret({ caPem, certPem, keyPem }: Identity): Manifest {
-  const files = { 'ca.pem': caPem, 'cert.pem': certPem, 'key.pem': keyPem };
+function identitySecret({ caPem, certPem, keyPem, crlPem }: Identity, proxy: string | undefined): Manifest {
+  const files = {
+    'ca.pem': caPem,
+    'cert.pem': certPem,
+    'key.pem': keyPem,
+    ...(crlPem === undefined ? {} : { 'crl.pem': crlPem }),
+    ...(proxy === undefined ? {} : { proxy }),
+  };
   // Not stringData: what was applied so is never compared, and a second apply would count as a change.
   const data = Object.entries(files).map(([name, text]) => [name, Buffer.from(text).toString('base64')]);
   return {
@@ -119,6 +134,12 @@ function identitySecret({ caPem, certPem, keyPem }: Identity): Manifest {
     type: 'Opaque',
     data: Object.fromEntries(data) as Record<string, string>,
   };
+}
+
+/** `host:port`; other credentials alone make no other pods. */
+function addressOfProxy(url: string | undefined): string {
+  const parsed = url === undefined ? undefined : parseProxyUrl(url);
+  return parsed?.ok === true ? formatHostPort(parsed.proxy) : '';
 }
 
 function isNamed(object: Manifest, kind: string, name: string): boolean {

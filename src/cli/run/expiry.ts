@@ -1,4 +1,4 @@
-/** Keeps the metric of the certificate's expiry current. */
+/** Keeps metrics of certificates and revocation lists current: what they tell runs out by itself. */
 import type { Metrics } from '../../runtime/metrics.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;

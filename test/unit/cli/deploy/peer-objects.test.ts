@@ -46,6 +46,15 @@ describe('peerObjects', () => {
     assert.doesNotMatch(JSON.stringify(objects.filter((object) => !isIdentitySecret(object))), /a2V5Cg==/);
   });
 
+  it('revocation lists → in that Secret; other lists make no other pods: they are followed', () => {
+    const [one, other] = ['one', 'two'].map((crlPem) => make({ identity: { ...IDENTITY, crlPem } }));
+    const data = one?.find(isIdentitySecret)?.['data'] as Record<string, string>;
+    assert.equal(Buffer.from(data['crl.pem'] ?? '', 'base64').toString(), 'one');
+    const others = (all: readonly Manifest[] = []): Manifest[] => all.filter((object) => !isIdentitySecret(object));
+    assert.deepEqual(others(one), others(other));
+    assert.deepEqual(others(one), others(make()));
+  });
+
   it('another configuration → other pods of every part; another certificate → other gateways alone', () => {
     const annotations = (objects: readonly Manifest[], part: string) => template(objects, part).metadata.annotations;
     const [first, renamed, renewed] = [
@@ -59,6 +68,18 @@ describe('peerObjects', () => {
     }
     assert.notDeepEqual(annotations(renewed, 'gateway'), annotations(first, 'gateway'));
     assert.deepEqual(annotations(renewed, 'dns'), annotations(first, 'dns'));
+  });
+
+  it('a proxy → its URL in the Secret alone; another address of it makes other gateways, another password does not', () => {
+    const withProxy = (proxy: string) => make({ proxy, proxyExcept: ['corp.example', '10.0.0.0/8'] });
+    const objects = withProxy('http://user:hush@proxy:3128');
+    const secret = objects.find(isIdentitySecret)?.['data'] as Record<string, string>;
+    assert.equal(Buffer.from(secret['proxy'] ?? '', 'base64').toString(), 'http://user:hush@proxy:3128');
+    const others = (all: typeof objects) => all.filter((object) => !isIdentitySecret(object));
+    assert.doesNotMatch(JSON.stringify(others(objects)), /hush|proxy:3128/);
+    assert.match(JSON.stringify(others(objects)), /proxyExcept:.*corp\.example.*10\.0\.0\.0\/8/);
+    assert.deepEqual(others(withProxy('http://user:other@proxy:3128')), others(objects));
+    assert.notDeepEqual(others(withProxy('http://user:hush@other:3128')), others(objects));
   });
 
   it('another key alone → no object but the Secret differs', () => {
