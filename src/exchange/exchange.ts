@@ -5,6 +5,7 @@
  * Of several replicas every one answers what peers ask, and writes down what they report; only the one that leads asks peers
  * itself.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatSource } from '../api/record.ts';
 import type { TargetRestriction } from '../catalogue/pod-targets.ts';
@@ -13,6 +14,7 @@ import { CATALOGUE_KINDS } from '../catalogue/read.ts';
 import { POLICY_KINDS } from '../policy/read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { makePeerLogGates } from '../runtime/log-gate.ts';
 import { makeRest } from '../runtime/rest.ts';
 import { makeWorkQueue } from '../runtime/queue.ts';
 import { onAnyChange, type CachesOf } from '../store/caches.ts';
@@ -21,7 +23,9 @@ import type { Store } from '../store/store.ts';
 import type { OwnReport } from './client.ts';
 import { PUBLISH_DELAY_MS, REPORT_ENTRIES_MAX, REPORT_INTERVAL_MS, WRITE_TIMEOUT_MS } from './limits.ts';
 import { makeOffer } from './offer.ts';
+import type { Hold } from './losses.ts';
 import { makePace } from './pace.ts';
+import type { ExchangeMetrics } from './peer-alarms.ts';
 import { startRecordKeeper, type RecordKeeper } from './record-keeper.ts';
 import { makeReports } from './reports.ts';
 import { makeExchangeServer } from './server.ts';
@@ -45,20 +49,32 @@ export interface ExchangeOptions {
   readonly open: OpenExchange;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: ExchangeMetrics;
 }
 
 export interface Exchange {
-  setReachable(peer: string, reachable: boolean): void;
+  /** @param epochs - of the installations that sessions with the peer are with; undefined while there is no session. */
+  setReachable(peer: string, epochs: readonly string[] | undefined): void;
+  /**
+   * Lets go of the records of a peer that are held now, as its administrator confirms that they were meant to go. Undefined when
+   * nothing of it is held, or another replica leads.
+   */
+  acceptLoss(peer: string): Hold | undefined;
   /** The lease was won or lost. Won, it begins with what PeerRecords hold; lost, it writes no more from this moment. */
   setLeading(leading: boolean): void;
   /** A peer has opened an exchange stream to us. */
   accept(peer: string, stream: ExchangeStream): ExchangeHandlers;
+  /**
+   * The revocation lists that are in force here, base64 or PEM; at most CRLS_MAX of CRL_BYTES_MAX characters. Told to all peers,
+   * whole each time; peers of a version that does not know them are not told.
+   */
+  publishRevocations(lists: readonly string[]): void;
   close(): Promise<void>;
 }
 
 export function startExchange(options: ExchangeOptions): Exchange {
-  const { self, epoch, store, caches, allowedNamespaces, restriction, open, clock, logger } = options;
-  const reachable = new Set<string>();
+  const { self, epoch, store, caches, allowedNamespaces, restriction, open, clock, logger, metrics } = options;
+  const reachable = new Map<string, readonly string[]>();
   const newOffer = () =>
     makeOffer({ self, caches, allowedNamespaces, ...(restriction === undefined ? {} : { restriction }) });
   let offer = newOffer();
@@ -86,12 +102,19 @@ export function startExchange(options: ExchangeOptions): Exchange {
     timeoutMs: WRITE_TIMEOUT_MS,
     logger,
   });
+  const problemGates = makePeerLogGates();
   const server = makeExchangeServer({
     epoch,
     clock,
     onReport: (peer, report) => reports.keep(peer, report),
-    onProblem: (peer, problem) => logger.warn({ peer, problem }, 'Importer broke the exchange'),
+    onProblem(peer, problem) {
+      const gate = problemGates.of(peer);
+      if (gate.opens()) logger.warn({ peer, problem, unlogged: gate.takeSkipped() }, 'Importer broke the exchange');
+    },
   });
+
+  const newKeeper = (): RecordKeeper =>
+    startRecordKeeper({ self: self.name, store, caches, open, clock, logger, metrics, reachable, reportFor });
 
   function setLeading(leading: boolean): void {
     if (leading === isLeading) return;
@@ -104,7 +127,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
     }
     void lastTerm.then(() => {
       if (!isLeading || keeper !== undefined) return;
-      keeper = startRecordKeeper({ self: self.name, store, caches, open, clock, logger, reachable, reportFor });
+      keeper = newKeeper();
     });
   }
 
@@ -160,6 +183,8 @@ export function startExchange(options: ExchangeOptions): Exchange {
       if (peerNames().includes(name)) return;
       reports.forget(name);
       pace.forget(name);
+      problemGates.forget(name);
+      server.forget(name);
     }),
     caches.PeerRecords.onChange(({ name }) => reportWrites.add(name)),
     onSpecChange(caches.ImportBinding, publishSoon),
@@ -170,18 +195,24 @@ export function startExchange(options: ExchangeOptions): Exchange {
   ];
   if (options.leading) {
     isLeading = true;
-    keeper = startRecordKeeper({ self: self.name, store, caches, open, clock, logger, reachable, reportFor });
+    keeper = newKeeper();
   }
 
   return {
-    setReachable(peer, isReachable) {
-      if (reachable.has(peer) === isReachable) return;
-      if (isReachable) reachable.add(peer);
-      else reachable.delete(peer);
-      keeper?.setReachable(peer, isReachable);
+    setReachable(peer, epochs) {
+      if (isDeepStrictEqual(reachable.get(peer), epochs)) return;
+      if (epochs === undefined) reachable.delete(peer);
+      else reachable.set(peer, epochs);
+      keeper?.reachabilityChanged(peer);
+    },
+    acceptLoss(peer) {
+      const hold = keeper?.holdOf(peer);
+      if (hold !== undefined) keeper?.acceptLoss(peer, hold.since);
+      return hold;
     },
     setLeading,
     accept: (peer, stream) => server.accept(peer, stream),
+    publishRevocations: (lists) => server.publishRevocations(lists),
     async close() {
       stops.forEach((stop) => stop?.());
       cancelPublish?.();

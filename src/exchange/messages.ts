@@ -3,8 +3,9 @@ import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
 import type { ExportRecord } from '../api/record.ts';
+import { CRL_BYTES_MAX, CRLS_MAX } from '../fabric/limits.ts';
 import { hashOf } from './digest.ts';
-import { REPORT_ENTRIES_MAX } from './limits.ts';
+import { FEATURES_MAX, REPORT_ENTRIES_MAX } from './limits.ts';
 import { parseRecord } from './record.ts';
 
 export interface ConflictReport {
@@ -18,8 +19,12 @@ export interface ImportReport {
   readonly name: string;
 }
 
+/** What an importer understands beyond the first version of the exchange: an unknown `op` would end its stream. */
+export const EXCHANGE_FEATURES = ['revocations'] as const;
+
 export type ImporterMessage =
-  | { readonly op: 'watch'; readonly have: string | null }
+  /** `features`: absent from a peer of the first version; words that this version does not know are no error. */
+  | { readonly op: 'watch'; readonly have: string | null; readonly features?: readonly string[] }
   | { readonly op: 'report'; readonly conflicts: readonly ConflictReport[]; readonly imports: readonly ImportReport[] };
 
 export type ExporterMessage =
@@ -28,15 +33,25 @@ export type ExporterMessage =
   | { readonly op: 'record'; readonly record: ExportRecord; readonly hash?: string }
   | { readonly op: 'withdrawn'; readonly namespace: string; readonly name: string }
   | { readonly op: 'synced'; readonly digest: string; readonly epoch: string }
-  | { readonly op: 'digest'; readonly digest: string };
+  | { readonly op: 'digest'; readonly digest: string }
+  /** Revocation lists, all that are in force there. Carried as they were said: whoever reads them verifies their signatures. */
+  | { readonly op: 'revocations'; readonly lists: readonly string[] };
 
 const label = v.pipe(v.string(), v.check(isLabel));
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const epoch = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/));
 const reason = v.pipe(v.string(), v.regex(/^[A-Za-z]{1,64}$/));
 
+const feature = v.pipe(v.string(), v.regex(/^[a-z-]{1,32}$/));
+// PEM or base64: no control character but the ends of lines.
+const revocationList = v.pipe(v.string(), v.maxLength(CRL_BYTES_MAX), v.regex(/^[\n\r\x20-\x7e]+$/));
+
 const importerMessage = v.variant('op', [
-  v.object({ op: v.literal('watch'), have: v.nullable(digest) }),
+  v.object({
+    op: v.literal('watch'),
+    have: v.nullable(digest),
+    features: v.exactOptional(v.pipe(v.array(feature), v.maxLength(FEATURES_MAX))),
+  }),
   v.object({
     op: v.literal('report'),
     conflicts: v.pipe(
@@ -60,6 +75,7 @@ const exporterMessage = v.variant('op', [
   v.object({ op: v.literal('withdrawn'), namespace: label, name: label }),
   v.object({ op: v.literal('synced'), digest, epoch }),
   v.object({ op: v.literal('digest'), digest }),
+  v.object({ op: v.literal('revocations'), lists: v.pipe(v.array(revocationList), v.maxLength(CRLS_MAX)) }),
 ]);
 
 /** @throws {AppError} `ERR_MALFORMED`; an unknown `op` too: features are agreed in the hello, never guessed. */

@@ -13,6 +13,8 @@ export interface PaceOptions {
 export interface Pace {
   /** Milliseconds to wait before the next turn of this key; 0: it may go now, and this counts as its turn. */
   take(key: string): number;
+  /** Counts turns that were taken already: milliseconds to wait before the next one. */
+  spend(key: string, turns: number): number;
   forget(key: string): void;
 }
 
@@ -27,6 +29,12 @@ export function makePace({ intervalMs, burst, clock = systemClock }: PaceOptions
       if (restMs > 0) return restMs;
       paidMs.set(key, fromMs + intervalMs);
       return 0;
+    },
+    spend(key, turns) {
+      const nowMs = clock.nowMs();
+      const untilMs = Math.max(nowMs, paidMs.get(key) ?? nowMs) + turns * intervalMs;
+      paidMs.set(key, untilMs);
+      return Math.max(0, untilMs - nowMs - burst * intervalMs);
     },
     forget: (key) => void paidMs.delete(key),
   };

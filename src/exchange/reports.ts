@@ -11,7 +11,7 @@ import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
 import type { Store } from '../store/store.ts';
-import { toTimestamp } from './ledger.ts';
+import { toTimestamp } from './losses.ts';
 import type { PeerReport } from './server.ts';
 
 /** The field manager of reports; frozen, since it names ownership in stored objects. */

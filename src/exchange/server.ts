@@ -1,9 +1,11 @@
 /** The exporter's side: tells each peer the records it may see, as a snapshot and then as changes. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatKey, parseKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
 import { digestOf, hashOf, type Hashed } from './digest.ts';
-import { DIGEST_INTERVAL_MS } from './limits.ts';
+import { DIGEST_INTERVAL_MS, IMPORTER_LINES_AT_ONCE_MAX, IMPORTER_LINES_PER_SECOND_MAX } from './limits.ts';
 import { parseImporterMessage, type ExporterMessage, type ImporterMessage } from './messages.ts';
+import { makePace } from './pace.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ExchangeHandlers, ExchangeStream } from './transport.ts';
 
@@ -22,6 +24,10 @@ export interface ExchangeServer {
   accept(peer: string, stream: ExchangeStream): ExchangeHandlers;
   /** What each peer may see now. Until the first call nobody is answered: a half-known catalogue would read as withdrawals. */
   publish(visibleTo: (peer: string) => readonly ExportRecord[]): void;
+  /** The revocation lists in force here, base64 or PEM: told to everybody who understands them. Until the first call none. */
+  publishRevocations(lists: readonly string[]): void;
+  /** Its Peer object has gone. */
+  forget(peer: string): void;
   close(): void;
 }
 
@@ -37,12 +43,18 @@ interface Subscription {
   speech: Iterator<ExporterMessage> | undefined;
   /** What it may see could differ from what it is told. */
   isStale: boolean;
+  /** It understands revocation lists. */
+  hearsRevocations: boolean;
+  /** It has not been told those of now. */
+  owesRevocations: boolean;
   writable: boolean;
 }
 
 export function makeExchangeServer({ epoch, clock, onReport, onProblem }: ExchangeServerOptions): ExchangeServer {
   const subscriptions = new Set<Subscription>();
   let visibleTo: ((peer: string) => readonly ExportRecord[]) | undefined;
+  let revocations: readonly string[] | undefined;
+  const pace = makePace({ intervalMs: 1_000 / IMPORTER_LINES_PER_SECOND_MAX, burst: IMPORTER_LINES_AT_ONCE_MAX });
   let cancelBeat = (): void => undefined;
 
   /** Says what there is to say while the stream takes it. */
@@ -57,8 +69,14 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
   }
 
   function nextSpeech(subscription: Subscription): Iterator<ExporterMessage> | undefined {
-    const { peer, watch, told, isStale } = subscription;
-    if (visibleTo === undefined || (watch === undefined && (told === undefined || !isStale))) return undefined;
+    const { peer, watch, told, isStale, owesRevocations } = subscription;
+    if (visibleTo === undefined || (watch === undefined && (told === undefined || !isStale))) {
+      // After the snapshot: an importer takes nothing else inside of one.
+      if (told === undefined || !owesRevocations || revocations === undefined) return undefined;
+      subscription.owesRevocations = false;
+      const lists: ExporterMessage = { op: 'revocations', lists: revocations };
+      return [lists].values();
+    }
     const records = visibleTo(peer);
     const seen = new Map(records.map((record) => [formatKey(record), toHashed(record)]));
     Object.assign(subscription, { watch: undefined, isStale: false, told: seen });
@@ -89,6 +107,8 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
         told: undefined,
         speech: undefined,
         isStale: false,
+        hearsRevocations: false,
+        owesRevocations: false,
         writable: true,
       };
       subscriptions.add(subscription);
@@ -96,13 +116,21 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
         onLine(line) {
           try {
             const message = parseImporterMessage(line);
-            if (message.op === 'report') return onReport(peer, message);
+            const restMs = pace.spend(peer, 1);
+            if (message.op === 'report') {
+              onReport(peer, message);
+              return restMs;
+            }
+            const hearsRevocations = message.features?.includes('revocations') === true;
             Object.assign(subscription, { watch: message, told: undefined, speech: undefined });
+            Object.assign(subscription, { hearsRevocations, owesRevocations: hearsRevocations });
             pump(subscription);
+            return restMs;
           } catch (error) {
             onProblem(peer, error instanceof Error ? error.message : String(error));
             subscriptions.delete(subscription);
             stream.close();
+            return 0;
           }
         },
         onWritable() {
@@ -121,6 +149,15 @@ export function makeExchangeServer({ epoch, clock, onReport, onProblem }: Exchan
         pump(subscription);
       }
     },
+    publishRevocations(lists) {
+      if (isDeepStrictEqual(lists, revocations)) return;
+      revocations = [...lists];
+      for (const subscription of subscriptions) {
+        subscription.owesRevocations = subscription.hearsRevocations;
+        pump(subscription);
+      }
+    },
+    forget: (peer) => pace.forget(peer),
     close() {
       cancelBeat();
       for (const { stream } of subscriptions) stream.close();

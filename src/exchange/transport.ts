@@ -7,8 +7,12 @@ export interface ExchangeStream {
 }
 
 export interface ExchangeHandlers {
-  /** One line of the peer, any JSON value. */
-  onLine(line: unknown): void;
+  /**
+   * One line of the peer, any JSON value.
+   *
+   * @returns how many milliseconds later the next one may come: whoever carries lines leaves it with the peer for so long.
+   */
+  onLine(line: unknown): number;
   /** After a `send` that gave false: there is room again. */
   onWritable(): void;
   /** The stream has ended, for whatever cause; nothing follows. */

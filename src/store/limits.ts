@@ -38,10 +38,6 @@ export const SCAN_DEBOUNCE_MS = 100;
 export const FILE_QUIET_MS = 50;
 /** An absent object is deleted if a scan this much later still does not find it: editors unlink and create again. */
 export const DELETION_GRACE_MS = 300;
-/** Objects that may go at once without being held, where they are not all there are: whoever tidies up deletes a few. */
-export const LOSS_UNHELD_MAX = 10;
-/** How long objects are kept that went in a mass: until somebody has seen the alarm and put the folder right (DESIGN 6). */
-export const LOSS_HOLD_MS = 5 * 60_000;
 /** Between two scans that nothing asked for: finds what the kernel does not tell (network file systems, linked files). */
 export const SCAN_INTERVAL_MS = 10_000;
 /** The same while the kernel's hints do not work. */

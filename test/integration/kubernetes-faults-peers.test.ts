@@ -164,6 +164,17 @@ describe('two peers in clusters, an API server away', function () {
     const imports = await west.cluster.list('ServiceImport', 'shop');
     return JSON.stringify(imports.map(({ metadata, spec }) => [metadata?.name, spec?.ips]));
   }
+  /** The time of the hold, when all that east has said is held at west. */
+  async function heldSince(): Promise<string | undefined> {
+    const records = (await west.cluster.list('PeerRecords', SYSTEM)).flatMap(({ spec }) => spec.records);
+    const held = records.flatMap(({ heldSince: since }) => since ?? []).sort();
+    return held.length === EXPORTS ? held.at(-1) : undefined;
+  }
+  async function confirmLoss(since: string): Promise<void> {
+    const object = peer(east.name, [{ host: east.address, port: GATEWAY_PORT }]);
+    const annotations = { 'mcs.clusterlink.net/accept-loss': since };
+    await west.cluster.apply({ ...object, metadata: { ...object.metadata, annotations } });
+  }
   const deletions = async (since: number) =>
     (await west.cluster.writes())
       .slice(since)
@@ -222,13 +233,18 @@ describe('two peers in clusters, an API server away', function () {
     assert.equal(await addresses(), before);
   });
 
-  it("everything withdrawn while the importer's API server is away → gone when it is back; exported again → every address again", async () => {
+  it("everything withdrawn while the importer's API server is away → held when it is back, and gone when that is confirmed; exported again → every address again", async () => {
     const before = await addresses();
     await west.server.stop('SIGKILL');
     for (let index = 0; index < EXPORTS; index++) await east.cluster.remove('ServiceExport', 'shop', `svc-${index}`);
     await sleep(AWAY_MS);
     assert.ok(await resolve('svc-0'), 'what was said last is answered meanwhile');
     await west.server.start();
+    const since = await waitFor('the records are held', heldSince, FORCE_TIMEOUT_MS);
+    // Right after its start the API server asks to be tried again.
+    const imports = await waitFor('the imports', () => west.cluster.list('ServiceImport', 'shop'), FORCE_TIMEOUT_MS);
+    assert.equal(imports.length, EXPORTS);
+    await waitFor('that is confirmed', () => confirmLoss(since).then(() => true), FORCE_TIMEOUT_MS);
     await waitFor(
       'the imports are gone',
       async () => (await west.cluster.list('ServiceImport', 'shop')).length === 0,

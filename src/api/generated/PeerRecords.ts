@@ -31,6 +31,8 @@ export interface PeerRecordsSpecRecordRecord {
 
 export interface PeerRecordsSpecRecord {
   firstSeen: string;
+  /** Since when the peer names it no more, and it is kept all the same: it went with many others. */
+  heldSince?: string;
   record: PeerRecordsSpecRecordRecord;
 }
 
@@ -59,6 +61,10 @@ export interface PeerRecordsSpec {
   /** SHA-256 over the records of the last complete snapshot, as the peer announced it. */
   digest: string;
   records: PeerRecordsSpecRecord[];
+  /** Since when there is no Peer object: nothing here counts, and it is forgotten soon. */
+  peerGoneSince?: string;
+  /** Revocation lists as the peer last said them; whoever uses one verifies its signature. */
+  revocations?: string[];
   /** What the peer last said of our exports; replaced as a whole. */
   report?: PeerRecordsSpecReport;
 }

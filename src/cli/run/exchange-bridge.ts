@@ -4,6 +4,7 @@ import type { Exchange } from '../../exchange/exchange.ts';
 import { LINES_AHEAD_MAX } from '../../exchange/limits.ts';
 import type { ExchangeHandlers, ExchangeStream, OpenExchange } from '../../exchange/transport.ts';
 import type { DownMessage, ExchangeRef, UpMessage } from '../../gateway/messages.ts';
+import { systemClock } from '../../runtime/clock.ts';
 
 export interface ExchangeBridge {
   readonly open: OpenExchange;
@@ -19,9 +20,11 @@ interface Carried {
   ahead: number;
   /** Its owner was told to wait. */
   isFull: boolean;
+  /** Ends the wait of a peer that has said much; set while it lasts. */
+  cancelRest: (() => void) | undefined;
 }
 
-export function makeExchangeBridge(post: (message: DownMessage) => void): ExchangeBridge {
+export function makeExchangeBridge(post: (message: DownMessage) => void, clock = systemClock): ExchangeBridge {
   const carriedByChannel = new Map<string, Carried>();
   let accept: Exchange['accept'] | undefined;
 
@@ -36,14 +39,14 @@ export function makeExchangeBridge(post: (message: DownMessage) => void): Exchan
         return !carried.isFull;
       },
       close() {
-        carriedByChannel.delete(ref.channel);
+        forget(ref);
         post({ kind: 'exchange-close', ...ref });
       },
     };
   }
 
   function carry(ref: ExchangeRef, handlers: Carried['handlers']): void {
-    carriedByChannel.set(ref.channel, { handlers, ahead: 0, isFull: false });
+    carriedByChannel.set(ref.channel, { handlers, ahead: 0, isFull: false, cancelRest: undefined });
   }
 
   /** Half of the lines are taken: late enough to send the next in one go, early enough that the stream never runs dry. */
@@ -52,6 +55,19 @@ export function makeExchangeBridge(post: (message: DownMessage) => void): Exchan
     if (!carried.isFull || carried.ahead > LINES_AHEAD_MAX / 2) return;
     carried.isFull = false;
     carried.handlers.onWritable();
+  }
+
+  /** The gateway reads no further line of a peer before this one is acknowledged: so it is the peer who waits. */
+  function consume(ref: ExchangeRef, restMs: number): void {
+    const acknowledge = (): void => post({ kind: 'exchange-consumed', ...ref });
+    if (restMs <= 0) return acknowledge();
+    const carried = carriedByChannel.get(ref.channel);
+    if (carried !== undefined) carried.cancelRest = clock.after(restMs, acknowledge);
+  }
+
+  function forget({ channel }: ExchangeRef): void {
+    carriedByChannel.get(channel)?.cancelRest?.();
+    carriedByChannel.delete(channel);
   }
 
   return {
@@ -74,13 +90,12 @@ export function makeExchangeBridge(post: (message: DownMessage) => void): Exchan
           else carry(ref, accept(ref.peer, streamOf(ref)));
           return;
         case 'exchange-line':
-          carried?.handlers.onLine(message.line);
-          return post({ kind: 'exchange-consumed', ...ref });
+          return consume(ref, carried?.handlers.onLine(message.line) ?? 0);
         case 'exchange-sent':
           if (carried !== undefined) onSent(carried);
           return;
         case 'exchange-closed':
-          carriedByChannel.delete(ref.channel);
+          forget(ref);
           return carried?.handlers.onClosed(message.reason);
       }
     },

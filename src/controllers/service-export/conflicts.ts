@@ -53,9 +53,11 @@ export function makeConflictIndex(input: {
 
   /** What a peer reports; it names no import of its own. */
   function readRecords(key: ObjectKey): string[] {
-    const { peer = '', report } = caches.PeerRecords.get(key)?.spec ?? {};
+    const { peer = '', report, peerGoneSince } = caches.PeerRecords.get(key)?.spec ?? {};
+    // What is only remembered is nobody's word.
+    const conflicts = peerGoneSince === undefined ? (report?.conflicts ?? []) : [];
     const said = new Map<string, ConflictSeen[]>();
-    for (const conflict of report?.conflicts ?? []) {
+    for (const conflict of conflicts) {
       const { reasons, loses } = conflict;
       const name = formatKey(conflict);
       const message = `Peer ${peer} imports this export together with others that differ from it${loses ? ', and uses their values' : ''}.`;

@@ -27,6 +27,8 @@ export interface FollowOptions {
 }
 
 export interface ManifestFollower extends Pick<ProblemBoard, 'problems' | 'onProblems'> {
+  /** Lets go of the objects that went from the folder in a mass and are held; gives how many these are. */
+  acceptLoss(): number;
   close(): Promise<void>;
 }
 
@@ -86,5 +88,14 @@ export async function followManifests(engine: Engine, options: FollowOptions): P
     await close();
     throw error;
   }
-  return { problems: () => board.problems(), onProblems: (listener) => board.onProblems(listener), close };
+  return {
+    problems: () => board.problems(),
+    onProblems: (listener) => board.onProblems(listener),
+    acceptLoss() {
+      const accepted = reconciler.acceptLoss();
+      if (accepted > 0) loop.request(0);
+      return accepted;
+    },
+    close,
+  };
 }

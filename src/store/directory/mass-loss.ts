@@ -1,5 +1,6 @@
 /** A folder that is emptied by mistake must not take everything down: objects that go in a mass are held for a while. */
-import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../limits.ts';
+import { LOSS_HOLD_MS } from '../../runtime/limits.ts';
+import { isMassLoss } from '../../runtime/mass-loss.ts';
 
 export interface LossHold {
   /**
@@ -9,11 +10,8 @@ export interface LossHold {
    * @param nowMs - monotonic.
    */
   look(missing: readonly string[], present: number, nowMs: number): ReadonlySet<string>;
-}
-
-/** Every object, if there was more than one, or more than half and more than a few. */
-export function isMassLoss(missing: number, present: number): boolean {
-  return (missing === present && present > 1) || (missing > LOSS_UNHELD_MAX && 2 * missing > present);
+  /** What is held now was meant to go, as somebody confirms; what goes later is looked at anew. Gives how many these are. */
+  accept(): number;
 }
 
 /**
@@ -22,6 +20,7 @@ export function isMassLoss(missing: number, present: number): boolean {
  */
 export function makeLossHold(): LossHold {
   let untilMs = new Map<string, number>();
+  let held: ReadonlySet<string> = new Set();
   return {
     look(missing, present, nowMs) {
       const isMass = isMassLoss(missing.length, present);
@@ -31,7 +30,14 @@ export function makeLossHold(): LossHold {
         if (until !== undefined) next.set(id, until);
       }
       untilMs = next;
-      return new Set([...untilMs].filter(([, until]) => nowMs < until).map(([id]) => id));
+      held = new Set([...untilMs].filter(([, until]) => nowMs < until).map(([id]) => id));
+      return held;
+    },
+    accept() {
+      const count = held.size;
+      for (const id of held) untilMs.set(id, -Infinity);
+      held = new Set();
+      return count;
     },
   };
 }

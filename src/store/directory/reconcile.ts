@@ -3,7 +3,8 @@ import { AppError } from '../../api/errors.ts';
 import { compareText } from '../../api/object.ts';
 import type { Engine } from '../engine.ts';
 import { sameJson } from '../json.ts';
-import { DELETION_GRACE_MS, LOSS_HOLD_MS, PARALLEL_FILES_MAX } from '../limits.ts';
+import { LOSS_HOLD_MS } from '../../runtime/limits.ts';
+import { DELETION_GRACE_MS, PARALLEL_FILES_MAX } from '../limits.ts';
 import { collectDeclarations, idOf, toUnreadContent, type DeclaredObject, type FileContent } from './declarations.ts';
 import { makeGate, mapGated } from './gate.ts';
 import type { ManifestScan } from './manifest-reader.ts';
@@ -21,6 +22,8 @@ export interface ReconcileResult {
 export interface ManifestReconciler {
   /** Calls must not overlap. */
   reconcile(scan: ManifestScan): Promise<ReconcileResult>;
+  /** {@link LossHold.accept}: it counts with the next scan. */
+  acceptLoss(): number;
 }
 
 export function makeManifestReconciler(engine: Engine): ManifestReconciler {
@@ -50,6 +53,7 @@ export function makeManifestReconciler(engine: Engine): ManifestReconciler {
   }
 
   return {
+    acceptLoss: () => hold.accept(),
     async reconcile(scan) {
       const present = engine
         .declared()
@@ -124,7 +128,7 @@ function writeProblem([{ kind, key, file, line }, failure]: readonly [DeclaredOb
 function lossProblems(held: number): readonly Problem[] {
   if (held === 0) return [];
   const message = `${held} objects went from the folder in a mass; they are kept for ${LOSS_HOLD_MS / 60_000} minutes`;
-  const fix = 'Put the files back; if they were meant to go, wait.';
+  const fix = 'Put the files back; if they were meant to go: npx clusterlink-mcs accept-loss, or wait.';
   return [{ file: '.', line: 1, column: 1, message, fix, severity: 'error' }];
 }
 

@@ -14,8 +14,7 @@ import { makeEngine } from '../engine.ts';
 import { USER_MANAGER } from '../stored-object.ts';
 import type { ApplyOptions, Store } from '../store.ts';
 import { checkFoldersApart, checkManifestsThere } from './folder-checks.ts';
-import { followManifests, type FollowOptions } from './manifest-follower.ts';
-import type { ProblemBoard } from './problem-board.ts';
+import { followManifests, type FollowOptions, type ManifestFollower } from './manifest-follower.ts';
 import { loadStateFiles, makeStateFiles } from './state-files.ts';
 import { openStateFolder } from './state-folder.ts';
 
@@ -29,7 +28,7 @@ export interface DirectoryStoreOptions extends FollowOptions {
 }
 
 /** A store, and what is wrong with the manifests now, by file and line; whatever is not wrong is in force. */
-export interface DirectoryStore extends Store, Pick<ProblemBoard, 'problems' | 'onProblems'> {}
+export interface DirectoryStore extends Store, Pick<ManifestFollower, 'problems' | 'onProblems' | 'acceptLoss'> {}
 
 /**
  * Resolves when the manifests have been read once.
@@ -55,6 +54,7 @@ export async function openDirectoryStore(options: DirectoryStoreOptions): Promis
       applyStatus: (object, applyOptions) => refuseUser(applyOptions) ?? engine.applyStatus(object, applyOptions),
       problems: () => follower.problems(),
       onProblems: (listener) => follower.onProblems(listener),
+      acceptLoss: () => follower.acceptLoss(),
       async close() {
         await follower.close();
         await engine.close();

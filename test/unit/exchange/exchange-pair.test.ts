@@ -2,10 +2,17 @@ import assert from 'node:assert/strict';
 import type { ExportRecord } from '#src/api/record.ts';
 import { makeExchangeClient } from '#src/exchange/client.ts';
 import { EMPTY_LEDGER, recordsOf, type Ledger } from '#src/exchange/ledger.ts';
-import { ABSENCE_GRACE_MS, DIGEST_INTERVAL_MIN_MS, DIGEST_INTERVAL_MS } from '#src/exchange/limits.ts';
-import { REOPEN_MIN_MS, SILENCE_TIMEOUT_MS } from '#src/exchange/limits.ts';
+import {
+  ABSENCE_GRACE_MS,
+  CHANGES_AT_ONCE_MAX,
+  CHANGES_PER_SECOND_MAX,
+  DIGEST_INTERVAL_MIN_MS,
+  DIGEST_INTERVAL_MS,
+} from '#src/exchange/limits.ts';
+import { REOPEN_MIN_MS, SILENCE_TIMEOUT_MS, WITHDRAWAL_QUIET_MS } from '#src/exchange/limits.ts';
 import { makeExchangeServer, type PeerReport } from '#src/exchange/server.ts';
 import type { ExchangeHandlers, OpenExchange } from '#src/exchange/transport.ts';
+import { CRL_BYTES_MAX, CRLS_MAX } from '#src/fabric/limits.ts';
 import { makeManualClock, makeRecord } from './samples.ts';
 
 /** A server and a client joined by a wire that the test can cut, and whose lines it can count. */
@@ -15,7 +22,7 @@ function makePair() {
   const problems: string[] = [];
   const lines: unknown[] = [];
   let cutWire = (): void => undefined;
-  let hear: (line: unknown) => void = () => undefined;
+  let hear: (line: unknown) => number = () => 0;
   let opened = 0;
   let muted = false;
   const server = makeExchangeServer({
@@ -84,6 +91,7 @@ function makePair() {
     say: (line: unknown) => hear(line),
     opened: () => opened,
     changes: () => changes,
+    revocations: () => ledger.revocations,
     names: () =>
       recordsOf(ledger)
         .map(({ name }) => name)
@@ -101,6 +109,7 @@ describe('makeExchangeClient and makeExchangeServer', () => {
     assert.deepEqual(pair.names(), ['db', 'web']);
     pair.publish(makeRecord('db', { readyEndpoints: 2 }), makeRecord('web'));
     pair.publish(makeRecord('db', { readyEndpoints: 2 }));
+    pair.clock.advance(WITHDRAWAL_QUIET_MS);
     assert.deepEqual(pair.names(), ['db']);
     assert.deepEqual(
       pair.lines.slice(3).map((line) => (line as { op: string }).op),
@@ -217,6 +226,114 @@ describe('makeExchangeClient and makeExchangeServer', () => {
     pair.client.setReachable(false);
     pair.clock.advance(60_000);
     assert.equal(pair.opened(), 0);
+  });
+});
+
+describe('publishRevocations', () => {
+  const listsOf = (lines: readonly unknown[]): unknown[] =>
+    lines.flatMap((line) =>
+      (line as { op: string }).op === 'revocations' ? [(line as { lists: unknown }).lists] : [],
+    );
+
+  it('published before and after the peer comes → told after the snapshot, and whole on every change', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.server.publishRevocations(['AAAA']);
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    assert.deepEqual(
+      pair.lines.map((line) => (line as { op: string }).op),
+      ['record', 'synced', 'revocations'],
+    );
+    pair.server.publishRevocations(['AAAA']);
+    pair.server.publishRevocations(['AAAA', 'BBBB']);
+    pair.server.publishRevocations([]);
+    assert.deepEqual(listsOf(pair.lines), [['AAAA'], ['AAAA', 'BBBB'], []]);
+    assert.deepEqual(pair.revocations(), []);
+  });
+
+  it('a peer that comes back with all it knows → told again, after "unchanged"', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.server.publishRevocations(['AAAA']);
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    const before = pair.changes();
+    pair.cut();
+    pair.clock.advance(REOPEN_MIN_MS + 1);
+    assert.deepEqual(
+      pair.lines.slice(3).map((line) => (line as { op: string }).op),
+      ['unchanged', 'revocations'],
+    );
+    assert.deepEqual([pair.revocations(), pair.changes()], [['AAAA'], before]);
+  });
+
+  it('an importer of the version before, which asks without features → told its records, and no lists', () => {
+    const lines: { op: string }[] = [];
+    const clock = makeManualClock();
+    const ignore = () => undefined;
+    const server = makeExchangeServer({ epoch: 'one', clock, onReport: ignore, onProblem: ignore });
+    server.publish(() => [makeRecord('db')]);
+    const stream = server.accept('west', { send: (line) => lines.push(line as { op: string }) > 0, close: ignore });
+    stream.onLine({ op: 'watch', have: null });
+    server.publishRevocations(['AAAA']);
+    assert.deepEqual(
+      lines.map(({ op }) => op),
+      ['record', 'synced'],
+    );
+    server.close();
+  });
+
+  for (const [name, lists] of [
+    ['too many', Array.from({ length: CRLS_MAX + 1 }, () => 'A')],
+    ['one that is too long', ['A'.repeat(CRL_BYTES_MAX + 1)]],
+    ['control characters', ['A\u0000']],
+    ['no text', [1]],
+  ] as const) {
+    it(`a peer says ${name} → the exchange begins anew, what was known stays`, () => {
+      const pair = makePair();
+      pair.publish(makeRecord('db'));
+      pair.server.publishRevocations(Array.from({ length: CRLS_MAX }, () => 'A'.repeat(CRL_BYTES_MAX)));
+      pair.client.setReachable(true);
+      pair.clock.advance(1);
+      assert.equal(pair.revocations().length, CRLS_MAX);
+      pair.say({ op: 'revocations', lists });
+      assert.equal(pair.problems.length, 1);
+      assert.equal(pair.revocations().length, CRLS_MAX);
+    });
+  }
+});
+
+describe('setFrozen', () => {
+  it('frozen → not heard, nothing expires; free again → asked anew', () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'), makeRecord('web'), makeRecord('www'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    pair.publish(makeRecord('db'), makeRecord('web'));
+    pair.client.setFrozen(true);
+    pair.publish(makeRecord('db'));
+    pair.clock.advance(60_000);
+    assert.deepEqual([pair.names(), pair.opened()], [['db', 'web', 'www'], 1]);
+    pair.client.setFrozen(false);
+    pair.clock.advance(ABSENCE_GRACE_MS + 1);
+    assert.deepEqual([pair.names(), pair.opened(), pair.problems], [['db'], 2, []]);
+  });
+});
+
+describe('onLine', () => {
+  it(`${CHANGES_AT_ONCE_MAX} changes at once → no wait; beyond → as long as the pace asks`, () => {
+    const pair = makePair();
+    pair.publish(makeRecord('db'));
+    pair.client.setReachable(true);
+    pair.clock.advance(1);
+    const change = (readyEndpoints: number) => pair.say({ op: 'record', record: makeRecord('db', { readyEndpoints }) });
+    for (let index = 0; index < CHANGES_AT_ONCE_MAX; index++) assert.equal(change(index), 0);
+    // What the loop itself took has paid for some.
+    const waits = Array.from({ length: CHANGES_AT_ONCE_MAX }, (_, index) => change(index));
+    assert.ok((waits.at(-1) ?? 0) > 0);
+    assert.ok(waits.every((waitMs) => waitMs <= CHANGES_AT_ONCE_MAX * (1_000 / CHANGES_PER_SECOND_MAX)));
+    assert.deepEqual(pair.problems, []);
   });
 });
 

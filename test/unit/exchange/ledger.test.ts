@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { digestOf, hashOf } from '#src/exchange/digest.ts';
-import {
-  beginStream,
-  EMPTY_LEDGER,
-  expire,
-  haveOf,
-  nextDueMs,
-  receive,
-  recordsOf,
-  type Ledger,
-} from '#src/exchange/ledger.ts';
-import { ABSENCE_GRACE_MS, RECORDS_PER_PEER_MAX } from '#src/exchange/limits.ts';
+import { beginStream, EMPTY_LEDGER, expire, haveOf, receive, recordsOf, type Ledger } from '#src/exchange/ledger.ts';
+import { ABSENCE_GRACE_MS, RECORDS_PER_PEER_MAX, WITHDRAWAL_QUIET_MS } from '#src/exchange/limits.ts';
+import { nextDueMs } from '#src/exchange/losses.ts';
 import type { ExporterMessage } from '#src/exchange/messages.ts';
 import { makeRecord } from './samples.ts';
 
@@ -58,7 +50,7 @@ describe('receive', () => {
   it('absent from a later snapshot → stays for the grace time, then goes (EXP-22)', () => {
     const later = fold(beginStream(both), snapshotOf(db), T0 + 1_000);
     assert.deepEqual(names(later), ['db', 'web']);
-    assert.equal(nextDueMs(later), T0 + 1_000 + ABSENCE_GRACE_MS);
+    assert.equal(nextDueMs(later.losses), T0 + 1_000 + ABSENCE_GRACE_MS);
     assert.deepEqual(names(expire(later, T0 + 1_000 + ABSENCE_GRACE_MS - 1)), ['db', 'web']);
     assert.deepEqual(names(expire(later, T0 + 1_000 + ABSENCE_GRACE_MS)), ['db']);
   });
@@ -66,7 +58,7 @@ describe('receive', () => {
   it('absent and then named again within the grace time → stays for good', () => {
     const away = fold(beginStream(both), snapshotOf(db), T0);
     const back = fold(beginStream(away), snapshotOf(db, web), T0 + 2_000);
-    assert.equal(nextDueMs(back), undefined);
+    assert.equal(nextDueMs(back.losses), undefined);
     assert.deepEqual(names(expire(back, T0 + 60_000)), ['db', 'web']);
   });
 
@@ -78,8 +70,15 @@ describe('receive', () => {
     assert.equal(receive(beginStream(both), { op: 'unchanged' }, T0).ok, true);
   });
 
-  it('withdrawn → goes at once', () => {
-    assert.deepEqual(names(fold(both, [{ op: 'withdrawn', namespace: 'shop', name: 'web' }])), ['db']);
+  it('withdrawn → goes when no other withdrawal has followed for a moment', () => {
+    const withdrawn = fold(both, [{ op: 'withdrawn', namespace: 'shop', name: 'web' }]);
+    assert.equal(nextDueMs(withdrawn.losses), T0 + WITHDRAWAL_QUIET_MS);
+    assert.deepEqual(names(expire(withdrawn, T0 + WITHDRAWAL_QUIET_MS - 1)), ['db', 'web']);
+    assert.deepEqual(names(expire(withdrawn, T0 + WITHDRAWAL_QUIET_MS)), ['db']);
+  });
+
+  it('withdrawn, of what was never said → nothing changes', () => {
+    assert.equal(fold(both, [{ op: 'withdrawn', namespace: 'shop', name: 'other' }]), both);
   });
 
   it('the same export again → keeps the time it was first seen; a new uid → a new time', () => {

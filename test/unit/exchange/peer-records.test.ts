@@ -35,7 +35,7 @@ describe('planPeerRecords', () => {
     assert.ok(objects.length > 1);
     for (const object of objects)
       assert.ok(JSON.stringify(object.spec?.records).length <= PEER_RECORDS_CHUNK_BYTES * 1.01);
-    const back = ledgerOf([...objects].reverse() as IPeerRecords[]);
+    const back = ledgerOf([...objects].reverse());
     assert.deepEqual(
       recordsOf(back)
         .map(({ name }) => name)
@@ -64,7 +64,7 @@ describe('planPeerRecords', () => {
     assert.ok(after.objects.length > before.objects.length);
     const stored = new Map(before.objects.map((object) => [object.metadata.name ?? '', object as IPeerRecords]));
     for (const object of after.objects) {
-      stored.set(object.metadata.name ?? '', object as IPeerRecords);
+      stored.set(object.metadata.name ?? '', object);
       assert.equal(ledgerOf([...stored.values()]).entries.size, 2_000, object.metadata.name ?? '');
     }
     for (const { spec } of after.objects) assert.ok(JSON.stringify(spec).length < PEER_RECORDS_CHUNK_BYTES * 1.01);

@@ -10,7 +10,7 @@ import { closeCaches, COMMON_KINDS, openCaches, type Caches } from '#src/store/c
 import { makeMemoryStore } from '#src/store/memory.ts';
 import type { Store } from '#src/store/store.ts';
 import { waitFor } from '#test/support/wait.ts';
-import { makeManualClock, makeRecord, type ManualClock } from './samples.ts';
+import { makeManualClock, makeRecord, SILENT_METRICS, type ManualClock } from './samples.ts';
 
 const user = { fieldManager: 'tester' };
 const SYSTEM = 'clusterlink-system';
@@ -102,6 +102,7 @@ describe('startExchange, several replicas', () => {
       leading: options.leading ?? false,
       clock,
       logger: makeSilentLogger(),
+      metrics: SILENT_METRICS,
       open(_peer, handlers) {
         replica.opened?.push(handlers);
         return {
@@ -118,7 +119,7 @@ describe('startExchange, several replicas', () => {
     return replica as Replica;
   }
   function hear({ exchange, opened }: Replica, ...lines: unknown[]): void {
-    exchange.setReachable('east', true);
+    exchange.setReachable('east', ['one']);
     opened.at(-1)?.onOpened();
     for (const line of lines) opened.at(-1)?.onLine(JSON.parse(JSON.stringify(line)));
   }
@@ -141,7 +142,7 @@ describe('startExchange, several replicas', () => {
 
   it('does not lead → answers peers, asks none, writes no records', async () => {
     const replica = await start('a');
-    replica.exchange.setReachable('east', true);
+    replica.exchange.setReachable('east', ['one']);
     const lines: unknown[] = [];
     const stream = replica.exchange.accept('east', { send: (line) => lines.push(line) > 0, close: () => undefined });
     stream.onLine({ op: 'watch', have: null });

@@ -1,5 +1,6 @@
 /** Records and a clock for tests of the exchange. */
 import type { ExportRecord } from '#src/api/record.ts';
+import type { ExchangeMetrics } from '#src/exchange/peer-alarms.ts';
 import type { Clock } from '#src/runtime/clock.ts';
 
 export function makeRecord(name: string, changes: Partial<ExportRecord> = {}): ExportRecord {
@@ -14,6 +15,13 @@ export function makeRecord(name: string, changes: Partial<ExportRecord> = {}): E
     ...changes,
   };
 }
+
+export const SILENT_METRICS: ExchangeMetrics = {
+  onUsage: () => undefined,
+  onHeld: () => undefined,
+  onRefused: () => undefined,
+  onConfirmed: () => undefined,
+};
 
 /** Time that moves when the test says so; callbacks run in the order of their time. */
 export interface ManualClock extends Clock {

@@ -448,7 +448,21 @@ describe('parseManifestFile', () => {
       namespacedRule(PEERS, EXPORTS, 'loadBalancing: {scheme: roundrobin}'),
       'spec.loadBalancing.scheme',
       7,
-      /must be "RoundRobin"|one of "RoundRobin"/,
+      /one of "RoundRobin", "Random", "Static" and "LeastLatency"|one of .*did you mean "RoundRobin"/,
+    ],
+    [
+      'a peer to balance that the rule does not select',
+      namespacedRule(PEERS, EXPORTS, 'loadBalancing: {peers: [{name: east}, {name: esat}]}'),
+      'spec.loadBalancing.peers[1].name',
+      7,
+      /selects no peer "esat", did you mean "east"\?/,
+    ],
+    [
+      'a weight below 0',
+      namespacedRule(PEERS, EXPORTS, 'loadBalancing: {peers: [{name: east, weight: -1}]}'),
+      'spec.loadBalancing.peers[0].weight',
+      7,
+      /must be a number between 0 and 1000/,
     ],
     [
       'a prefix with a star',

@@ -1,26 +1,8 @@
 import assert from 'node:assert/strict';
-import { isMassLoss, makeLossHold } from '#src/store/directory/mass-loss.ts';
-import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '#src/store/limits.ts';
+import { LOSS_HOLD_MS } from '#src/runtime/limits.ts';
+import { makeLossHold } from '#src/store/directory/mass-loss.ts';
 
 const ids = (count: number, from = 0): string[] => Array.from({ length: count }, (_, index) => `o${from + index}`);
-
-describe('isMassLoss', () => {
-  for (const [missing, present, outcome] of [
-    [0, 0, false],
-    [0, 5, false],
-    // The only object of a folder: who deletes it means it.
-    [1, 1, false],
-    [2, 2, true],
-    [4, 5, false],
-    [LOSS_UNHELD_MAX, LOSS_UNHELD_MAX + 1, false],
-    [LOSS_UNHELD_MAX + 1, 2 * LOSS_UNHELD_MAX + 1, true],
-    [LOSS_UNHELD_MAX + 1, 2 * LOSS_UNHELD_MAX + 2, false],
-  ] as const) {
-    it(`${missing} of ${present} → ${outcome ? 'held' : 'let go'}`, () => {
-      assert.equal(isMassLoss(missing, present), outcome);
-    });
-  }
-});
 
 describe('makeLossHold', () => {
   it('everything goes → held until its time is over, then let go', () => {
