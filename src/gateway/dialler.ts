@@ -1,6 +1,9 @@
 /**
- * Keeps a session to one address of a peer. Where the peer says that it has replicas, to two instances behind it: a load
+ * Keeps a session to one gateway of a peer. Where the peer says that it has replicas, to two instances behind it: a load
  * balancer gives whom it likes, so it is asked a few times, and now and then later.
+ *
+ * A session can be replaced: the new one is there before the old one is retired, which then ends with its last stream. So it
+ * is done when the gateway's name leads elsewhere, which is looked up while there is a session.
  */
 import { AppError } from '../api/errors.ts';
 import type { Reason } from '../api/reasons.ts';
@@ -9,13 +12,16 @@ import {
   REDIAL_MAX_MS,
   REDIAL_MIN_MS,
   REDIAL_SPARE_MAX_MS,
+  RESOLVE_INTERVAL_MS,
   SPARE_ATTEMPTS_MAX,
   SPARE_INTERVAL_MS,
 } from './limits.ts';
+import { makeMovedAddress } from './moved-address.ts';
 import type { PeerSession } from './session.ts';
 
 export type DialOutcome =
-  | { readonly ok: true; readonly session: PeerSession }
+  /** `address`: which of those that the gateway's name has; absent where that is not known here. */
+  | { readonly ok: true; readonly session: PeerSession; readonly address?: string }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** In the hello of a gateway that may be one of several behind its address. */
@@ -28,6 +34,12 @@ export interface DiallerOptions {
   /** Whether the peer has no session at all: then waits are short. */
   isUrgent(): boolean;
   onFailure(failure: { readonly reason: Reason; readonly message: string }): void;
+  /** What the gateway's name resolves to now; undefined where it has none, or another one resolves it. */
+  lookUp?(): Promise<readonly string[]> | undefined;
+  /** Another session stands in for it: it takes no new streams from now on, and ends with its last one. */
+  retire(session: PeerSession): void;
+  /** Between two looks at the name; tests shorten it. */
+  readonly resolveIntervalMs?: number | undefined;
 }
 
 export interface Dialler {
@@ -35,6 +47,11 @@ export interface Dialler {
   refresh(): void;
   /** One of the peer's sessions has ended. */
   ended(session: PeerSession, how: { readonly young: boolean }): void;
+  /**
+   * Dials anew for each of its sessions that is meant, and retires that one when its successor is there; until then it serves.
+   * Sessions that are replaced already, or are not of this dialler, are left alone.
+   */
+  replace(isMeant: (session: PeerSession) => boolean): void;
   close(): void;
 }
 
@@ -44,22 +61,35 @@ interface Pause {
   wake(): void;
 }
 
-export function startDialler({ dial, add, isUrgent, onFailure }: DiallerOptions): Dialler {
+export function startDialler(options: DiallerOptions): Dialler {
+  const { dial, add, isUrgent, onFailure, lookUp, retire, resolveIntervalMs = RESOLVE_INTERVAL_MS } = options;
   const abort = new AbortController();
   const { signal } = abort;
-  const sessions = new Set<PeerSession>();
+  /** With the address that each was dialled at, where that is known. */
+  const sessions = new Map<PeerSession, string | undefined>();
+  /** Those that serve until a successor is there. */
+  const outgoing = new Set<PeerSession>();
+  const moved = makeMovedAddress<PeerSession>();
   let isRunning = false;
+  let isLooking = false;
   /** The wait before the next dial: grows while sessions fail, or die young. */
   let waitMs = REDIAL_MIN_MS;
   /** Dials that found nobody new since the sessions last changed. */
   let fruitless = 0;
   let pause: Pause | undefined;
 
-  const usable = (): PeerSession[] => [...sessions].filter(({ draining }) => !draining);
+  /** Retired ones live as long as their streams, so only so many are waited for: the others are replaced when these are gone. */
+  const canReplace = (): boolean =>
+    [...sessions.keys()].filter(({ draining }) => draining).length < INSTANCES_PER_ADDRESS;
+  /** Those that count: without the ones that are on their way out. */
+  function lasting(): PeerSession[] {
+    const replacing = canReplace();
+    return [...sessions.keys()].filter((session) => !session.draining && !(replacing && outgoing.has(session)));
+  }
 
   /** What is missing: a session, or another instance beside the one there is. */
   function wanted(): 'session' | 'spare' | undefined {
-    const [first, ...more] = usable();
+    const [first, ...more] = lasting();
     if (first === undefined) return 'session';
     const hasReplicas = first.hello.features.includes(REPLICAS_FEATURE);
     return hasReplicas && more.length + 1 < INSTANCES_PER_ADDRESS ? 'spare' : undefined;
@@ -83,8 +113,8 @@ export function startDialler({ dial, add, isUrgent, onFailure }: DiallerOptions)
       if (!signal.aborted) onFailure(outcome);
       return grow();
     }
-    const { session } = outcome;
-    const isKnown = usable().some(({ hello }) => hello.instance === session.hello.instance);
+    const { session, address } = outcome;
+    const isKnown = lasting().some(({ hello }) => hello.instance === session.hello.instance);
     if (signal.aborted) {
       return session.destroy(new AppError('ERR_STREAM_RESET', `peer ${session.peer}: its address is given up`));
     }
@@ -92,12 +122,21 @@ export function startDialler({ dial, add, isUrgent, onFailure }: DiallerOptions)
       fruitless++;
       return session.close();
     }
-    sessions.add(session);
+    sessions.set(session, address);
     fruitless = 0;
-    if (add(session)) return;
+    if (add(session)) return retireOutgoing();
     sessions.delete(session);
     session.destroy(new AppError('ERR_BOUND_EXCEEDED', `peer ${session.peer}: there are sessions enough`));
     grow();
+  }
+
+  /** Another one stands in for all of them: where there were two, the second one comes as a spare does. */
+  function retireOutgoing(): void {
+    for (const session of outgoing) {
+      if (!canReplace()) return;
+      outgoing.delete(session);
+      retire(session);
+    }
   }
 
   function grow(): void {
@@ -120,19 +159,51 @@ export function startDialler({ dial, add, isUrgent, onFailure }: DiallerOptions)
     });
   }
 
+  function refresh(): void {
+    const isMoreNow = (pause?.what === 'spare' && wanted() === 'session') || (pause?.urgent === false && isUrgent());
+    if (isMoreNow) pause?.wake();
+    void run();
+  }
+
+  function replace(isMeant: (session: PeerSession) => boolean): void {
+    for (const session of sessions.keys()) if (!session.draining && isMeant(session)) outgoing.add(session);
+    if (outgoing.size === 0) return;
+    // Whatever was met before: this is another beginning.
+    waitMs = REDIAL_MIN_MS;
+    fruitless = 0;
+    if (lasting().length > 0) retireOutgoing();
+    refresh();
+  }
+
+  /** Whether sessions still lead where the name does. */
+  async function look(): Promise<void> {
+    if (isLooking) return;
+    const dialled = [...sessions].flatMap(([session, address]) =>
+      address === undefined || session.draining || outgoing.has(session) ? [] : [{ session, address }],
+    );
+    const asked = dialled.length === 0 ? undefined : lookUp?.();
+    if (asked === undefined) return;
+    isLooking = true;
+    const answers = await asked.catch(() => undefined);
+    isLooking = false;
+    if (signal.aborted) return;
+    const gone = moved.look(answers, dialled, performance.now());
+    if (gone.length > 0) replace((session) => gone.includes(session));
+  }
+  const looking = lookUp === undefined ? undefined : setInterval(() => void look(), resolveIntervalMs);
+
   return {
-    refresh() {
-      const isMoreNow = (pause?.what === 'spare' && wanted() === 'session') || (pause?.urgent === false && isUrgent());
-      if (isMoreNow) pause?.wake();
-      void run();
-    },
+    refresh,
     ended(session, { young }) {
       if (!sessions.delete(session)) return;
+      outgoing.delete(session);
       fruitless = 0;
       if (young) grow();
       else waitMs = REDIAL_MIN_MS;
     },
+    replace,
     close() {
+      clearInterval(looking);
       abort.abort();
       pause?.wake();
     },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { AppError } from '#src/api/errors.ts';
 import { parseConfig, type ConfigSources } from '#src/runtime/config.ts';
 
@@ -31,6 +32,7 @@ describe('parseConfig', () => {
         key: '/srv/conf/east/key.pem',
       },
       gateway: { advertise: [] },
+      proxyExcept: [],
       vips: '127.125.176.0/20',
       dns: {
         listen: { host: '127.0.0.1', port: 5353 },
@@ -162,6 +164,10 @@ drainSeconds: 0
     ['labels: {a: "b c"}', /labels\.a: "b c" is not a label value/],
     ['labels: {a: 1}', /labels\.a: is not text/],
     ['log: {level: loud}', /log\.level: is not debug, info, warn, error/],
+    ['proxy: "https://proxy:3128"', /:3:1: proxy: has another scheme than http/],
+    ['proxy: "proxy:3128"', /proxy: is not http:/],
+    ['proxy: {host: proxy}', /proxy: is not text/],
+    ['proxyExcept: ["*.corp"]', /proxyExcept\.0: "\*\.corp" is not a host/],
     ['drainSeconds: -1', /is not a whole number from 0 to 3600/],
     ['drainSeconds: 3601', /is not a whole number/],
     ['drainSeconds: "5"', /drainSeconds: is not a number/],
@@ -172,6 +178,17 @@ drainSeconds: 0
       assert.match(failureOf(sourcesWith(`${MINIMAL}${line}\n`)).message, message);
     });
   }
+
+  it('a proxy with a password → the password in no message, and not in the configuration as it is printed', () => {
+    const env = { CLUSTERLINK_MCS_PROXY: 'http://user:hush@proxy:99999' };
+    const { message, fix = '' } = failureOf(sourcesWith(MINIMAL, { env }));
+    assert.equal(message, 'CLUSTERLINK_MCS_PROXY: proxy: has no host:port with a port from 1 to 65535');
+    assert.doesNotMatch(fix, /hush/);
+    const config = parseConfig(sourcesWith(`${MINIMAL}proxy: "http://user:hush@proxy:3128"\n`));
+    assert.deepEqual([config.proxy?.host, config.proxy?.port], ['proxy', 3128]);
+    assert.match(config.proxy?.authorization() ?? '', /^Basic /);
+    assert.doesNotMatch(JSON.stringify(config) + inspect(config, { depth: 9 }), /hush|dXNlcjpodXNo/);
+  });
 
   it('a peer name that is no label, from the environment → names the variable, not the file', () => {
     const failure = failureOf(sourcesWith(MINIMAL, { env: { CLUSTERLINK_MCS_PEER: 'East' } }));

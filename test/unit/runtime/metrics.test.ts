@@ -6,26 +6,46 @@ describe('makeMetrics', () => {
     const text = await makeMetrics({ version: '1.2.3' }).expose();
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     assert.deepEqual(names.sort(), [
+      'clusterlink_mcs_buffered_bytes',
+      'clusterlink_mcs_buffered_bytes_process',
+      'clusterlink_mcs_buffered_bytes_process_max',
       'clusterlink_mcs_build_info',
       'clusterlink_mcs_bytes_total',
       'clusterlink_mcs_certificate_expiry_seconds',
+      'clusterlink_mcs_certificate_revoked',
       'clusterlink_mcs_client_addresses_visible',
       'clusterlink_mcs_connections_open',
       'clusterlink_mcs_connections_total',
+      'clusterlink_mcs_crl_next_update_seconds',
       'clusterlink_mcs_dns_queries_total',
       'clusterlink_mcs_handshakes_refused_total',
+      'clusterlink_mcs_import_without_source',
+      'clusterlink_mcs_limit_refusals_total',
+      'clusterlink_mcs_limit_used_ratio',
+      'clusterlink_mcs_peer_certificate_expiry_timestamp_seconds',
       'clusterlink_mcs_reconcile_seconds',
       'clusterlink_mcs_reconcile_total',
+      'clusterlink_mcs_records_confirmed_timestamp_seconds',
+      'clusterlink_mcs_records_held',
       'clusterlink_mcs_sessions',
       'clusterlink_mcs_snapshot_version',
       'clusterlink_mcs_sources_ejected_total',
       'clusterlink_mcs_store_lists_total',
       'clusterlink_mcs_store_problems',
+      'clusterlink_mcs_store_read_timestamp_seconds',
       'clusterlink_mcs_store_watches_total',
       'clusterlink_mcs_store_writes_total',
     ]);
     for (const name of names) assert.match(text, new RegExp(`^# HELP ${name} [A-Z].*\\.$`, 'm'));
     assert.match(text, /clusterlink_mcs_build_info\{version="1\.2\.3",node="26\.\d+\.\d+"\} 1/);
+  });
+
+  it('the name of the peer → in build_info, so that scrapes of several peers can be told apart', async () => {
+    assert.match(await makeMetrics({ version: '1', self: 'east' }).expose(), /build_info\{.*self="east"\} 1/);
+  });
+
+  it('a process without a certificate → no expiry, which 0 would be', async () => {
+    assert.doesNotMatch(await makeMetrics({ version: '1' }).expose(), /^clusterlink_mcs_certificate_expiry_seconds /m);
   });
 
   it('what is counted → is exposed with its labels', async () => {
