@@ -18,6 +18,8 @@ export interface LineReaderOptions {
    * stream failed. Called once, and never after onEnd; the stream is the caller's to reset.
    */
   readonly onError: (error: Error) => void;
+  /** Told what the part of a line that has come so far takes in memory; 0 when nothing is read any more. */
+  readonly onHeld?: (bytes: number) => void;
 }
 
 export interface LineReader {
@@ -28,7 +30,7 @@ export interface LineReader {
 /** Reads lines from now on. Bytes that were read too far belong back into the stream first (`unshift`). */
 export function makeLineReader(
   stream: Readable,
-  { lineBytesMax, onLine, onEnd, onError }: LineReaderOptions,
+  { lineBytesMax, onLine, onEnd, onError, onHeld }: LineReaderOptions,
 ): LineReader {
   const split = makeLineSplitter(lineBytesMax);
   let closed = false;
@@ -39,6 +41,7 @@ export function makeLineReader(
     closed = true;
     stream.off('data', onData);
     stream.pause();
+    onHeld?.(0);
   }
 
   function fail(error: unknown): void {
@@ -53,6 +56,7 @@ export function makeLineReader(
       if (handled !== undefined) await handled;
       if (closed) return;
     }
+    onHeld?.(split.memoryBytes);
   }
 
   function onData(chunk: Buffer): void {
@@ -88,6 +92,10 @@ export function makeLineReader(
   return { close };
 }
 
+export function encodeLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
 /**
  * Writes one value as a line, to a stream that settles its writes when it is destroyed, as those of sessions do.
  *
@@ -99,7 +107,7 @@ export function writeLine(stream: Writable, value: unknown): Promise<void> {
     const timer = setTimeout(() => {
       reject(new AppError('ERR_TIMEOUT', `line: not taken in ${LINE_WRITE_TIMEOUT_MS} ms`, { retryable: true }));
     }, LINE_WRITE_TIMEOUT_MS);
-    stream.write(`${JSON.stringify(value)}\n`, (error) => {
+    stream.write(encodeLine(value), (error) => {
       clearTimeout(timer);
       if (error == null) resolve();
       else reject(new AppError('ERR_STREAM_RESET', 'line: the stream is gone', { retryable: true, cause: error }));
@@ -113,6 +121,7 @@ interface LineSplitter {
   /** Lines that are complete now, without their newlines, each valid until the next. @throws {AppError} `ERR_MALFORMED` above the bound. */
   push(chunk: Buffer): Generator<Buffer, void>;
   readonly pendingBytes: number;
+  readonly memoryBytes: number;
 }
 
 function makeLineSplitter(lineBytesMax: number): LineSplitter {
@@ -144,6 +153,9 @@ function makeLineSplitter(lineBytesMax: number): LineSplitter {
     },
     get pendingBytes() {
       return pendingBytes;
+    },
+    get memoryBytes() {
+      return pending.length;
     },
   };
 }

@@ -93,11 +93,17 @@ export interface FrameSink {
   onPayload(bytes: Buffer): void;
   /** Once for each frame, after its payload. */
   onFrameEnd(header: FrameHeader): void;
+  /** Asked between frames: true leaves the rest of the chunk for later. */
+  readonly isTired?: () => boolean;
 }
 
 export interface FrameDecoder {
-  /** Takes the next bytes, cut anywhere. What it throws, or what the sink throws, ends its use. */
-  push(chunk: Buffer): void;
+  /**
+   * Takes the next bytes, cut anywhere. What it throws, or what the sink throws, ends its use.
+   *
+   * @returns how many it took: fewer than there are when the sink is tired; the others come first the next time.
+   */
+  push(chunk: Buffer): number;
 }
 
 export function makeFrameDecoder(sink: FrameSink): FrameDecoder {
@@ -140,7 +146,9 @@ export function makeFrameDecoder(sink: FrameSink): FrameDecoder {
       let offset = 0;
       while (offset < chunk.length) {
         offset = missingBytes > 0 ? takePayload(chunk, offset) : takeHeader(chunk, offset);
+        if (missingBytes === 0 && sink.isTired?.() === true) return offset;
       }
+      return offset;
     },
   };
 }

@@ -3,6 +3,9 @@
 /** Bytes a sender may have outstanding on a stream before the reader took any: yamux fixes the initial window for both ends. */
 export const WINDOW_BYTES = 256 * 1024;
 
+/** The same while the memory of the peer or the process is half used: enough for 25 Mbit/s at 20 ms. Grown, not shrunk. */
+export const WINDOW_PRESSED_BYTES = 64 * 1024;
+
 /** One data frame at most, so that a large write waits for nobody longer than one frame of each other stream. */
 export const FRAME_BYTES_MAX = 64 * 1024;
 
@@ -25,8 +28,15 @@ export const RECEIVE_SLAB_BYTES_MIN = 1024;
  */
 export const CONTROL_BACKLOG_BYTES_MAX = 1024 * 1024;
 
-/** Inbound pings in any one second; an honest peer sends two. The session ends. */
+/** Pings of one peer in a second; an honest one sends two over each session. The session ends. */
 export const PINGS_PER_SECOND_MAX = 1000;
+
+/**
+ * Work that one session does in one turn of the event loop: 1 for a frame, and more for a stream that it opens (30 us). 64 KiB
+ * may hold 5,000 of either, and whatever else this process serves would wait for all of them.
+ */
+export const WORK_PER_TURN_MAX = 640;
+export const WORK_PER_OPEN = 10;
 
 /** Own pings whose answer is awaited; further ones are sent but not measured, or refused when somebody waits for them. */
 export const PINGS_AWAITED_MAX = 16;

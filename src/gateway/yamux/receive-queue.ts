@@ -3,6 +3,8 @@ import { RECEIVE_COPY_BELOW_BYTES, RECEIVE_SLAB_BYTES_MAX, RECEIVE_SLAB_BYTES_MI
 
 export interface ReceiveQueue {
   readonly bytes: number;
+  /** What keeping them costs: whole chunks of which only a part is waiting count as a whole. */
+  readonly memoryBytes: number;
   add(piece: Buffer): void;
   /** The next bytes in order, in pieces of any size; undefined when there are none. */
   shift(): Buffer | undefined;
@@ -20,18 +22,28 @@ export function makeReceiveQueue(): ReceiveQueue {
   // The tail into which wasteful pieces are copied; it follows all of `pieces`.
   let slab: Buffer | undefined;
   let slabUsed = 0;
+  // Grows while one after the other is filled: the tail of each frame alone is some bytes.
+  let slabBytes = RECEIVE_SLAB_BYTES_MIN;
   let bytes = 0;
+  let memoryBytes = 0;
 
   function sealSlab(): void {
     if (slab === undefined) return;
     pieces.push(slab.subarray(0, slabUsed));
+    slabBytes = slabUsed === slab.length ? Math.min(2 * slabBytes, RECEIVE_SLAB_BYTES_MAX) : RECEIVE_SLAB_BYTES_MIN;
     slab = undefined;
     slabUsed = 0;
   }
 
+  function makeSlab(): Buffer {
+    const made = Buffer.allocUnsafeSlow(slabBytes);
+    memoryBytes += made.length;
+    return made;
+  }
+
   function copy(piece: Buffer): void {
     for (let offset = 0; offset < piece.length;) {
-      slab ??= Buffer.allocUnsafeSlow(Math.min(Math.max(bytes, RECEIVE_SLAB_BYTES_MIN), RECEIVE_SLAB_BYTES_MAX));
+      slab ??= makeSlab();
       const copied = piece.copy(slab, slabUsed, offset);
       slabUsed += copied;
       offset += copied;
@@ -43,16 +55,22 @@ export function makeReceiveQueue(): ReceiveQueue {
     get bytes() {
       return bytes;
     },
+    get memoryBytes() {
+      return memoryBytes;
+    },
     add(piece) {
       bytes += piece.length;
       if (isWasteful(piece)) return copy(piece);
       sealSlab();
+      memoryBytes += piece.buffer.byteLength;
       pieces.push(piece);
     },
     shift() {
       if (pieces.length === 0) sealSlab();
       const piece = pieces.shift();
-      bytes -= piece?.length ?? 0;
+      if (piece === undefined) return undefined;
+      bytes -= piece.length;
+      memoryBytes -= piece.buffer.byteLength;
       return piece;
     },
     clear() {
@@ -60,6 +78,7 @@ export function makeReceiveQueue(): ReceiveQueue {
       slab = undefined;
       slabUsed = 0;
       bytes = 0;
+      memoryBytes = 0;
     },
   };
 }

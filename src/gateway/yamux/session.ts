@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
+import { makeBucket } from '../bucket.ts';
 import {
   encodeHeader,
   FLAGS,
@@ -13,10 +14,18 @@ import {
   makeFrameDecoder,
   violation,
 } from './frame.ts';
-import { CLOSE_LINGER_MS, CONTROL_BACKLOG_BYTES_MAX, FRAME_BYTES_MAX, PINGS_PER_SECOND_MAX } from './limits.ts';
+import {
+  CLOSE_LINGER_MS,
+  CONTROL_BACKLOG_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  PINGS_PER_SECOND_MAX,
+  WINDOW_BYTES,
+  WORK_PER_OPEN,
+  WORK_PER_TURN_MAX,
+} from './limits.ts';
 import { DEFAULT_TIMINGS, type LivenessTimings, startLiveness } from './liveness.ts';
 import { firstStreamId, makePeerStreamIds, type SessionRole } from './stream-ids.ts';
-import { type StreamLink, YamuxStream } from './stream.ts';
+import { resetError, type StreamLink, YamuxStream } from './stream.ts';
 
 export interface YamuxOptions {
   /** Connected, with nobody else reading it; bytes read too far are put back with `unshift`. The session owns it now. */
@@ -29,9 +38,27 @@ export interface YamuxOptions {
   readonly onStream: (stream: YamuxStream) => void;
   /** Called once; without an error when the session ended with no stream cut off. */
   readonly onClose: (error: Error | undefined) => void;
+  /** What the peer may do, and how much; without it {@link PINGS_PER_SECOND_MAX} alone is held. */
+  readonly conduct?: Conduct;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   readonly timings?: LivenessTimings;
+}
+
+/** The bounds of a peer, which its sessions share, as its session asks for them. */
+export interface Conduct {
+  /** Whether the peer may open this stream; else it is reset. Asked after `streamsMax`. */
+  admits(streamId: number): boolean;
+  /** A stream was reset because `streamsMax` of the peer are open. */
+  refused(streamId: number): void;
+  /** False: it is a flood, and the session ends. */
+  tolerates(act: 'pings' | 'stream_resets' | 'stream_refusals'): boolean;
+  /** What a stream holds has changed; its `heldBytes` are 0 when it is gone. */
+  onHeld(stream: YamuxStream): void;
+  /** Bytes that wait in the socket. */
+  onQueued(bytes: number): void;
+  /** What a stream may have outstanding, at most WINDOW_BYTES. */
+  windowBytes(): number;
 }
 
 export interface YamuxSession {
@@ -57,18 +84,19 @@ export interface YamuxSession {
   readonly closed: boolean;
 }
 
-/** Starts the session at once. It never pauses the socket: what a peer may send is bounded by the windows of its streams. */
+/** Starts the session at once. It pauses the socket for a turn of the event loop at most: what a peer may send is bounded by the windows of its streams. */
 export function openYamux(options: YamuxOptions): YamuxSession {
   const { socket, role, streamsMax, onStream, onClose, now = () => performance.now() } = options;
+  const conduct = options.conduct ?? makeOwnConduct(now);
   const streams = new Map<number, YamuxStream>();
   const sendable = new Set<YamuxStream>();
   const peerIds = makePeerStreamIds(role === 'dialler' ? 'acceptor' : 'dialler');
   const openCounts = { us: 0, peer: 0 };
   let nextId = firstStreamId(role);
   let receiving: YamuxStream | undefined;
+  /** Since the last rest: what comes slowly only leads to a rest that nobody notices. */
+  let workInTurn = 0;
   let refusedStreams = 0;
-  let pingWindowStartMs = 0;
-  let pingsInWindow = 0;
   let saidGoAway = false;
   let heardGoAway = false;
   let closing = false;
@@ -82,6 +110,8 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   function write(bytes: Buffer): void {
     liveness.sent();
     socket.write(bytes);
+    // Below that it is soon gone, and nobody would say so.
+    if (socket.writableNeedDrain) conduct.onQueued(socket.writableLength);
   }
 
   function sendControl(header: FrameHeader): void {
@@ -124,12 +154,15 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       if (streams.delete(stream.id)) openCounts[openedBy(stream.id)] -= 1;
       endWhenIdle();
     },
+    onHeld: (stream) => conduct.onHeld(stream),
+    windowBytes: () => conduct.windowBytes(),
   };
 
   function addStream(id: number): YamuxStream {
     const stream = new YamuxStream({ id, link, openedBy: openedBy(id) });
     streams.set(id, stream);
     openCounts[openedBy(id)] += 1;
+    conduct.onHeld(stream);
     return stream;
   }
 
@@ -137,14 +170,34 @@ export function openYamux(options: YamuxOptions): YamuxSession {
 
   function acceptStream(id: number): void {
     peerIds.use(id);
-    if (saidGoAway || openCounts.peer >= streamsMax) {
+    if (!isAdmitted(id)) {
       refusedStreams += 1;
       sendControl({ type: FRAME_TYPES.windowUpdate, flags: FLAGS.rst, streamId: id, length: 0 });
+      tolerate('stream_refusals');
       return;
     }
+    workInTurn += WORK_PER_OPEN;
     const stream = addStream(id);
     sendControl({ type: FRAME_TYPES.windowUpdate, flags: FLAGS.ack, streamId: id, length: 0 });
     if (!closed) onStream(stream);
+  }
+
+  function isAdmitted(id: number): boolean {
+    if (saidGoAway) return false;
+    if (openCounts.peer < streamsMax) return conduct.admits(id);
+    conduct.refused(id);
+    return false;
+  }
+
+  /** @throws {AppError} `ERR_MALFORMED` when the peer does it without end. */
+  function tolerate(act: Parameters<Conduct['tolerates']>[0]): void {
+    if (!conduct.tolerates(act)) throw violation(`a flood of ${act.replaceAll('_', ' ')}`);
+  }
+
+  function onStreamReset(stream: YamuxStream): void {
+    const isEarly = openedBy(stream.id) === 'peer' && stream.isUnanswered;
+    stream.receiveReset();
+    if (isEarly) tolerate('stream_resets');
   }
 
   /** Frames of streams that are gone are skipped: the peer sent them before it heard of it. */
@@ -154,7 +207,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     else if (openedBy(id) === 'us' ? id >= nextId : !peerIds.isUsed(id)) throw violation(`no stream ${id} was opened`);
     const stream = streams.get(id);
     if (stream === undefined || stream.isComplete) return;
-    if (hasFlag(header, FLAGS.rst)) return stream.receiveReset();
+    if (hasFlag(header, FLAGS.rst)) return onStreamReset(stream);
     receiving = stream;
     stream.receiveAck();
     if (header.type === FRAME_TYPES.data) stream.receiveFrame(header.length);
@@ -163,12 +216,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
 
   function onPing({ flags, length }: FrameHeader): void {
     if (flags === FLAGS.ack) return liveness.answered(length);
-    if (now() - pingWindowStartMs >= 1000) {
-      pingWindowStartMs = now();
-      pingsInWindow = 0;
-    }
-    pingsInWindow += 1;
-    if (pingsInWindow > PINGS_PER_SECOND_MAX) throw violation(`more than ${PINGS_PER_SECOND_MAX} pings in a second`);
+    tolerate('pings');
     sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.ack, streamId: 0, length });
   }
 
@@ -179,9 +227,11 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   }
 
   const decoder = makeFrameDecoder({
+    isTired: () => workInTurn >= WORK_PER_TURN_MAX,
     onHeader(header) {
       receiving = undefined;
       if (closed) return;
+      workInTurn += 1;
       if (header.type === FRAME_TYPES.ping) onPing(header);
       else if (header.type === FRAME_TYPES.goAway) onGoAway(header.length);
       else onStreamHeader(header);
@@ -197,12 +247,33 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   function onData(chunk: Buffer): void {
     if (closed) return; // Read on all the same, so that a last frame of ours is not lost in a TCP reset.
     liveness.received();
+    digest(chunk);
+  }
+
+  function digest(chunk: Buffer): void {
+    let takenBytes = chunk.length;
+    // A chunk may hold thousands of frames that want an answer each: those go out together.
+    socket.cork();
     try {
-      decoder.push(chunk);
+      takenBytes = decoder.push(chunk);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       finish(error, GO_AWAY_CODES.protocolError);
+    } finally {
+      socket.uncork();
     }
+    if (workInTurn >= WORK_PER_TURN_MAX) rest(chunk.subarray(takenBytes));
+  }
+
+  /** Whatever else this process serves gets its turn before this session goes on. */
+  function rest(left: Buffer): void {
+    socket.pause();
+    setImmediate(() => {
+      workInTurn = 0;
+      if (!closed && left.length > 0) digest(left);
+      // Unless it rests again.
+      if (workInTurn < WORK_PER_TURN_MAX) socket.resume();
+    });
   }
 
   // Ending.
@@ -213,7 +284,9 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     liveness.stop();
     if (error !== undefined && goAwayCode === undefined) socket.destroy();
     else lingerOn(socket, goAwayCode);
-    for (const stream of streams.values()) stream.lose(error);
+    const lost = resetError('its session was lost', error);
+    for (const stream of streams.values()) stream.lose(lost);
+    conduct.onQueued(0);
     onClose(error);
   }
 
@@ -255,7 +328,10 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     onDead: finish,
   });
   socket.on('data', onData);
-  socket.on('drain', pump);
+  socket.on('drain', () => {
+    conduct.onQueued(socket.writableLength);
+    pump();
+  });
   socket.on('end', () => onSocketGone('the peer closed the connection'));
   socket.on('error', (error) => onSocketGone('the connection failed', error));
   socket.on('close', () => onSocketGone('the connection was closed'));
@@ -289,6 +365,19 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     get closed() {
       return closed;
     },
+  };
+}
+
+/** For a session that shares its bounds with no other. */
+function makeOwnConduct(now: () => number): Conduct {
+  const pings = makeBucket({ perSecondMax: PINGS_PER_SECOND_MAX, now });
+  return {
+    admits: () => true,
+    refused: () => undefined,
+    tolerates: (act) => act !== 'pings' || pings.take(),
+    onHeld: () => undefined,
+    onQueued: () => undefined,
+    windowBytes: () => WINDOW_BYTES,
   };
 }
 

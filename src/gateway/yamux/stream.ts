@@ -15,6 +15,10 @@ export interface StreamLink {
   onSendable(stream: YamuxStream): void;
   /** Destroyed, nothing of it is left. */
   onGone(stream: YamuxStream): void;
+  /** What it holds in memory has changed: {@link YamuxStream.heldBytes}. May reset the stream. */
+  onHeld(stream: YamuxStream): void;
+  /** What the peer may have outstanding from now on: less while memory is scarce, at most WINDOW_BYTES. */
+  windowBytes(): number;
 }
 
 export interface StreamOptions {
@@ -26,9 +30,12 @@ export interface StreamOptions {
 type WriteCallback = (error?: Error | null) => void;
 
 /** A stream that did not end well: never a clean end, always this error. */
-function resetError(what: string, cause?: Error): AppError {
+export function resetError(what: string, cause?: Error): AppError {
   return new AppError('ERR_STREAM_RESET', `stream: ${what}`, { retryable: true, cause });
 }
+
+/** One for all: a peer may reset thousands at once, and to describe where each was noticed would cost more than the rest of it. */
+const RESET_BY_PEER = resetError('reset by the peer');
 
 /**
  * Each direction ends on its own: `end()` sends FIN, and `end` is emitted only for a FIN that was received. Everything
@@ -44,6 +51,9 @@ export class YamuxStream extends Duplex {
   /** Resolved when the peer took the stream, rejected when it was destroyed before. No deadline: `reset` rejects it. */
   readonly accepted: Promise<void>;
 
+  /** Where its bytes go and come from: what waits there waits on behalf of this stream. Who sets it calls `measure`. */
+  otherSide: Duplex | undefined;
+
   readonly #link: StreamLink;
   readonly #acceptance = Promise.withResolvers<void>();
   readonly #inbox = makeReceiveQueue();
@@ -53,6 +63,7 @@ export class YamuxStream extends Duplex {
   #sendWindow = WINDOW_BYTES;
   #outbox: Buffer[] = [];
   #outboxDone: WriteCallback | undefined;
+  #hasSent = false;
   #finSent = false;
   #finReceived = false;
   /** The peer knows that the stream ended badly, or can no longer be told. */
@@ -89,6 +100,7 @@ export class YamuxStream extends Duplex {
   /** All reading passes here or, without a buffer between, through `push` in `#deliver`. */
   override read(size?: number): unknown {
     const piece: unknown = super.read(size);
+    if (piece !== null) this.#link.onHeld(this);
     this.#grantWindow();
     return piece;
   }
@@ -99,14 +111,29 @@ export class YamuxStream extends Duplex {
       if (piece === undefined) break;
       this.#readerWaits = this.push(piece);
     }
+    this.#link.onHeld(this);
     this.#grantWindow();
     if (this.#finReceived && this.#inbox.bytes === 0 && !this.destroyed && !this.readableEnded) this.push(null);
   }
 
+  /** Bytes in memory that wait here, either way, and at its other side. */
+  get heldBytes(): number {
+    if (this.destroyed) return 0;
+    const { otherSide } = this;
+    const besides = otherSide === undefined ? 0 : otherSide.writableLength + otherSide.readableLength;
+    return this.#inbox.memoryBytes + this.readableLength + this.writableLength + besides;
+  }
+
+  /** To be called by whoever changes what waits without reading or writing here. */
+  measure(): void {
+    this.#link.onHeld(this);
+  }
+
   /** Gives the peer as much window as the reader has really taken, once that is half of it. */
   #grantWindow(): void {
-    const takenBytes = WINDOW_BYTES - this.#receiveWindow - this.#inbox.bytes - this.readableLength;
-    if (takenBytes < WINDOW_BYTES / 2 || this.#finReceived || this.destroyed) return;
+    const windowBytes = this.#link.windowBytes();
+    const takenBytes = windowBytes - this.#receiveWindow - this.#inbox.bytes - this.readableLength;
+    if (takenBytes < windowBytes / 2 || this.#finReceived || this.destroyed) return;
     this.#receiveWindow += takenBytes;
     this.#sendControl(0, takenBytes);
   }
@@ -118,6 +145,7 @@ export class YamuxStream extends Duplex {
     this.#outboxDone = callback;
     if (this.#outbox.length === 0) this.#finishOutbox();
     else if (this.isSendable) this.#link.onSendable(this);
+    if (this.#outbox.length > 0) this.#link.onHeld(this);
   }
 
   #finishOutbox(error?: Error): void {
@@ -137,6 +165,8 @@ export class YamuxStream extends Duplex {
     this.#resetKnown = true;
     this.#outbox = [];
     this.#inbox.clear();
+    this.otherSide = undefined;
+    this.#link.onHeld(this);
     const reason = error ?? resetError('destroyed');
     this.#acceptance.reject(reason);
     this.#finishOutbox(reason);
@@ -149,6 +179,11 @@ export class YamuxStream extends Duplex {
   /** Both FINs have passed: neither a reset nor the loss of the session can take anything away. */
   get isComplete(): boolean {
     return this.#finSent && this.#finReceived;
+  }
+
+  /** Nothing was sent on it yet: the peer has had no answer. */
+  get isUnanswered(): boolean {
+    return !this.#hasSent;
   }
 
   get isSendable(): boolean {
@@ -170,9 +205,11 @@ export class YamuxStream extends Duplex {
     }
     if (bytes === 0) return;
     this.#sendWindow -= bytes;
+    this.#hasSent = true;
     this.#link.sendData({ type: FRAME_TYPES.data, flags: 0, streamId: this.id, length: bytes }, payload);
     // Only now: the callback may go on to send FIN, which must not overtake the data.
     if (this.#outbox.length === 0) this.#finishOutbox();
+    this.#link.onHeld(this);
   }
 
   /**
@@ -212,13 +249,13 @@ export class YamuxStream extends Duplex {
 
   receiveReset(): void {
     this.#resetKnown = true;
-    this.destroy(resetError('reset by the peer'));
+    this.destroy(RESET_BY_PEER);
   }
 
   /** The session is gone. */
-  lose(cause?: Error): void {
+  lose(lost: AppError): void {
     if (this.isComplete) return;
     this.#resetKnown = true;
-    this.destroy(resetError('its session was lost', cause));
+    this.destroy(lost);
   }
 }

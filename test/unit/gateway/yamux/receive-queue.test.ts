@@ -34,6 +34,17 @@ describe('makeReceiveQueue', () => {
     assert.ok(pieces <= (256 * 1024) / RECEIVE_SLAB_BYTES_MAX + 8, `${pieces} pieces`);
   });
 
+  it('frames of which each ends in some bytes → little more memory than bytes, and none when it is empty', () => {
+    const queue = makeReceiveQueue();
+    for (let frame = 0; frame < 4; frame += 1) {
+      for (const length of [16_372, 16_384, 16_384, 16_384]) queue.add(Buffer.allocUnsafeSlow(length));
+      queue.add(Buffer.alloc(12));
+    }
+    assert.ok(queue.memoryBytes < queue.bytes * 1.1, `${queue.memoryBytes} for ${queue.bytes}`);
+    while (queue.shift() !== undefined);
+    assert.deepEqual([queue.bytes, queue.memoryBytes], [0, 0]);
+  });
+
   it('a small piece of a large chunk → does not keep the chunk', () => {
     const queue = makeReceiveQueue();
     queue.add(Buffer.alloc(64 * 1024).subarray(0, 5000));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import fc from 'fast-check';
 import { encodeHeader, FLAGS, FRAME_TYPES, type FrameHeader, GO_AWAY_CODES } from '#src/gateway/yamux/frame.ts';
 import { FRAME_BYTES_MAX, PINGS_PER_SECOND_MAX, WINDOW_BYTES } from '#src/gateway/yamux/limits.ts';
+import { WORK_PER_OPEN, WORK_PER_TURN_MAX } from '#src/gateway/yamux/limits.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 import { openRawPeer, type RawFrame } from './raw-peer.ts';
 
@@ -313,5 +314,39 @@ describe('openYamux', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('openYamux, many frames in one chunk', () => {
+  it('more than a turn is worth → spread over turns, in order, nothing lost', async () => {
+    const turns: number[] = [];
+    let turn = 0;
+    const peer = openRawPeer({
+      streamsMax: 1_000,
+      onStream(stream) {
+        turns.push(turn);
+        stream.on('data', (piece: Buffer) => stream.write(piece));
+      },
+    });
+    let isOver = false;
+    const count = (): void => {
+      turn++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    const opens = Array.from({ length: 300 }, (_, index) => {
+      const streamId = 1 + 2 * index;
+      const payload = Buffer.from(String(streamId));
+      const header = { type: data, flags: syn, streamId, length: payload.length };
+      return Buffer.concat([encodeHeader(header), payload]);
+    });
+    peer.sendBytes(Buffer.concat(opens));
+    const echoes = (): RawFrame[] => peer.frames.filter(({ payload }) => payload.length > 0);
+    await peer.until(() => echoes().length === 300);
+    isOver = true;
+    for (const { header, payload } of echoes()) assert.equal(payload.toString(), String(header.streamId));
+    const perTurn = new Map<number, number>();
+    for (const each of turns) perTurn.set(each, (perTurn.get(each) ?? 0) + 1);
+    assert.ok(Math.max(...perTurn.values()) <= WORK_PER_TURN_MAX / WORK_PER_OPEN, String([...perTurn.values()]));
   });
 });
