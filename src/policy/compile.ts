@@ -3,6 +3,7 @@ import type { IAccessPolicy } from '../api/generated/AccessPolicy.ts';
 import type { IBaselineAccessPolicy } from '../api/generated/BaselineAccessPolicy.ts';
 import type { IPrivilegedAccessPolicy } from '../api/generated/PrivilegedAccessPolicy.ts';
 import { compareText, keyOf } from '../api/object.ts';
+import { formatPath, type Finding } from '../api/validation/finding.ts';
 import { policyProblems } from '../api/validation/policy.ts';
 import type { Selector } from './selector.ts';
 import type { Decision, PolicyKind } from './types.ts';
@@ -13,6 +14,8 @@ export interface CompiledPolicy {
   readonly from: readonly Selector[];
   /** The services; one match is enough. */
   readonly to: readonly Selector[];
+  /** The first of the reasons why it cannot be read: it selects nothing (an allow), or its whole scope. */
+  readonly unreadable?: string;
 }
 
 /** Denies are asked before allows. Both in order of (namespace, name), so that the policy a decision names is always the same. */
@@ -39,6 +42,8 @@ type AnyPolicy = IPrivilegedAccessPolicy | IAccessPolicy | IBaselineAccessPolicy
 
 /** Selects every client and every service: what is left of a deny that cannot be read. */
 const EVERYTHING: readonly Selector[] = [{}];
+/** What is left of such an allow. It is kept, so that who asks is told of it. */
+const NOTHING: readonly Selector[] = [];
 
 /**
  * Never throws: what cannot be read fails closed. An invalid allow matches nothing. An invalid deny matches its whole scope:
@@ -59,15 +64,19 @@ function compileTier(policies: readonly AnyPolicy[]): PolicyTier {
   const allow: CompiledPolicy[] = [];
   for (const policy of policies) {
     const id = { kind: policy.kind satisfies PolicyKind, ...keyOf(policy) };
-    const isReadable = policyProblems(policy.spec).length === 0;
+    const [problem] = policyProblems(policy.spec);
     const isAllow = policy.spec?.action === 'allow';
-    if (isAllow && !isReadable) continue;
-    const scope = isReadable
-      ? { from: selectorsOf(policy.spec.from), to: selectorsOf(policy.spec.to) }
-      : { from: EVERYTHING, to: EVERYTHING };
-    (isAllow ? allow : deny).push({ id, ...scope });
+    (isAllow ? allow : deny).push(
+      problem === undefined
+        ? { id, from: selectorsOf(policy.spec.from), to: selectorsOf(policy.spec.to) }
+        : { id, ...unreadableScope(isAllow ? NOTHING : EVERYTHING, problem) },
+    );
   }
   return { deny: deny.sort(compareIds), allow: allow.sort(compareIds) };
+}
+
+function unreadableScope(scope: readonly Selector[], { path, message }: Finding): Omit<CompiledPolicy, 'id'> {
+  return { from: scope, to: scope, unreadable: `${formatPath(['spec', ...path])} ${message}` };
 }
 
 function selectorsOf(items: readonly { readonly workloadSelector?: Selector }[]): Selector[] {

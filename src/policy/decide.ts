@@ -11,10 +11,32 @@ import type { Decision, Question } from './types.ts';
  * and does not match in an allow. So a yes holds whatever the unknown attributes turn out to be.
  */
 export function decide(set: PolicySet, question: Question): Decision {
+  return decideAloud({ set, question, onLook: () => undefined });
+}
+
+/** One policy that was looked at on the way to a decision, and what it said; the last one decides, if it does. */
+export interface Look {
+  readonly policy: CompiledPolicy;
+  readonly action: 'allow' | 'deny';
+  readonly said: Match;
+}
+
+/** {@link decide}, telling of every policy that it looks at. */
+export function decideAloud(options: {
+  readonly set: PolicySet;
+  readonly question: Question;
+  onLook(look: Look): void;
+}): Decision {
+  const { set, question, onLook } = options;
+  const ask = (policy: CompiledPolicy, action: Look['action']): Match => {
+    const said = matchPolicy(policy, question);
+    onLook({ policy, action, said });
+    return said;
+  };
   for (const tier of tiersOf(set, question)) {
-    const denied = tier.deny.find((policy) => matchPolicy(policy, question) !== 'no-match');
+    const denied = tier.deny.find((policy) => ask(policy, 'deny') !== 'no-match');
     if (denied !== undefined) return { allowed: false, policy: denied.id };
-    const allowed = tier.allow.find((policy) => matchPolicy(policy, question) === 'match');
+    const allowed = tier.allow.find((policy) => ask(policy, 'allow') === 'match');
     if (allowed !== undefined) return { allowed: true, policy: allowed.id };
   }
   return { allowed: false };

@@ -18,9 +18,13 @@ export interface Requirement {
 }
 
 export function matchSelector(selector: Selector, attributes: Attributes): Match {
-  const { matchLabels = {}, matchExpressions = [] } = selector;
+  return every(requirementsOf(selector), (requirement) => matchRequirement(requirement, attributes));
+}
+
+/** All that a selector asks for: labels are requirements of one value. */
+export function requirementsOf({ matchLabels = {}, matchExpressions = [] }: Selector): readonly Requirement[] {
   const labels = Object.entries(matchLabels).map(([key, value]) => ({ key, operator: 'In', values: [value] }));
-  return every([...labels, ...matchExpressions], (requirement) => matchRequirement(requirement, attributes));
+  return [...labels, ...matchExpressions];
 }
 
 /** Whether every requirement means something: an operator of Kubernetes, with values just where it needs them. */
@@ -62,7 +66,7 @@ export function some<T>(items: readonly T[], match: (item: T) => Match): Match {
  * A requirement that cannot be read (operator unknown, `In` or `NotIn` without values) is 'unknown', never a match: an empty
  * `NotIn` would otherwise select everything.
  */
-function matchRequirement({ key, operator, values = [] }: Requirement, attributes: Attributes): Match {
+export function matchRequirement({ key, operator, values = [] }: Requirement, attributes: Attributes): Match {
   const needsValues = operator === 'In' || operator === 'NotIn';
   if (needsValues && values.length === 0) return 'unknown';
   if (isUnknown(key, attributes)) return 'unknown';

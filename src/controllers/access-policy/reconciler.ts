@@ -1,28 +1,57 @@
-/** Says on each policy whether it can be evaluated: an invalid allow matches nothing, an invalid deny its whole scope. */
-import { dateConditions } from '../../api/conditions.ts';
-import { policyProblems } from '../../api/validation/policy.ts';
+/**
+ * Says on each policy whether it can be evaluated (an invalid allow matches nothing, an invalid deny its whole scope), and how
+ * much of what there is here it selects.
+ */
+import { dateConditions, findCondition } from '../../api/conditions.ts';
+import type { KindMap } from '../../api/kinds.ts';
 import { formatKey, keyOf, parseKey } from '../../api/object.ts';
+import { policyProblems } from '../../api/validation/policy.ts';
 import { POLICY_KINDS } from '../../policy/read.ts';
 import type { PolicyKind } from '../../policy/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Caches } from '../../store/caches.ts';
+import { onAnyChange, type CachesOf } from '../../store/caches.ts';
+import { onSpecChange } from '../../store/spec-changes.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
+import { POLICY_COUNT_DELAY_MS } from '../limits.ts';
 import { desiredPolicyCondition } from './desired.ts';
+import { countSelected, targetsByNamespace, type Selected, type Target } from './selected.ts';
 
 export interface AccessPolicyControllerOptions {
+  /** This peer: its labels are those of its exports' side. */
+  readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
   readonly store: Store;
-  readonly caches: Caches;
+  readonly caches: CachesOf<PolicyKind | 'ServiceExport' | 'ImportBinding' | 'Peer'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-export function makeAccessPolicyController({ store, caches, clock }: AccessPolicyControllerOptions): Controller {
-  async function reconcile(key: string): Promise<void> {
-    const [kind = '', text = ''] = key.split(' ');
-    const policy = caches[kind as PolicyKind].get(parseKey(text));
-    if (policy === undefined) return;
-    const draft = desiredPolicyCondition(policy.spec.action, policyProblems(policy.spec));
-    const dated = { ...draft, observedGeneration: policy.metadata?.generation ?? 1 };
+type AnyPolicy = KindMap[PolicyKind];
+
+/** The key of all policies at once, after a change of what they speak of; those of single ones have a space. */
+const ALL = 'all';
+
+export function makeAccessPolicyController(options: AccessPolicyControllerOptions): Controller {
+  const { store, caches, clock } = options;
+  const policies = (): readonly AnyPolicy[] =>
+    POLICY_KINDS.flatMap((kind): readonly AnyPolicy[] => caches[kind].list());
+  const targetsNow = makeTargets(options);
+
+  function selectedBy({ kind, metadata, spec }: AnyPolicy): Selected | undefined {
+    const targets = targetsNow();
+    if (targets === undefined) return undefined;
+    const { namespace = '' } = metadata ?? {};
+    return countSelected(spec.to, kind === 'AccessPolicy' ? [targets.get(namespace) ?? []] : targets.values());
+  }
+
+  function draftFor(policy: AnyPolicy) {
+    const problems = policyProblems(policy.spec);
+    // What cannot be read selects by no list of its own.
+    const selected = problems.length === 0 ? selectedBy(policy) : undefined;
+    return desiredPolicyCondition({ action: policy.spec.action, problems, selected });
+  }
+
+  async function say(policy: AnyPolicy): Promise<void> {
+    const dated = { ...draftFor(policy), observedGeneration: policy.metadata?.generation ?? 1 };
     const conditions = dateConditions([dated], policy.status?.conditions, timestamp(clock));
     const { namespace, name } = keyOf(policy);
     const body = { metadata: namespace === '' ? { name } : { namespace, name }, status: { conditions } };
@@ -32,15 +61,45 @@ export function makeAccessPolicyController({ store, caches, clock }: AccessPolic
     );
   }
 
+  /** One after the other, and only where another number is to be told: there may be many, and most stay as they are. */
+  async function sayAll(signal: AbortSignal): Promise<void> {
+    for (const policy of policies()) {
+      if (signal.aborted) return;
+      const told = findCondition(policy.status?.conditions, 'Valid')?.message;
+      if (told !== undefined && told !== draftFor(policy).message) await say(policy);
+    }
+  }
+
   return {
     name: 'access-policy',
-    reconcile,
-    watches: (enqueue) =>
-      POLICY_KINDS.map((kind) => caches[kind].onChange((key) => enqueue(`${kind} ${formatKey(key)}`))),
-    resync: (enqueue) => {
-      for (const kind of POLICY_KINDS) {
-        for (const object of caches[kind].list()) enqueue(`${kind} ${formatKey(keyOf(object))}`);
-      }
+    async reconcile(key, signal) {
+      if (key === ALL) return sayAll(signal);
+      const [kind = '', text = ''] = key.split(' ');
+      const policy = caches[kind as PolicyKind].get(parseKey(text));
+      if (policy !== undefined) await say(policy);
     },
+    watches: (enqueue) => [
+      ...POLICY_KINDS.map((kind) => caches[kind].onChange((key) => enqueue(`${kind} ${formatKey(key)}`))),
+      onAnyChange(caches, ['ServiceExport', 'Peer'], () => enqueue(ALL, POLICY_COUNT_DELAY_MS)),
+      onSpecChange(caches.ImportBinding, () => enqueue(ALL, POLICY_COUNT_DELAY_MS)),
+    ],
+    resync: (enqueue) => {
+      for (const policy of policies()) enqueue(`${policy.kind} ${formatKey(keyOf(policy))}`);
+    },
+  };
+}
+
+/** Undefined until all of it is known: "selects nothing" would be a lie then. */
+function makeTargets({ self, caches }: Pick<AccessPolicyControllerOptions, 'self' | 'caches'>) {
+  const { ServiceExport, ImportBinding, Peer } = caches;
+  let seen: readonly unknown[] = [];
+  let targets: ReadonlyMap<string, readonly Target[]> = new Map();
+  return (): typeof targets | undefined => {
+    if (!ServiceExport.hasSynced || !ImportBinding.hasSynced || !Peer.hasSynced) return undefined;
+    const [exports, imports, peers] = [ServiceExport.list(), ImportBinding.list(), Peer.list()];
+    // Lists are the same arrays until something changes.
+    if ([exports, imports, peers].every((list, index) => list === seen[index])) return targets;
+    seen = [exports, imports, peers];
+    return (targets = targetsByNamespace({ self, exports, imports, peers }));
   };
 }

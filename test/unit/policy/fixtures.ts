@@ -44,3 +44,26 @@ export function compileAll(policies: readonly AnyPolicy[]): PolicySet {
     baseline: policies.filter((policy) => policy.kind === 'BaselineAccessPolicy'),
   });
 }
+
+/** The keys of clusterlink.md §4.6, short as there. */
+const KEYS = {
+  sa: 'client.clusterlink.net/service-account',
+  app: 'client.clusterlink.net/labels.app',
+  team: 'client.clusterlink.net/labels.team',
+  peer: 'peer.clusterlink.net/name',
+  exp: 'export.clusterlink.net/name',
+  region: 'peer.clusterlink.net/labels.region',
+  tier: 'export.clusterlink.net/labels.tier',
+};
+type Short = keyof typeof KEYS;
+
+export function is(values: Partial<Record<Short, string>>): Selector {
+  const labels = Object.entries(values).map(([key, value]) => [KEYS[key as Short], value]);
+  return { matchLabels: Object.fromEntries(labels) as Record<string, string> };
+}
+
+export function has(key: Short, operator: string, ...values: string[]): Selector {
+  return {
+    matchExpressions: [values.length === 0 ? { key: KEYS[key], operator } : { key: KEYS[key], operator, values }],
+  };
+}

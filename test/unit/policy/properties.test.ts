@@ -1,14 +1,23 @@
 /** What holds for every set of policies: decisions compared with a second evaluator, and with all that could be true. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { AccessPolicySpec } from '#src/api/generated/AccessPolicy.ts';
 import { ATTRIBUTES } from '#src/api/names.ts';
 import { couldAdmit, decide } from '#src/policy/decide.ts';
 import type { Requirement, Selector } from '#src/policy/selector.ts';
-import type { Attributes, Question } from '#src/policy/types.ts';
+import { traceDecision } from '#src/policy/trace.ts';
+import type { Attributes, Decision, Question } from '#src/policy/types.ts';
 import { baseline, compileAll, privileged, regular, spec, type AnyPolicy } from './fixtures.ts';
+import { decideNaively, nameOf, type NaivePolicy } from './naive.ts';
 
-const CLIENT_KEYS = [ATTRIBUTES.clientNamespace, ATTRIBUTES.clientServiceAccount, `${ATTRIBUTES.clientLabelPrefix}x`];
-const EXPORT_KEYS = [ATTRIBUTES.exportName];
+const CLIENT_KEYS = [
+  ATTRIBUTES.clientNamespace,
+  ATTRIBUTES.clientServiceAccount,
+  `${ATTRIBUTES.clientLabelPrefix}x`,
+  ATTRIBUTES.peerName,
+];
+const EXPORT_KEYS = [ATTRIBUTES.exportName, `${ATTRIBUTES.exportLabelPrefix}x`, ATTRIBUTES.peerName];
+const NAMESPACES = ['shop', 'web', 'constructor'];
 const VALUES = ['1', '2'];
 /** All that an attribute can be: absent, one of the values that policies speak of, or another. */
 const CHOICES = [undefined, ...VALUES, 'other'];
@@ -30,42 +39,70 @@ const selectors = (keys: string[]): fc.Arbitrary<Selector[]> =>
     }),
     { minLength: 1, maxLength: 2 },
   );
-const policies: fc.Arbitrary<AnyPolicy[]> = fc
+
+/** What makes a spec that ClusterLink cannot read (§4.6 rows 26 and 27), whatever else it says. */
+const BREAKS: ((body: AccessPolicySpec) => AccessPolicySpec)[] = [
+  (body) => ({ ...body, from: [] }),
+  (body) => ({ ...body, to: [] }),
+  (body) => ({ ...body, to: [...body.to, { workloadSets: ['a'] }] }),
+  (body) => ({ ...body, from: [{}] }),
+  (body) => ({ ...body, from: [...body.from, { workloadSelector: { matchLabels: { 'a/b/c': 'x' } } }] }),
+  (body) => ({
+    ...body,
+    to: [{ workloadSelector: { matchExpressions: [{ key: 'a', operator: 'NotIn', values: [] }] } }],
+  }),
+  (body) => ({ ...body, from: [{ workloadSelector: { matchExpressions: [{ key: 'a', operator: 'Equals' }] } }] }),
+  (body) => ({ ...body, action: body.action === 'allow' ? 'Allow' : 'DENY' }),
+];
+
+const policies: fc.Arbitrary<NaivePolicy[]> = fc
   .array(
     fc.record({
-      make: fc.constantFrom(
-        (body: ReturnType<typeof spec>, name: string): AnyPolicy => privileged(body, name),
-        (body: ReturnType<typeof spec>, name: string): AnyPolicy => regular('shop', body, name),
-        (body: ReturnType<typeof spec>, name: string): AnyPolicy => regular('other', body, name),
-        (body: ReturnType<typeof spec>, name: string): AnyPolicy => baseline(body, name),
-      ),
+      kind: fc.constantFrom('privileged', 'regular', 'baseline'),
+      namespace: fc.constantFrom(...NAMESPACES),
       action: fc.constantFrom('allow', 'deny'),
       from: selectors(CLIENT_KEYS),
       to: selectors(EXPORT_KEYS),
+      broken: fc.option(fc.constantFrom(...BREAKS), { freq: 6, nil: undefined }),
     }),
-    { maxLength: 6 },
+    { maxLength: 8 },
   )
-  .map((list) => list.map(({ make, action, from, to }, index) => make(spec(action, from, to), `n${index}`)));
+  .map((list) =>
+    list.map(({ kind, namespace, action, from, to, broken = (body) => body }, index) => {
+      const body = broken(spec(action, from, to));
+      const name = `n${index}`;
+      const policy =
+        kind === 'privileged'
+          ? privileged(body, name)
+          : kind === 'regular'
+            ? regular(namespace, body, name)
+            : baseline(body, name);
+      return { policy, isReadable: list[index]?.broken === undefined };
+    }),
+  );
 
 type Known = Record<string, string>;
 const assignment = (keys: string[]): fc.Arbitrary<Known> =>
   fc.dictionary(fc.constantFrom(...keys), fc.constantFrom(...VALUES, 'other'));
+const UNKNOWN_OF_CLIENTS = [ATTRIBUTES.clientNamespace, ATTRIBUTES.clientServiceAccount, ATTRIBUTES.clientLabelPrefix];
 
 const question = fc
   .record({
     from: assignment(CLIENT_KEYS),
     to: assignment(EXPORT_KEYS),
-    unknown: fc.subarray([ATTRIBUTES.clientNamespace, ATTRIBUTES.clientServiceAccount, ATTRIBUTES.clientLabelPrefix]),
+    unknown: fc.subarray(UNKNOWN_OF_CLIENTS),
+    unknownTo: fc.subarray([ATTRIBUTES.exportLabelPrefix]),
+    namespace: fc.constantFrom(...NAMESPACES, 'nobody'),
   })
-  .map(({ from, to, unknown }): Question => ({
+  .map(({ from, to, unknown, unknownTo, namespace }): Question => ({
     from: { known: from, unknown },
-    to: { known: to, unknown: [] },
-    namespace: 'shop',
+    to: { known: to, unknown: unknownTo },
+    namespace,
   }));
 
 /** Everything that the unknown attributes could turn out to be. */
-function completions({ known, unknown }: Attributes): Attributes[] {
-  const open = CLIENT_KEYS.filter((key) => !(key in known) && unknown.some((entry) => key.startsWith(entry)));
+function completions({ known, unknown }: Attributes, keys: readonly string[]): Attributes[] {
+  const open = keys.filter((key) => !(key in known) && unknown.some((entry) => key.startsWith(entry)));
   return open
     .reduce<Known[]>(
       (list, key) =>
@@ -75,45 +112,37 @@ function completions({ known, unknown }: Attributes): Attributes[] {
     .map((complete) => ({ known: complete, unknown: [] }));
 }
 
-/** A second evaluator for questions without unknowns: numbers policies by rank and takes the best that matches. */
-function naive(list: readonly AnyPolicy[], { from, to, namespace }: Question): { allowed: boolean; name?: string } {
-  const holds = (body: Selector, { known }: Attributes): boolean => {
-    const labels = Object.keys(body.matchLabels ?? {}).filter((key) => known[key] !== body.matchLabels?.[key]);
-    const failing = (body.matchExpressions ?? []).filter(({ key, operator, values = [] }) => {
-      const isListed = values.some((value) => value === known[key]);
-      return !{ In: isListed, NotIn: !isListed, Exists: key in known, DoesNotExist: !(key in known) }[operator];
-    });
-    return labels.length + failing.length === 0;
-  };
-  const rank = ({ kind, spec: { action } }: AnyPolicy): number =>
-    ['PrivilegedAccessPolicy', 'AccessPolicy', 'BaselineAccessPolicy'].indexOf(kind) * 2 + (action === 'deny' ? 0 : 1);
-  const [best] = list
-    .filter((policy) => policy.kind !== 'AccessPolicy' || policy.metadata?.namespace === namespace)
-    .filter(({ spec: body }) => body.from.some(({ workloadSelector = {} }) => holds(workloadSelector, from)))
-    .filter(({ spec: body }) => body.to.some(({ workloadSelector = {} }) => holds(workloadSelector, to)))
-    .sort((a, b) => rank(a) - rank(b) || ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1));
-  return best === undefined
-    ? { allowed: false }
-    : { allowed: best.spec.action === 'allow', name: best.metadata?.name ?? '' };
+function everyWorld(asked: Question): Question[] {
+  return completions(asked.from, CLIENT_KEYS).flatMap((from) =>
+    completions(asked.to, EXPORT_KEYS).map((to) => ({ ...asked, from, to })),
+  );
+}
+
+const compiled = (list: readonly NaivePolicy[]) => compileAll(list.map(({ policy }) => policy));
+
+/** As `nameOf` writes it; undefined for the default. */
+function deciderOf({ policy }: Decision): string | undefined {
+  return policy === undefined ? undefined : nameOf({ kind: policy.kind, metadata: policy } as unknown as AnyPolicy);
 }
 
 describe('decide, for every set of policies', () => {
-  it('nothing is unknown → what a second evaluator says, and the policy that it names', () => {
+  it('clusterlink.md §4.2-4.4: any question, unknown attributes among them → what a second evaluator says, by the first of the policies that it names', () => {
     fc.assert(
-      fc.property(policies, question, (list, { from, ...rest }) => {
-        const complete = { ...rest, from: { known: from.known, unknown: [] } };
-        const { allowed, policy } = decide(compileAll(list), complete);
-        assert.deepEqual(policy === undefined ? { allowed } : { allowed, name: policy.name }, naive(list, complete));
+      fc.property(policies, question, (list, asked) => {
+        const decision = decide(compiled(list), asked);
+        const naive = decideNaively(list, asked);
+        assert.equal(decision.allowed, naive.allowed);
+        assert.equal(deciderOf(decision), naive.by.toSorted()[0]);
       }),
-      { numRuns: 500 },
+      { numRuns: 1_000 },
     );
   });
 
   it('allowed with unknown attributes → allowed whatever they turn out to be', () => {
     fc.assert(
       fc.property(policies, question, (list, asked) => {
-        if (!decide(compileAll(list), asked).allowed) return;
-        for (const from of completions(asked.from)) assert.ok(naive(list, { ...asked, from }).allowed);
+        if (!decide(compiled(list), asked).allowed) return;
+        for (const world of everyWorld(asked)) assert.ok(decideNaively(list, world).allowed);
       }),
       { numRuns: 500 },
     );
@@ -122,19 +151,42 @@ describe('decide, for every set of policies', () => {
   it('the order of policies → does not matter', () => {
     fc.assert(
       fc.property(policies, question, (list, asked) => {
-        assert.deepEqual(decide(compileAll(list.toReversed()), asked), decide(compileAll(list), asked));
+        assert.deepEqual(decide(compiled(list.toReversed()), asked), decide(compiled(list), asked));
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('one more deny → nothing is allowed that was not', () => {
+    fc.assert(
+      fc.property(policies, policies, question, (list, more, asked) => {
+        const denies = more.filter(({ policy }) => policy.spec.action !== 'allow');
+        const renamed = denies.map((each, index) => ({
+          ...each,
+          policy: { ...each.policy, metadata: { ...each.policy.metadata, name: `more${index}` } },
+        }));
+        if (decide(compiled([...list, ...renamed]), asked).allowed) assert.ok(decide(compiled(list), asked).allowed);
+      }),
+      { numRuns: 300 },
     );
   });
 });
 
 describe('couldAdmit, for every set of policies', () => {
+  it('any question → what a second evaluator says of it with every doubt for the client', () => {
+    fc.assert(
+      fc.property(policies, question, (list, asked) => {
+        assert.equal(couldAdmit(compiled(list), asked), decideNaively(list, asked, 'for').allowed);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('something that the unknown could be is allowed → true', () => {
     fc.assert(
       fc.property(policies, question, (list, asked) => {
-        const isPossible = completions(asked.from).some((from) => naive(list, { ...asked, from }).allowed);
-        if (isPossible) assert.ok(couldAdmit(compileAll(list), asked));
+        const isPossible = everyWorld(asked).some((world) => decideNaively(list, world).allowed);
+        if (isPossible) assert.ok(couldAdmit(compiled(list), asked));
       }),
       { numRuns: 500 },
     );
@@ -142,12 +194,31 @@ describe('couldAdmit, for every set of policies', () => {
 
   it('nothing is unknown → what the decision is', () => {
     fc.assert(
-      fc.property(policies, question, (list, { from, ...rest }) => {
-        const complete = { ...rest, from: { known: from.known, unknown: [] } };
-        const set = compileAll(list);
-        assert.equal(couldAdmit(set, complete), decide(set, complete).allowed);
+      fc.property(policies, question, (list, asked) => {
+        const [world] = everyWorld(asked);
+        assert.ok(world !== undefined);
+        const set = compiled(list);
+        assert.equal(couldAdmit(set, world), decide(set, world).allowed);
       }),
       { numRuns: 300 },
+    );
+  });
+});
+
+describe('traceDecision, for every set of policies', () => {
+  it('any question → the decision, the policy that decides last, and a reason for each that said something else', () => {
+    fc.assert(
+      fc.property(policies, question, (list, asked) => {
+        const set = compiled(list);
+        const { decision, looks } = traceDecision(set, asked);
+        assert.deepEqual(decision, decide(set, asked));
+        if (decision.policy !== undefined) assert.deepEqual(looks.at(-1)?.policy, decision.policy);
+        for (const { said, because, unreadable } of looks) {
+          assert.equal(because.length > 0, said !== 'match' && unreadable === undefined);
+          for (const obstacle of because) assert.equal(obstacle.said, said);
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 });
