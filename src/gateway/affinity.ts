@@ -15,6 +15,22 @@ export function orderByKey<T>(key: string, items: readonly T[], nameOf: (item: T
     .map(({ item }) => item);
 }
 
+export interface SharedOrder<T> {
+  readonly key: string;
+  readonly items: readonly T[];
+  readonly nameOf: (item: T) => string;
+  /** More than 0: of two clients who must choose, twice as many have the item with twice the share. */
+  readonly shareOf: (item: T) => number;
+}
+
+/** The same for items with shares (weighted rendezvous hashing); with equal ones it is {@link orderByKey}. */
+export function orderByShare<T>({ key, items, nameOf, shareOf }: SharedOrder<T>): T[] {
+  return items
+    .map((item) => ({ item, wait: -Math.log((weightOf(`${key} ${nameOf(item)}`) + 0.5) / 2 ** 32) / shareOf(item) }))
+    .sort((a, b) => a.wait - b.wait)
+    .map(({ item }) => item);
+}
+
 /** FNV-1a with a final mix: a thousand endpoints cost some 50 µs, where a cryptographic hash would cost a millisecond. */
 function weightOf(text: string): number {
   let hash = 0x811c9dc5;

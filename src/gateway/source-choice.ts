@@ -1,5 +1,8 @@
 /**
- * In which order the sources of an import are tried for one connection: pure.
+ * Which sources of an import a connection may use, and which of them go before which whatever the scheme: pure. Among those of
+ * one rank the scheme decides (source-chooser.ts).
+ *
+ *   usable ─▶ not missed, not ejected ─▶ lower priority ─▶ weight 1 and more ─▶ local, if the rule says so ─▶ scheme
  *
  * Of the properties that a ServiceImport inherits from its exports (IMP-18 to IMP-21), `trafficDistribution` means local
  * first, which is what a rule says unless it says otherwise: of a source one only knows whether it is in this cluster.
@@ -31,44 +34,57 @@ export interface ChoiceInput {
   /** The import's port that the client dialled. */
   readonly port: number;
   readonly reachable: ReadonlySet<string>;
-  /** Has no session now: its sources come last. */
+  /** Has no session now: its sources come late. */
   readonly isMissed: (peer: string) => boolean;
   /** Failed those that came before: comes last of all. */
   readonly isEjected: (source: RouteSource) => boolean;
-  /** How many connections came before: what turns the wheel of round robin. */
-  readonly turn: number;
-  /** Another order than that of the rule, within the local ones and within the others. */
-  readonly prefer?: (sources: RouteSource[]) => RouteSource[];
 }
 
 /**
- * Usable sources that have the port; local ones first if the rule says so, those of missed peers late, ejected ones last, each
- * group turned by one a connection.
+ * Usable sources that have the port, in ranks: no source of a rank is tried before all of the rank above it, and each is in one.
+ * Those of missed peers come late and ejected ones last, where it counts no more whether one is local.
  */
-export function orderSources({
-  self,
-  route,
-  port,
-  reachable,
-  isMissed,
-  isEjected,
-  turn,
-  prefer = (all) => all,
-}: ChoiceInput): RouteSource[] {
-  const candidates = route.sources.filter(
+export function rankUsable({ self, route, port, reachable, isMissed, isEjected }: ChoiceInput): RouteSource[][] {
+  const usable = route.sources.filter(
     (source) => source.ports.includes(port) && usabilityOf({ self, source, reachable }).usable,
   );
-  const rankOf = (source: RouteSource): number => {
-    if (isEjected(source)) return 3;
-    if (isMissed(source.peer)) return 2;
-    return route.localFirst && source.peer === self ? 0 : 1;
-  };
-  const ranked = Map.groupBy(candidates, rankOf);
-  return [0, 1, 2, 3].flatMap((rank) => rotate(prefer(ranked.get(rank) ?? []), turn));
+  return groupByRank(usable, (source) => {
+    const health = isEjected(source) ? 2 : isMissed(source.peer) ? 1 : 0;
+    const [priority, weight, locality] = standingRank(source, { self, route });
+    return [health, priority, weight, health === 0 ? locality : 0];
+  });
 }
 
-function rotate<T>(items: readonly T[], turn: number): T[] {
-  if (items.length === 0) return [];
-  const first = turn % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
+/** All of these in the order that the rule alone gives them, as if every one could be used. */
+export function orderAsRuled(
+  sources: readonly RouteSource[],
+  context: { readonly self: string; readonly route: ImportRoute },
+): RouteSource[] {
+  return groupByRank(sources, (source) => standingRank(source, context)).flat();
+}
+
+type Rank = readonly number[];
+
+function standingRank(
+  { peer, priority = 0, weight = 1 }: RouteSource,
+  { self, route }: { readonly self: string; readonly route: ImportRoute },
+): readonly [priority: number, weight: number, locality: number] {
+  return [priority, weight === 0 ? 1 : 0, route.localFirst && peer === self ? 0 : 1];
+}
+
+/** In each rank the order of before. */
+function groupByRank(sources: readonly RouteSource[], rankOf: (source: RouteSource) => Rank): RouteSource[][] {
+  const groups: { readonly rank: Rank; readonly sources: RouteSource[] }[] = [];
+  const ranked = sources.map((source) => ({ source, rank: rankOf(source) }));
+  for (const { source, rank } of ranked.sort((a, b) => compareRanks(a.rank, b.rank))) {
+    const last = groups.at(-1);
+    if (last !== undefined && compareRanks(last.rank, rank) === 0) last.sources.push(source);
+    else groups.push({ rank, sources: [source] });
+  }
+  return groups.map((group) => group.sources);
+}
+
+function compareRanks(a: Rank, b: Rank): number {
+  const index = a.findIndex((place, at) => place !== b[at]);
+  return index === -1 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
 }

@@ -2,6 +2,7 @@
 import type { IImportBinding, ImportBindingSpecSource } from '../api/generated/ImportBinding.ts';
 import type { ObjectKey } from '../api/object.ts';
 import { formatSource } from '../api/record.ts';
+import { makeBalancing, type Balancing } from './balancing.ts';
 import type { Candidate } from './candidate.ts';
 import { intersectFamilies } from './families.ts';
 import { SOURCES_PER_IMPORT_MAX } from './limits.ts';
@@ -41,18 +42,19 @@ export function combine({ key, rule, candidates, previous }: CombineInput): Comb
   const { families, overruled } = intersectFamilies(sources);
   const timeoutSeconds = timeoutSecondsOf(winner.record);
   const { trafficDistribution } = winner.record;
+  const balancing = makeBalancing(rule);
   const merged: MergedImport = {
     key,
     owner: ownerOf(rule),
     type: winner.record.type,
     ports,
     ipFamilies: families,
-    sources: sources.map((candidate) => toSource(candidate, ports)),
+    sources: sources.map((candidate) => toSource(candidate, { ports, balancing })),
     sessionAffinity: affinityOf(winner.record),
     ...(timeoutSeconds === undefined ? {} : { sessionAffinityTimeoutSeconds: timeoutSeconds }),
     internalTrafficPolicy: trafficPolicyOf(winner.record),
     ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
-    loadBalancing: { scheme: 'RoundRobin', localFirst: true, ...rule.spec.loadBalancing },
+    loadBalancing: balancing.loadBalancing,
     ...importedMetadata(winner.record, allow),
     ...(rule.spec.service === true ? { service: true } : {}),
   };
@@ -110,8 +112,18 @@ function splitByType(ordered: readonly Candidate[], previous: IImportBinding | u
   };
 }
 
-function toSource({ source, record }: Candidate, ports: MergedImport['ports']): ImportBindingSpecSource {
-  return { ...source, readyEndpoints: record.readyEndpoints, ports: portsOfSource(ports, record.ports) };
+interface SourceContext {
+  readonly ports: MergedImport['ports'];
+  readonly balancing: Balancing;
+}
+
+function toSource({ source, record }: Candidate, { ports, balancing }: SourceContext): ImportBindingSpecSource {
+  return {
+    ...source,
+    ...balancing.balanceOf(source.peer),
+    readyEndpoints: record.readyEndpoints,
+    ports: portsOfSource(ports, record.ports),
+  };
 }
 
 function toSkip(reason: Skip['reason'], message: string) {

@@ -4,6 +4,7 @@ import { isLabel } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { isReadableSelector, labelAttributes, matchSelector, type Selector } from '../policy/selector.ts';
 import { findAliasProblem } from './aliases.ts';
+import { findBalancingProblem } from './balancing.ts';
 import type { Candidate, PeerCandidates } from './candidate.ts';
 import { RULES_PER_NAMESPACE_MAX } from './limits.ts';
 import type { AnyImportRule, MergePeer } from './types.ts';
@@ -59,7 +60,7 @@ export function findRuleProblem(rule: AnyImportRule): RuleProblem | undefined {
   if (!TEMPLATE.test(into?.name ?? '{name}')) {
     return invalid('spec.into.name is made of a-z, 0-9, "-", {name}, {namespace} and {peer}.');
   }
-  const problem = findSpaceProblem(rule) ?? findAliasProblem(aliases);
+  const problem = findSpaceProblem(rule) ?? findAliasProblem(aliases) ?? findBalancingProblem(rule);
   return problem === undefined ? undefined : invalid(problem);
 }
 

@@ -1,8 +1,9 @@
 /** What goes into the merge of rules and records, and what comes out. */
 import type { ConditionDraft } from '../api/conditions.ts';
-import type { ClusterImportRuleSpecLoadBalancing, IClusterImportRule } from '../api/generated/ClusterImportRule.ts';
+import type { IClusterImportRule } from '../api/generated/ClusterImportRule.ts';
 import type {
   IImportBinding,
+  ImportBindingSpecLoadBalancing,
   ImportBindingSpecOwner,
   ImportBindingSpecPort,
   ImportBindingSpecSource,
@@ -69,7 +70,8 @@ export interface MergedImport {
   readonly sessionAffinityTimeoutSeconds?: number;
   readonly internalTrafficPolicy: 'Cluster' | 'Local';
   readonly trafficDistribution?: string;
-  readonly loadBalancing: Required<ClusterImportRuleSpecLoadBalancing>;
+  /** Of the whole import; what holds for one source is with that. */
+  readonly loadBalancing: Required<Pick<ImportBindingSpecLoadBalancing, 'scheme' | 'localFirst'>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Somebody else's ServiceImport asks for it: in that object only addresses and status are ours. */

@@ -49,11 +49,21 @@ export interface ClusterImportRuleSpecInto {
   name?: string;
 }
 
+export interface ClusterImportRuleSpecLoadBalancingPeer {
+  name: string;
+  /** Lower goes first; a higher one is used only while none of a lower one can be. Default 0. */
+  priority?: number;
+  /** The share of connections among those of one priority, for RoundRobin and Random. 0: only while no other of the priority can be used. Default 1. */
+  weight?: number;
+}
+
 export interface ClusterImportRuleSpecLoadBalancing {
-  /** How a source is chosen for a connection. */
-  scheme?: 'RoundRobin';
-  /** Prefer an export of this peer itself. Default yes. */
+  /** How one of several sources is chosen for a connection. RoundRobin (default): in turn. Random: by chance. Static: the first in the order of the rule that can be used. LeastLatency: the nearest. */
+  scheme?: 'RoundRobin' | 'Random' | 'Static' | 'LeastLatency';
+  /** Within a priority, prefer an export of this peer itself. Default yes; no with Static, where the order of the rule says it. */
   localFirst?: boolean;
+  /** What holds for the exports of single peers, each peer once. With Static also their order: first those listed here, then as spec.peers.names has them. */
+  peers?: ClusterImportRuleSpecLoadBalancingPeer[];
 }
 
 export interface ClusterImportRuleSpecMetadata {

@@ -35,9 +35,12 @@ export interface ImportBindingSpecSource {
   peer: string;
   namespace: string;
   name: string;
-  /** Lower is tried first. */
+  /** Lower is tried first. Absent is 0. */
   priority?: number;
+  /** Its share of connections among those of its priority. Absent is 1; 0: only while no other can be used. */
   weight?: number;
+  /** Its place in the order of the rule, with scheme Static; several may have one. Absent: last. */
+  order?: number;
   /** As the peer last said. */
   readyEndpoints: number;
   /** The ports of the import that this source really has. */
@@ -46,7 +49,7 @@ export interface ImportBindingSpecSource {
 }
 
 export interface ImportBindingSpecLoadBalancing {
-  scheme?: 'RoundRobin';
+  scheme?: 'RoundRobin' | 'Random' | 'Static' | 'LeastLatency';
   localFirst?: boolean;
   affinityTimeoutSeconds?: number;
 }

@@ -110,6 +110,26 @@ describe('merge: what a rule selects', () => {
     const [merged] = mergeScene({ records: RECORDS, rules }).imports;
     assert.deepEqual(merged?.loadBalancing, { scheme: 'RoundRobin', localFirst: false });
   });
+
+  it('loadBalancing by peer → with each source of that peer, and nothing that is as ever', () => {
+    const balanced = [{ name: 'west', priority: 1, weight: 3 }];
+    const rules = [clusterRule({ loadBalancing: { peers: balanced } })];
+    const [merged] = mergeScene({ records: [said('east/shop/db'), said('west/shop/db')], rules }).imports;
+    assert.deepEqual(
+      merged?.sources.map(({ peer, priority, weight, order }) => [peer, priority, weight, order]),
+      [
+        ['east', undefined, undefined, undefined],
+        ['west', 1, 3, undefined],
+      ],
+    );
+  });
+
+  it('a peer twice in loadBalancing → the rule imports nothing, and says why', () => {
+    const rules = [clusterRule({ loadBalancing: { peers: [{ name: 'east' }, { name: 'east', weight: 2 }] } })];
+    const { imports, ruleStatuses } = mergeScene({ records: RECORDS, rules });
+    assert.deepEqual(imports, []);
+    assert.match(ruleStatuses[0]?.conditions[0]?.message ?? '', /loadBalancing\.peers has a peer twice/);
+  });
 });
 
 describe('merge: what becomes no import', () => {
