@@ -7,6 +7,7 @@ import { makeProgram } from './cli/program.ts';
 let exitCode: number = EXIT.ok;
 const streams = {
   out: (text: string) => process.stdout.write(`${text}\n`),
+  bytes: (content: Uint8Array) => process.stdout.write(content),
   error: (text: string) => process.stderr.write(`${text}\n`),
 };
 const program = makeProgram(streams, (code) => {

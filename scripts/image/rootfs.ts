@@ -16,10 +16,13 @@ const SHARED_FOLDER = 0o1777;
 const DATA = ['crds', 'manifests', 'src/api/builtin'];
 /** Mount points: the root is read-only. */
 const FOLDERS = ['dev', 'etc/clusterlink-mcs', 'proc', 'run', 'sys', 'tmp', 'var/lib/clusterlink-mcs'];
+/** For "kubectl exec": an interpreter is found by its path, and in the image there is no env. */
+const COMMAND = 'clusterlink-mcs';
 const FILES: Readonly<Record<string, string>> = {
   'etc/passwd': `root:x:0:0:root:/:/none\nclusterlink-mcs:x:${USER_ID}:${USER_ID}:clusterlink-mcs:/:/none\n`,
   'etc/group': `root:x:0:\nclusterlink-mcs:x:${USER_ID}:\n`,
   'etc/nsswitch.conf': 'hosts: files dns\n',
+  [`bin/${COMMAND}`]: `#!/bin/node\nimport('${PROGRAM}');\n`,
   // The program starts itself by this name ("demo" runs three of it).
   'app/src/main.ts': "import '../clusterlink-mcs.mjs';\n",
 };
@@ -79,5 +82,5 @@ async function setModes(folder: string): Promise<void> {
 }
 
 function isProgram(name: string): boolean {
-  return name === 'node' || /\.so(\.\d+)*$/.test(basename(name));
+  return name === 'node' || name === COMMAND || /\.so(\.\d+)*$/.test(basename(name));
 }

@@ -11,6 +11,10 @@ export const ANNOTATIONS = {
   exportTo: `${OUR_PREFIX}export-to`,
   /** On a Peer: comma-separated attributes it may assert about its workloads: namespace, service-account, labels. */
   mayAssert: `${OUR_PREFIX}may-assert`,
+  /** On a Peer: the roots that alone vouch for it, in PEM; absent: those of the fabric. */
+  roots: `${OUR_PREFIX}roots`,
+  /** On a Peer: confirms that records which are held since then (RFC 3339) were meant to go. */
+  acceptLoss: `${OUR_PREFIX}accept-loss`,
   /** On a ServiceImport of a user: comma-separated `peer/namespace/name` of the exports that are to back it. */
   sources: `${OUR_PREFIX}sources`,
   /** On a derived Service: `namespace/name` of its import. */

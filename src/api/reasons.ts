@@ -14,6 +14,7 @@ export const REASONS = {
   PeerUnknown: 'PEER_UNKNOWN',
   PeerNameMismatch: 'PEER_NAME_MISMATCH',
   PeerRootMismatch: 'PEER_ROOT_MISMATCH',
+  Revoked: 'REVOKED',
   CertExpired: 'CERT_EXPIRED',
   ProtocolMismatch: 'PROTOCOL_MISMATCH',
   HandshakeTimeout: 'HANDSHAKE_TIMEOUT',

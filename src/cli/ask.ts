@@ -13,7 +13,7 @@ export interface RunningPeer {
 }
 
 export function adminOption(): Option {
-  return new Option('--admin <PATH>', 'admin socket, if it is not in the state folder');
+  return new Option('--admin <PATH>', 'admin socket, if it is not in the state folder').env('CLUSTERLINK_MCS_ADMIN');
 }
 
 /**

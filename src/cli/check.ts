@@ -26,6 +26,23 @@ const LOOKS_MAX = 5;
  * @throws {AppError} `ERR_CONFIG` when there is no such folder.
  */
 export async function checkManifests(dir: string): Promise<CheckResult> {
+  const { objects, rejected, problems, files } = await readManifests(dir);
+  const all = [...problems, ...checkReferences(objects, rejected)];
+  return { problems: all.sort(compareProblems), files, objects: objects.length };
+}
+
+/** What stands in a folder, as far as it can be read. */
+export interface ReadManifests {
+  readonly objects: readonly ManifestObject[];
+  readonly rejected: readonly Rejected[];
+  readonly problems: readonly Problem[];
+  readonly files: number;
+  /** Whether every document was read: false when some object may be there that is not among these. */
+  readonly complete: boolean;
+}
+
+/** @throws {AppError} `ERR_CONFIG` when there is no such folder. */
+export async function readManifests(dir: string): Promise<ReadManifests> {
   await checkManifestsThere(dir);
   const { files, unknown } = await lookAtFolder(dir);
   const problems: Problem[] = unknown.map(({ path, reason }) =>
@@ -33,22 +50,24 @@ export async function checkManifests(dir: string): Promise<CheckResult> {
   );
   const objects: ManifestObject[] = [];
   const rejected: Rejected[] = [];
+  let complete = unknown.length === 0;
   for (const look of files) {
     const path = join(dir, look.path);
     const read = await readAtRest(dir, look);
     if (!('text' in read)) {
+      complete = false;
       problems.push(
         unreadProblem(path, 'unreadable' in read ? `cannot be read: ${read.unreadable}` : 'keeps changing'),
       );
       continue;
     }
     const parsed = parseManifestFile({ path, text: read.text });
+    complete &&= parsed.complete;
     objects.push(...parsed.objects);
     rejected.push(...parsed.rejected);
     problems.push(...parsed.problems);
   }
-  problems.push(...checkReferences(objects, rejected));
-  return { problems: problems.sort(compareProblems), files: files.length, objects: objects.length };
+  return { objects, rejected, problems, files: files.length, complete };
 }
 
 /**

@@ -17,6 +17,8 @@ export function formatFabric(report: FabricReport, output: Output): string {
     isWide ? peer.conflicts.join('; ') : String(peer.conflicts.length),
     ...(isWide ? [peer.message] : []),
   ]);
-  const head = `Peer ${report.peer}, version ${report.version}, certificate until ${report.certificateExpires}`;
-  return rows.length === 0 ? head : `${head}\n\n${formatTable(isWide ? [...headers, 'message'] : headers, rows)}`;
+  const head = `Peer ${report.peer}, version ${report.version}, certificate until ${report.certificateExpires}${report.revoked ? ', which was REVOKED: others refuse it' : ''}`;
+  if (rows.length === 0) return head;
+  const alarms = report.peers.flatMap((peer) => peer.alarms.map((alarm) => `\n${peer.name}: ${alarm}`));
+  return `${head}\n\n${formatTable(isWide ? [...headers, 'message'] : headers, rows)}${alarms.length === 0 ? '' : `\n${alarms.join('')}`}`;
 }

@@ -1,5 +1,6 @@
 /** The command line: every command with its options, an example in its help, and the exit codes of DESIGN §11. */
 import { Command } from 'commander';
+import { addAcceptLossCommand } from './commands/accept-loss.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommands } from './commands/deploy.ts';
@@ -7,6 +8,7 @@ import { addFabricCommands } from './commands/fabric.ts';
 import { addIntentCommands } from './commands/intents.ts';
 import { addReaderCommands } from './commands/readers.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addTestPolicyCommand } from './commands/test-policy.ts';
 import type { Streams } from './register.ts';
 import { version } from './version.ts';
 
@@ -37,7 +39,9 @@ Exit codes: 0 ok, 1 a check failed, 2 usage, 3 the peer cannot be reached.`,
   addRunCommand(register);
   addIntentCommands(register);
   addReaderCommands(register);
+  addAcceptLossCommand(register);
   addCheckCommand(register);
+  addTestPolicyCommand(register);
   addDeployCommands(register);
   return program;
 }

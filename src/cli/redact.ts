@@ -6,6 +6,9 @@ const PATTERNS: readonly RegExp[] = [
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g,
   // RFC 6750 §2.1
   /(?<=\bbearer\s+)[A-Za-z0-9._~+/-]+=*/gi,
+  // Credentials in a URL (RFC 3986 §3.2.1), as in the address of a proxy, and in a field of HTTP (RFC 7617).
+  /(?<=\b[a-z][a-z0-9+.-]{1,30}:\/\/)[^\s/@"']+(?=@)/gi,
+  /(?<=\bbasic\s+)[A-Za-z0-9+/]{8,}=*/gi,
   // A JSON Web Token, wherever it stands (RFC 7519 §3): its header begins with {".
   /\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g,
 ];

@@ -5,6 +5,8 @@ import { OUTPUTS } from './output.ts';
 /** What commands print on, so that tests can read it. */
 export interface Streams {
   out(text: string): void;
+  /** Beside no text: where a pipe reads it. */
+  bytes(content: Uint8Array): void;
   error(text: string): void;
 }
 
@@ -14,9 +16,10 @@ export interface Register {
   done(exitCode: number): void;
 }
 
-/** `--store dir:PATH`: where the user's manifests are. */
+/** `--store STORE`: where the user's manifests go. */
 export function storeOption(): Option {
-  return new Option('--store <dir:PATH>', 'folder of manifests').env('CLUSTERLINK_MCS_STORE').makeOptionMandatory();
+  const help = 'dir:PATH, a folder of manifests; or kubernetes: they are printed, for "| kubectl apply -f -"';
+  return new Option('--store <STORE>', help).env('CLUSTERLINK_MCS_STORE').makeOptionMandatory();
 }
 
 /** `--state PATH`: where a running peer keeps its own files, its admin socket among them. */

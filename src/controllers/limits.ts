@@ -15,6 +15,8 @@ export const WRITES_REMEMBERED_MAX = 50_000;
 export const REFUSED_WRITE_LIFE_MS = 60_000;
 /** Changes of objects that come together make one run: peers and gateways tell of many things at once. */
 export const RUN_DELAY_MS = 20;
+/** From a change of exports, imports or peers to what policies say of how many of them they select. */
+export const POLICY_COUNT_DELAY_MS = 5_000;
 /** How long the first status of an import waits for the word of a gateway. */
 export const FIRST_STATUS_DELAY_MS = 2_000;
 

@@ -1,13 +1,16 @@
 /** From a connection to a session in the table of peers, on both sides; whoever is turned away leaves a reason. */
-import { randomUUID } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
-import { makeTrust } from '../fabric/trust.ts';
+import { DistrustError, type Distrust } from '../fabric/distrust.ts';
+import type { Trust } from '../fabric/trust.ts';
+import type { Connector } from './gateway-connector.ts';
 import { dialPeer } from './handshake.ts';
-import { SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
+import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
 import type { DialOutcome } from './dialler.ts';
+import type { PeerBounds } from './peer-bounds.ts';
 import type { Peers, PeersOptions } from './peers.ts';
 import { establishSession, type PeerSession } from './session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
@@ -20,31 +23,71 @@ export interface AdmissionOptions {
   /** What the hello says that this gateway can, or is. */
   readonly features: readonly string[];
   readonly identity: () => PeerIdentity;
+  /** In force now. */
+  readonly trust: () => Trust;
+  readonly connector: Connector;
   readonly peers: () => Peers;
+  readonly bounds: PeerBounds;
   isDraining(): boolean;
   onStream(session: PeerSession, stream: YamuxStream): void;
   onRefused(reason: Reason, from: string): void;
+  /** A session takes no new streams from now on. */
+  onRetired(session: PeerSession): void;
 }
 
 export interface Admission {
   readonly dial: PeersOptions['dial'];
   /** A caller whose certificate names `peer`. Never rejects. */
   accept(peer: string, socket: TLSSocket): Promise<void>;
-  /** Ends sessions whose certificate no root of the present identity vouches for: roots that were there before are gone. */
+  /**
+   * Ends sessions whose certificate is not believed any more: a root was taken out or bound to another name, the certificate was
+   * revoked, or it has expired. With them end the tunnels in them.
+   */
   endUntrusted(): void;
+  /**
+   * This peer has another certificate, and sessions show the old one to the other side, which ends them when it expires. Those
+   * that were dialled here are replaced; those that were accepted are retired, and their peers dial anew. Streams in them go on.
+   * To be called again now and then: there may have been too many sessions with long streams, or one was just being made.
+   */
+  renewSessions(): void;
 }
 
 export function makeAdmission(options: AdmissionOptions): Admission {
-  const { self, epoch, version, features, identity, peers, isDraining, onStream, onRefused } = options;
+  const {
+    self,
+    epoch,
+    version,
+    features,
+    identity,
+    trust,
+    connector,
+    peers,
+    bounds,
+    isDraining,
+    onStream,
+    onRefused,
+    onRetired,
+  } = options;
   const instance = randomUUID();
   /** Callers of each peer that have not greeted yet. */
   const greeting = new Map<string, number>();
-  let trusted = { by: identity(), trust: makeTrust(identity().caPem) };
+  const accepted = new WeakSet<PeerSession>();
+  /** The certificate of this peer that each shows: it stays with its connection. SHA-256. */
+  const shown = new WeakMap<PeerSession, string | undefined>();
+  /** Dialled ones whose successor was asked for. */
+  const replaced = new WeakSet<PeerSession>();
+  let own: { readonly certPem: string; readonly fingerprint: string } | undefined;
 
-  function isTrusted({ certificate }: PeerSession): boolean {
-    const by = identity();
-    if (trusted.by !== by) trusted = { by, trust: makeTrust(by.caPem) };
-    return certificate !== undefined && trusted.trust(certificate);
+  /** Whether it shows another certificate than the one that is in force: that may have come between its handshake and its hello. */
+  function isOutdated(session: PeerSession): boolean {
+    const { certPem } = identity();
+    if (own?.certPem !== certPem) own = { certPem, fingerprint: new X509Certificate(certPem).fingerprint256 };
+    return shown.get(session) !== own.fingerprint;
+  }
+
+  function distrustOf({ peer, certificate }: PeerSession): Distrust | undefined {
+    if (certificate !== undefined) return trust().judge({ peer, certificate, nowMs: Date.now() });
+    return { reason: REASONS.PeerRootMismatch, message: `peer ${peer}: it has shown no certificate` };
   }
 
   async function greet(role: 'dialler' | 'acceptor', peer: string, socket: TLSSocket): Promise<DialOutcome> {
@@ -55,15 +98,17 @@ export function makeAdmission(options: AdmissionOptions): Admission {
         role,
         peer,
         hello,
+        bound: bounds.of(peer),
         onStream,
         onDraining: (owner) => peers().changed(owner, undefined),
         onClose: (owner, error) => peers().changed(owner, { error }),
       });
-      if (isTrusted(session)) return { ok: true, session };
-      // The roots were replaced since its handshake.
-      const error = untrustedError(peer);
-      session.destroy(error);
-      return { ok: false, reason: REASONS.PeerRootMismatch, message: error.message };
+      shown.set(session, socket.getX509Certificate()?.fingerprint256);
+      const why = distrustOf(session);
+      if (why === undefined) return { ok: true, session };
+      // Roots or revocation lists were replaced since its handshake.
+      session.destroy(new DistrustError(why));
+      return { ok: false, ...why };
     } catch (error) {
       const { code, message } = error as AppError;
       return { ok: false, reason: code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.HandshakeTimeout, message };
@@ -85,9 +130,27 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     else greeting.delete(peer);
     if (!greeted.ok) return onRefused(greeted.reason, from);
     const late = whyNot(peer);
-    if (late === undefined && peers().add(greeted.session)) return;
+    accepted.add(greeted.session);
+    if (late === undefined && peers().add(greeted.session)) return retireOutdated();
     greeted.session.destroy(new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: no further session is taken`));
     onRefused(late ?? REASONS.Overloaded, from);
+  }
+
+  /** A retired one lives as long as its streams, and counts: there must be room for its successor, or the peer would have none. */
+  function retireOutdated(): void {
+    if (isDraining()) return;
+    const present = peers().sessions();
+    const outdated = present.filter((session) => !session.draining && isOutdated(session));
+    const dialled = outdated.filter((session) => !accepted.has(session) && !replaced.has(session));
+    for (const session of dialled) replaced.add(session);
+    if (dialled.length > 0) peers().replace((session) => dialled.includes(session));
+    for (const session of outdated.filter((one) => accepted.has(one))) {
+      const { instance } = session.hello;
+      const count = present.filter(({ hello }) => hello.instance === instance).length;
+      if (count > SESSIONS_PER_INSTANCE_MAX / 2) continue;
+      session.retire();
+      onRetired(session);
+    }
   }
 
   /** Asked before the hellos and after them. */
@@ -99,14 +162,16 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   return {
     async dial(peer, gateway, signal) {
       if (isDraining()) return { ok: false, reason: REASONS.Drained, message: 'This gateway is shutting down.' };
-      const dialled = await dialPeer({ peer: peer.name, gateway, identity: identity(), signal });
+      const { connect } = connector;
+      const dialled = await dialPeer({ peer: peer.name, gateway, identity: identity(), trust, connect, signal });
       if (!dialled.ok) return dialled;
-      const { socket } = dialled;
+      const { socket, address } = dialled;
       const giveUp = (): void => void socket.destroy();
       if (signal.aborted) giveUp();
       signal.addEventListener('abort', giveUp, { once: true });
       try {
-        return await greet('dialler', peer.name, socket);
+        const greeted = await greet('dialler', peer.name, socket);
+        return greeted.ok && address !== undefined ? { ...greeted, address } : greeted;
       } finally {
         signal.removeEventListener('abort', giveUp);
       }
@@ -114,18 +179,10 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     accept,
     endUntrusted() {
       for (const session of peers().sessions()) {
-        if (!isTrusted(session)) session.destroy(untrustedError(session.peer));
+        const why = distrustOf(session);
+        if (why !== undefined) session.destroy(new DistrustError(why));
       }
     },
+    renewSessions: retireOutdated,
   };
-}
-
-function untrustedError(peer: string): AppError {
-  return new AppError(
-    'ERR_CERTIFICATE',
-    `peer ${peer}: the CA that signed its certificate is not in fabric.ca any more`,
-    {
-      fix: 'have its certificate renewed under a CA that is, or put its CA back',
-    },
-  );
 }

@@ -4,11 +4,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
+import { AppError } from '../api/errors.ts';
 import { formatKey } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource, type SourceKey } from '../api/record.ts';
 import { onCatalogueChange } from '../catalogue/changes.ts';
 import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
+import type { PolicySet } from '../policy/compile.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -19,12 +21,20 @@ import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { EjectionChange } from './ejection.ts';
 import { makeForbiddenLog } from './forbidden-log.ts';
-import { DRAIN_QUIET_MS, PROBE_TIMEOUT_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
+import {
+  DRAIN_QUIET_MS,
+  FORESEE_ANSWER_TIMEOUT_MS,
+  FORESEEN_AT_ONCE_MAX,
+  PROBE_TIMEOUT_MS,
+  SNAPSHOT_DELAY_MS,
+} from './limits.ts';
 import type {
   ClosingRecord,
   DownMessage,
+  Foresight,
   GatewaySnapshot,
   ImportObservation,
+  LimitsReport,
   PeerObservation,
   ProbeOutcome,
   UpMessage,
@@ -39,6 +49,10 @@ export interface ControlEvents {
   onOpened(direction: ClosingRecord['direction']): void;
   onClosed(record: ClosingRecord): void;
   onRefused(reason: string, from: string): void;
+  onLimits(report: LimitsReport): void;
+  onImport?(observation: ImportObservation): void;
+  /** `namespace/name` of the imports that there are: nothing is said of others any more. */
+  onImportsRetained?(objects: ReadonlySet<string>): void;
   /** A source was put last, or is back. */
   onEjection(change: EjectionChange): void;
   onSnapshot(state: 'sent' | 'acknowledged', version: number): void;
@@ -69,6 +83,13 @@ export interface ControlOptions {
   readonly channel: ChannelEnd<DownMessage, UpMessage>;
   readonly events: ControlEvents;
   readonly logger: Logger;
+  /** Who is revoked; absent: nobody. */
+  readonly revocations?: {
+    revoked(): NonNullable<GatewaySnapshot['revoked']>;
+    /** Whether the certificate of this peer is among them. */
+    isOwnRevoked(): boolean;
+    onChange(listener: () => void): () => void;
+  };
   /** RFC 3339 with second precision. */
   now(): string;
 }
@@ -78,6 +99,8 @@ export interface Control {
   readonly snapshot: GatewaySnapshot | undefined;
   /** Whether the data plane has a snapshot in force. */
   readonly inForce: boolean;
+  /** A list in force names the certificate of this peer: others refuse it. */
+  readonly isRevoked: boolean;
   /** Where the gateway listens for peers; undefined when it only dials. */
   readonly listening: string | undefined;
   peer(name: string): PeerObservation | undefined;
@@ -86,6 +109,12 @@ export interface Control {
   /** Since when and why it comes last; undefined while it does not. */
   ejectionOf(source: SourceKey): EjectionRecord | undefined;
   probe(question: ProbeQuestion): Promise<ProbeOutcome>;
+  /**
+   * What would be cut if these were the policies; nothing is.
+   *
+   * @throws {AppError} `ERR_BOUND_EXCEEDED` while another such question is asked, `ERR_TIMEOUT`.
+   */
+  foresee(policies: PolicySet): Promise<Foresight>;
   /** In a cluster: who has this address. Standalone it is for the configuration to say. */
   clientAt(address: string): ClientIdentity | undefined;
   /**
@@ -139,6 +168,7 @@ export function startControl(options: ControlOptions): Control {
   /** By source: as many as the data plane remembers. */
   const ejected = new Map<string, EjectionRecord>();
   const probes = new Map<string, (outcome: ProbeOutcome) => void>();
+  const foreseeing = new Map<string, (foresight: Foresight) => void>();
   const closings: ClosingRecord[] = [];
   let snapshot: GatewaySnapshot | undefined;
   let acknowledged = 0;
@@ -164,6 +194,7 @@ export function startControl(options: ControlOptions): Control {
       catalogue: readCatalogue(sources, allowedNamespaces),
       policies: readPolicies(caches),
       forbidden,
+      revoked: options.revocations?.revoked() ?? [],
     });
     if (snapshot !== undefined && isDeepStrictEqual({ ...desired, version: snapshot.version }, snapshot)) return;
     snapshot = { ...desired, version: (snapshot?.version ?? 0) + 1 };
@@ -186,6 +217,7 @@ export function startControl(options: ControlOptions): Control {
         return events.onPeer(message.peer);
       case 'import':
         imports.set(formatKey(message.import.key), message.import);
+        events.onImport?.(message.import);
         return writer.observeImport(message.import);
       case 'ejection': {
         const { source, ejected: how } = message.change;
@@ -201,8 +233,13 @@ export function startControl(options: ControlOptions): Control {
         return events.onClosed(message.record);
       case 'refused':
         return events.onRefused(message.reason, message.from);
+      case 'limits':
+        return events.onLimits(message.limits);
       case 'probed':
         probes.get(message.id)?.(message.outcome);
+        return;
+      case 'foreseen':
+        foreseeing.get(message.id)?.(message.foresight);
         return;
       case 'drained':
         drained.resolve();
@@ -219,6 +256,7 @@ export function startControl(options: ControlOptions): Control {
     for (const name of peers.keys()) if (!names.has(name)) peers.delete(name);
     for (const object of imports.keys()) if (!objects.has(object)) imports.delete(object);
     writer.retain({ peers: names, imports: objects });
+    events.onImportsRetained?.(objects);
   }
 
   channel.onMessage(digest);
@@ -231,6 +269,7 @@ export function startControl(options: ControlOptions): Control {
     onCatalogueChange(caches, publishSoon),
     caches.Namespace?.onChange(publishSoon),
     pods?.restriction.onChange(publishSoon),
+    options.revocations?.onChange(publishSoon),
     pods?.onChange((delta) => channel.post({ kind: 'clients', full: false, ...delta })),
   ];
   if (pods !== undefined) channel.post({ kind: 'clients', full: true, ...pods.all() });
@@ -242,6 +281,9 @@ export function startControl(options: ControlOptions): Control {
     },
     get inForce() {
       return acknowledged > 0;
+    },
+    get isRevoked() {
+      return options.revocations?.isOwnRevoked() ?? false;
     },
     get listening() {
       return listening;
@@ -274,6 +316,24 @@ export function startControl(options: ControlOptions): Control {
         );
         probes.set(id, settle);
         channel.post({ kind: 'probe', id, client, source, port, mode });
+      });
+    },
+    foresee(policies) {
+      if (foreseeing.size >= FORESEEN_AT_ONCE_MAX) {
+        const fix = 'try again in some seconds';
+        throw new AppError('ERR_BOUND_EXCEEDED', 'gateway: others ask the same', { retryable: true, fix });
+      }
+      const id = randomUUID();
+      const { promise, resolve, reject } = Promise.withResolvers<Foresight>();
+      const deadline = setTimeout(
+        () => reject(new AppError('ERR_TIMEOUT', 'gateway: has not answered in time', { retryable: true })),
+        FORESEE_ANSWER_TIMEOUT_MS,
+      );
+      foreseeing.set(id, resolve);
+      channel.post({ kind: 'foresee', id, policies });
+      return promise.finally(() => {
+        clearTimeout(deadline);
+        foreseeing.delete(id);
       });
     },
     async close() {

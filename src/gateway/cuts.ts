@@ -1,4 +1,5 @@
 /** What two gateways tell each other about a connection that does not go on, and what it means at the other end. */
+import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason, type WireReason } from '../api/reasons.ts';
 import type { Direction } from './messages.ts';
 import type { PeerSession } from './session.ts';
@@ -65,10 +66,18 @@ export async function explainCut(input: {
   readonly direction: Direction;
 }): Promise<Revocation | undefined> {
   const { session, stream, direction } = input;
+  // Cut here, for want of memory.
+  const own = stream.errored;
+  if (own instanceof AppError && own.code === 'ERR_BOUND_EXCEEDED') {
+    return { reason: REASONS.Overloaded, message: own.message };
+  }
   const cut = await session.explainCut(stream);
   if (cut === undefined) return undefined;
   if (cut.kind === 'session-lost') {
-    return { reason: REASONS.SessionLost, message: `The session with ${session.peer} was lost: ${cut.message}.` };
+    return {
+      reason: cut.reason ?? REASONS.SessionLost,
+      message: `The session with ${session.peer} was lost: ${cut.message}.`,
+    };
   }
   const reason = direction === 'egress' ? fromWire(cut.reason) : fromImporter(cut.reason);
   return { reason, message: `${session.peer} cut it: ${cut.reason}.` };

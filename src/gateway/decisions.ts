@@ -4,7 +4,7 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import { clientAttributes, exportAttributes, workloadAttributes } from '../policy/attributes.ts';
 import { couldAdmit, decide } from '../policy/decide.ts';
 import { explainDecision } from '../policy/explain.ts';
-import type { Attributes } from '../policy/types.ts';
+import type { Attributes, Question } from '../policy/types.ts';
 import {
   explainUnidentified,
   isUnidentified,
@@ -47,8 +47,21 @@ export interface EgressQuestion {
 }
 
 /** May this client use this source through this import? Policies of the import's namespace count. */
-export function decideEgress({ routes, self, client, route, source }: EgressQuestion): Admission {
-  const question = {
+export function decideEgress(asked: EgressQuestion): Admission {
+  const { routes, client } = asked;
+  const question = toEgressQuestion(asked);
+  const decision = decide(routes.policies, question);
+  const message = explainDecision(decision, question);
+  if (decision.allowed) return { allowed: true, message };
+  if (isUnidentified(client) && couldAdmit(routes.policies, question)) return denyUnidentified(client, message);
+  const { policy } = decision;
+  const deniedBy = policy === undefined ? {} : { deniedBy: `${policy.kind} ${formatKey(policy)}` };
+  return { allowed: false, reason: REASONS.EgressDenied, message, ...deniedBy };
+}
+
+/** What policies are asked about it: `test policy` asks the same. */
+export function toEgressQuestion({ routes, self, client, route, source }: EgressQuestion): Question {
+  return {
     from: ownClientAttributes(self, client),
     to: exportAttributes({
       peer: source.peer,
@@ -59,13 +72,6 @@ export function decideEgress({ routes, self, client, route, source }: EgressQues
     }),
     namespace: route.key.namespace,
   };
-  const decision = decide(routes.policies, question);
-  const message = explainDecision(decision, question);
-  if (decision.allowed) return { allowed: true, message };
-  if (isUnidentified(client) && couldAdmit(routes.policies, question)) return denyUnidentified(client, message);
-  const { policy } = decision;
-  const deniedBy = policy === undefined ? {} : { deniedBy: `${policy.kind} ${formatKey(policy)}` };
-  return { allowed: false, reason: REASONS.EgressDenied, message, ...deniedBy };
 }
 
 /** A denial for no other reason than that nobody knows who the client is. */
@@ -111,18 +117,26 @@ export function decideIngress({ routes, self, peer, asserted, export: key }: Ing
       message: `The export's annotation export-to does not name ${peer}.`,
     };
   }
+  const question = toIngressQuestion({ routes, self, peer, asserted, route });
+  const decision = decide(routes.policies, question);
+  const message = explainDecision(decision, question);
+  return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.IngressDenied, message };
+}
+
+/** What policies are asked about it: `test policy` asks the same. */
+export function toIngressQuestion(input: Omit<IngressQuestion, 'export'> & { readonly route: ExportRoute }): Question {
+  const { routes, self, peer, asserted, route } = input;
+  const isSelf = peer === self.name;
+  const peerRoute = routes.peers.get(peer);
   const peerLabels = isSelf ? self.labels : (peerRoute?.labels ?? {});
   const mayAssert: readonly Assertable[] = isSelf
     ? ['namespace', 'service-account', 'labels']
     : (peerRoute?.mayAssert ?? []);
-  const question = {
+  return {
     from: believedAttributes({ peer, peerLabels, asserted, mayAssert }),
     to: ownExportAttributes(self, route),
-    namespace: key.namespace,
+    namespace: route.namespace,
   };
-  const decision = decide(routes.policies, question);
-  const message = explainDecision(decision, question);
-  return decision.allowed ? { allowed: true, message } : { allowed: false, reason: REASONS.IngressDenied, message };
 }
 
 /**
@@ -146,7 +160,8 @@ export function decideOwnIngress(
   return could ? denyUnidentified(client, admission.message) : admission;
 }
 
-function isOfferedTo({ exportTo }: ExportRoute, peer: string): boolean {
+/** Whether the annotation export-to lets it ask at all. */
+export function isOfferedTo({ exportTo }: ExportRoute, peer: string): boolean {
   return exportTo === undefined || exportTo.includes(peer);
 }
 

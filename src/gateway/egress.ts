@@ -6,7 +6,7 @@ import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
-import { makeAffinity, orderByKey } from './affinity.ts';
+import { makeAffinity } from './affinity.ts';
 import { toAsserted } from './asserted.ts';
 import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
 import type { ClientTable } from './client-table.ts';
@@ -16,17 +16,17 @@ import type { Ejections } from './ejection.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
 import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { Arrival } from './listeners.ts';
-import type { ClosingRecord, ImportRoute, RouteSource } from './messages.ts';
+import type { ClosingRecord, ConnectionSubject, ImportRoute, RouteSource } from './messages.ts';
 import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
 import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
-import { orderSources } from './source-choice.ts';
+import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
-import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
+import { refusalRecord, type Refused, type Revocation, type TunnelTable } from './tunnels.ts';
 import type { ConnectRequest } from './wire/connect.ts';
 import type { Source } from './wire/source.ts';
 
@@ -69,6 +69,7 @@ interface OpenedSource {
 /** A source, and the time that it has to answer. */
 interface Attempted {
   readonly source: RouteSource;
+  readonly choice: Choice;
   readonly timeoutMs: number;
 }
 
@@ -81,9 +82,12 @@ export interface Egress {
 export function makeEgress(options: EgressOptions): Egress {
   const { self, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
   const { onOpened, onClosed } = options;
-  const turns = new Map<string, number>();
   const openByImport = new Map<string, number>();
   const affinity = makeAffinity({ now });
+  const chooser = makeSourceChooser({
+    random: Math.random,
+    latencyMsOf: (peer) => (peer === self.name ? 0 : peers.sessionFor(peer)?.rttMs),
+  });
 
   async function serveClient(arrival: Arrival, socket: Socket): Promise<void> {
     const { object } = arrival;
@@ -107,7 +111,10 @@ export function makeEgress(options: EgressOptions): Egress {
     try {
       await clients.identify(address, signalOfClose(socket));
       const opened = await openAny({ arrival, socket, address, connection });
-      if (!opened.ok) return refuse(opened, opened.peer);
+      if (!opened.ok) {
+        if (isDenial(opened.reason)) table.refuse(toRefused({ ...subject, peer: opened.peer }, { arrival, address }));
+        return refuse(opened, opened.peer);
+      }
       const { source, attempt } = opened;
       if (socket.destroyed) {
         resetConnection(
@@ -139,6 +146,18 @@ export function makeEgress(options: EgressOptions): Egress {
     }
   }
 
+  /** Apart, so that what is remembered of it does not hold its socket. */
+  function toRefused(subject: ConnectionSubject, from: Pick<Client, 'arrival' | 'address'>): Refused {
+    const isOpen = (next: Routes, source: RouteSource): boolean =>
+      recheckEgress(next, from, source) === undefined &&
+      (source.peer !== self.name || ingress.recheck(next, accessOf(from, source)) === undefined);
+    return {
+      subject,
+      isAllowed: (next) =>
+        next.imports.get(from.arrival.object)?.sources.some((source) => isOpen(next, source)) ?? false,
+    };
+  }
+
   function watchClient(connection: Omit<ToldConnection, 'abort'>) {
     return (abort: ToldConnection['abort']) => reasker.add({ ...connection, abort });
   }
@@ -147,12 +166,13 @@ export function makeEgress(options: EgressOptions): Egress {
     const { object } = from.arrival;
     const route = routes().imports.get(object);
     if (route === undefined) return { ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' };
+    const choice = chooseSources(from, route);
     const outcome = await trySources<OpenedSource>({
-      sources: sourcesFor(from, route),
+      sources: choice.sources,
       ejections,
       mayTry: (source) =>
         decideEgress({ routes: routes(), self, client: clients.at(from.address), route, source }).allowed,
-      open: (source, timeoutMs) => openSource(from, source, timeoutMs),
+      open: (source, timeoutMs) => openSource(from, { source, choice, timeoutMs }),
       isGone: () => from.socket.destroyed,
     });
     if (outcome.ok && route.affinityTimeoutSeconds !== undefined) {
@@ -161,40 +181,28 @@ export function makeEgress(options: EgressOptions): Egress {
     return outcome;
   }
 
-  /** With affinity: the source that the client had, then those that every replica would choose for it. */
-  function sourcesFor({ arrival: { object, port }, address }: Client, route: ImportRoute): RouteSource[] {
-    const turn = turns.get(object) ?? 0;
-    turns.set(object, turn + 1);
+  function chooseSources({ arrival: { object, port }, address }: Client, route: ImportRoute): Choice {
     const { affinityTimeoutSeconds } = route;
-    const choice = { self: self.name, route, port, reachable: peers.reachable, isMissed, isEjected };
-    if (affinityTimeoutSeconds === undefined) return orderSources({ ...choice, turn });
+    const query = { self: self.name, route, port, reachable: peers.reachable, isMissed, isEjected };
+    if (affinityTimeoutSeconds === undefined) return chooser.choose(query);
     const had = affinity.recall({ object, address }, affinityTimeoutSeconds * 1_000);
-    return orderSources({
-      ...choice,
-      turn: 0,
-      prefer: (sources) => {
-        const byKey = orderByKey(`${object} ${address}`, sources, formatSource);
-        return had === undefined ? byKey : byKey.sort((a, b) => rankOf(a, had) - rankOf(b, had));
-      },
-    });
+    return chooser.choose({ ...query, sticky: { key: `${object} ${address}`, had } });
   }
 
   const isMissed = (peer: string): boolean => peer !== self.name && !peers.isConnected(peer);
   const isEjected = (source: RouteSource): boolean => ejections.standingOf(source) === 'ejected';
 
-  async function openSource(
-    from: Client,
-    source: RouteSource,
-    timeoutMs: number,
-  ): Promise<OpenedSource | SourceFailure> {
+  async function openSource(from: Client, attempted: Attempted): Promise<OpenedSource | SourceFailure> {
+    const { source, choice } = attempted;
     const route = routes().imports.get(from.arrival.object);
     if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
     const client = clients.at(from.address);
     const admission = decideEgress({ routes: routes(), self, client, route, source });
     if (!admission.allowed) return fail(admission.reason, describeDenial(admission));
+    choice.attempt(source);
     const attempt = await (source.peer === self.name
-      ? openHere(from, { source, timeoutMs })
-      : openThere(from, { route, source, timeoutMs }));
+      ? openHere(from, attempted)
+      : openThere(from, { ...attempted, route }));
     if (!attempt.ok) return attempt;
     // A snapshot, or news of the client, may have come while the source was opened.
     const revoked = recheckEgress(routes(), from, source) ?? attempt.recheck?.(routes());
@@ -208,14 +216,7 @@ export function makeEgress(options: EgressOptions): Egress {
     { arrival, socket, address }: Client,
     { source, timeoutMs }: Attempted,
   ): Promise<OpenedSource | SourceFailure> {
-    const accessNow = (): ExportAccess => ({
-      peer: self.name,
-      asserted: null,
-      own: clients.at(address),
-      export: source,
-      port: arrival.port,
-      clientKey: clientKey({ exporter: self.name, address }),
-    });
+    const accessNow = (): ExportAccess => accessOf({ arrival, address }, source);
     const timeout = AbortSignal.timeout(timeoutMs);
     const opened = await ingress.open(accessNow(), AbortSignal.any([signalOfClose(socket), timeout]));
     if (!opened.ok && timeout.aborted) {
@@ -223,6 +224,18 @@ export function makeEgress(options: EgressOptions): Egress {
     }
     if (!opened.ok) return opened;
     return { ok: true, upstream: opened.socket, recheck: (next) => ingress.recheck(next, accessNow()) };
+  }
+
+  /** What this peer itself is asked, for a client as it is known now. */
+  function accessOf({ arrival, address }: Pick<Client, 'arrival' | 'address'>, source: RouteSource): ExportAccess {
+    return {
+      peer: self.name,
+      asserted: null,
+      own: clients.at(address),
+      export: source,
+      port: arrival.port,
+      clientKey: clientKey({ exporter: self.name, address }),
+    };
   }
 
   /** Over another session of the same peer, if one fails before it carried anything: another replica may do. */
@@ -303,7 +316,7 @@ export function makeEgress(options: EgressOptions): Egress {
   return {
     serveClient,
     retain(imports) {
-      for (const object of turns.keys()) if (!imports.has(object)) turns.delete(object);
+      chooser.retain(imports);
       affinity.retain(imports);
       if (ejections.size === 0) return;
       const sources = [...imports.values()].flatMap((route) => route.sources.map(formatSource));
@@ -312,8 +325,8 @@ export function makeEgress(options: EgressOptions): Egress {
   };
 }
 
-function rankOf(source: RouteSource, preferred: string): number {
-  return formatSource(source) === preferred ? 0 : 1;
+function isDenial(reason: Reason): boolean {
+  return reason === REASONS.EgressDenied || reason === REASONS.IngressDenied || reason === REASONS.ClientUnknown;
 }
 
 function fail(reason: Reason, message: string): SourceFailure {

@@ -1,11 +1,18 @@
 /** Exchange streams of the data plane: opened here or by peers, their lines carried to and from the control part. */
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
-import { ANSWER_TIMEOUT_MS, EXCHANGE_LINE_BYTES_MAX, EXCHANGES_PER_PEER_MAX } from './limits.ts';
+import type { Account } from './account.ts';
+import {
+  ANSWER_TIMEOUT_MS,
+  EXCHANGE_LINE_BYTES_MAX,
+  EXCHANGE_LINES_PER_TURN_MAX,
+  EXCHANGES_PER_PEER_MAX,
+} from './limits.ts';
 import type { DownMessage, ExchangeRef, UpMessage } from './messages.ts';
 import type { Peers } from './peers.ts';
 import { readHead } from './read-head.ts';
 import type { PeerSession } from './session.ts';
+import { makeTurns } from './turns.ts';
 import { encodeAnswer, encodeExchange, parseAnswer } from './wire/connect.ts';
 import { makeResponseHeadParser } from './wire/head.ts';
 import { makeLineReader, writeLine, type LineReader } from './wire/lines.ts';
@@ -15,12 +22,16 @@ export interface ExchangeStreams {
   /** A peer asks for the exchange on this stream. */
   serve(session: PeerSession, stream: YamuxStream): void;
   digest(message: Extract<DownMessage, { kind: `exchange-${string}` }>): void;
+  /** Ends those over this session, which another one has replaced: both sides open them anew, and offer what they have. */
+  leave(session: PeerSession): void;
   close(): void;
 }
 
 interface Channel {
   readonly ref: ExchangeRef;
   readonly side: 'client' | 'server';
+  /** Undefined while none is chosen. */
+  session: PeerSession | undefined;
   stream: YamuxStream | undefined;
   reader: LineReader | undefined;
   /** Lets the reader go on; set while a line is with the control part. */
@@ -29,28 +40,34 @@ interface Channel {
 
 export interface ExchangeStreamsOptions {
   readonly peers: Peers;
+  readonly account: Account;
   post(message: UpMessage): void;
 }
 
-export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): ExchangeStreams {
+export function makeExchangeStreams({ peers, account, post }: ExchangeStreamsOptions): ExchangeStreams {
   const channels = new Map<string, Channel>();
+  const turns = makeTurns({ perTurnMax: EXCHANGE_LINES_PER_TURN_MAX, nextTurn: (run) => void setImmediate(run) });
 
   function addChannel(ref: ExchangeRef, side: Channel['side']): Channel {
-    const channel: Channel = { ref, side, stream: undefined, reader: undefined, next: undefined };
+    const channel: Channel = { ref, side, session: undefined, stream: undefined, reader: undefined, next: undefined };
     channels.set(ref.channel, channel);
     return channel;
   }
 
   function attach(channel: Channel, stream: YamuxStream): void {
     channel.stream = stream;
+    const memory = account.of(channel.ref.peer).hold();
     channel.reader = makeLineReader(stream, {
       lineBytesMax: EXCHANGE_LINE_BYTES_MAX,
+      onHeld: (bytes) => memory.set(bytes),
       // One line at a time is with the control part: a peer cannot fill its queue.
-      onLine: (line) => {
+      onLine: async (line) => {
+        await turns.take(channel.ref.peer);
+        if (!channels.has(channel.ref.channel)) return;
         const { promise, resolve } = Promise.withResolvers<void>();
         channel.next = resolve;
         post({ kind: 'exchange-line', ...channel.ref, line });
-        return promise;
+        await promise;
       },
       onEnd: () => close(channel, 'the peer ended the stream'),
       onError: (error) => close(channel, error.message),
@@ -72,6 +89,7 @@ export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): Ex
       const session = peers.sessionFor(ref.peer);
       if (session === undefined) throw new AppError('ERR_STREAM_RESET', `no session with ${ref.peer}`);
       const stream = session.openStream();
+      channel.session = session;
       channel.stream = stream;
       stream.write(encodeExchange(ref.peer));
       const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), ANSWER_TIMEOUT_MS));
@@ -102,7 +120,14 @@ export function makeExchangeStreams({ peers, post }: ExchangeStreamsOptions): Ex
         close(channel, 'replaced by a newer stream');
       }
       stream.write(encodeAnswer({ ok: true }));
-      attach(addChannel({ peer, channel: randomUUID() }, 'server'), stream);
+      const channel = addChannel({ peer, channel: randomUUID() }, 'server');
+      channel.session = session;
+      attach(channel, stream);
+    },
+    leave(session) {
+      for (const channel of [...channels.values()]) {
+        if (channel.session === session) close(channel, 'its session was replaced');
+      }
     },
     digest(message) {
       if (message.kind === 'exchange-open') return void open({ peer: message.peer, channel: message.channel });

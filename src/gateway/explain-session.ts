@@ -1,4 +1,5 @@
 /** What mends a peer with which there is no session, by the reason that the last attempt had. Pure. */
+import { ANNOTATIONS } from '../api/names.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { PeerRoute } from './messages.ts';
 
@@ -13,8 +14,10 @@ export function fixSession(peer: string, { reason, gateways }: SessionTrouble): 
   switch (reason) {
     case REASONS.CertExpired:
       return `renew the certificate of whichever of the two has expired (npx clusterlink-mcs renew cert ${peer}), or set the clock`;
+    case REASONS.Revoked:
+      return `if ${peer} may come back, have the owner of its CA make it a new certificate for a new key (npx clusterlink-mcs renew cert ${peer} --new-key, or sign cert): the old one stays revoked`;
     case REASONS.PeerRootMismatch:
-      return `use certificates of one fabric, or put the CAs of both into fabric.ca, here and at ${peer}`;
+      return `use certificates of one fabric; or, where ${peer} has a CA of its own, put its certificate into the annotation ${ANNOTATIONS.roots} of the Peer object ${peer} here, and ours into that of our Peer object there`;
     case REASONS.PeerNameMismatch:
       return `correct spec.gateways of the Peer object ${peer}: at ${address} another peer answers; or give ${peer} a certificate of its own name`;
     case REASONS.ProtocolMismatch:

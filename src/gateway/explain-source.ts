@@ -3,7 +3,7 @@ import { REASONS } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
 import { explainUnidentified, isUnidentified } from './client-identity.ts';
 import { decideEgress, type Denial } from './decisions.ts';
-import type { ExplainInput, Hop } from './hops.ts';
+import { nameStore, writeCommand, type ExplainInput, type Hop } from './hops.ts';
 import { fixSession } from './explain-session.ts';
 import { EXPLAIN_DECISION_TIMEOUT_MS, EXPLAIN_TIMEOUT_MS } from './limits.ts';
 import type { ImportRoute, ProbeOutcome, RouteSource } from './messages.ts';
@@ -25,6 +25,9 @@ const OF_SESSION: ReadonlySet<string> = new Set([
   REASONS.SessionLost,
   REASONS.Drained,
   REASONS.PeerNameMismatch,
+  REASONS.PeerRootMismatch,
+  REASONS.Revoked,
+  REASONS.CertExpired,
 ]);
 /** What is said of the client by who decides, whenever it is asked. */
 const OF_DECISION: ReadonlySet<string> = new Set([
@@ -45,7 +48,7 @@ function explainHere(question: SourceQuestion): Hop[] {
   const { input, routes, route, source, port } = question;
   const { self, client } = input;
   const subject = formatSource(source);
-  const offers = `offers port ${port}; ${describeReady(source)} as last said`;
+  const offers = `offers port ${port}; ${describeReady(source)} as last said${describeRank(source)}`;
   const offered: Hop = { hop: 'source', ok: true, subject, message: offers };
   const egress = decideEgress({ routes, self, client, route, source });
   const { message } = egress;
@@ -139,12 +142,18 @@ function describeReady({ readyEndpoints }: RouteSource): string {
   return `${readyEndpoints} ready ${readyEndpoints === 1 ? 'endpoint' : 'endpoints'}`;
 }
 
+/** What puts it behind others, or gives it more than they have; nothing for one like all. */
+function describeRank({ priority = 0, weight = 1 }: RouteSource): string {
+  const last = weight === 0 ? ', used only while no other of its priority can be' : '';
+  return `${priority === 0 ? '' : `; priority ${priority}`}${weight === 1 ? '' : `; weight ${weight}${last}`}`;
+}
+
 /** An allow mends nothing where a deny has decided: it goes before. */
 function fixEgress({ input, route, source }: SourceQuestion, { deniedBy }: Denial): string {
-  if (deniedBy !== undefined) return `change or remove ${deniedBy} in ${input.store}`;
+  if (deniedBy !== undefined) return `change or remove ${deniedBy} in ${nameStore(input.store)}`;
   const { namespace, name, peer } = source;
-  const allow = `npx clusterlink-mcs allow --store ${input.store} --namespace ${route.key.namespace}`;
-  return `${allow} --export ${namespace}/${name} --to-peer ${peer}`;
+  const words = `--namespace ${route.key.namespace} --export ${namespace}/${name} --to-peer ${peer}`;
+  return writeCommand(input.store, 'allow', words);
 }
 
 function fixIngress({ input, source, port }: SourceQuestion, { reason }: Refusal): string {
@@ -156,9 +165,9 @@ function fixIngress({ input, source, port }: SourceQuestion, { reason }: Refusal
     return 'try again; see docs/LIMITS.md for the bounds, and status for who opens so many';
   if (reason === REASONS.NothingOffered) return `export ${namespace}/${name} with TCP port ${port}`;
   if (reason !== REASONS.IngressDenied) return 'see that both ends are of compatible versions';
-  const allow = `npx clusterlink-mcs allow ${isHere ? `--store ${store} ` : ''}--namespace ${namespace} --export ${namespace}/${name} --from-peer ${self.name}`;
-  if (isHere) return `${allow}, or change the policy that denies it`;
-  return `at ${peer}: ${allow}; if that is said, its policies ask for more than it believes of clients here: see may-assert on its Peer object ${self.name}`;
+  const words = `--namespace ${namespace} --export ${namespace}/${name} --from-peer ${self.name}`;
+  if (isHere) return `${writeCommand(store, 'allow', words)}, or change the policy that denies it`;
+  return `at ${peer}: npx clusterlink-mcs allow ${words}; if that is said, its policies ask for more than it believes of clients here: see may-assert on its Peer object ${self.name}`;
 }
 
 function fixDial({ input, source }: SourceQuestion, { reason }: Refusal): string {

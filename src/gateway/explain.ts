@@ -3,6 +3,7 @@
  * the far side thinks of it is asked by a probe over the real session: it says no more than it tells any client.
  */
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
+import type { IServiceImport } from '../api/generated/ServiceImport.ts';
 import { findCondition } from '../api/conditions.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
@@ -12,6 +13,7 @@ import type { ExplainInput, Explanation, Hop } from './hops.ts';
 import { EXPLAIN_SOURCES_MAX } from './limits.ts';
 import type { ImportRoute } from './messages.ts';
 import { toRoutes } from './routes.ts';
+import { orderAsRuled } from './source-choice.ts';
 
 export type { ExplainInput, Explanation, Hop } from './hops.ts';
 
@@ -28,28 +30,30 @@ export async function explain(input: ExplainInput): Promise<Explanation> {
   const routes = toRoutes(snapshot);
   const route = routes.imports.get(object);
   if (binding === undefined && route === undefined) {
-    const absence = input.explainAbsence(key);
+    const absence = await input.explainAbsence(key);
     return { ok: false, hops: absence.hop === 'name' ? [absence] : [named, absence] };
   }
-  const imported = explainImport({ input, key, port, route, binding });
+  const serviceImport = await input.serviceImport(key);
+  const imported = explainImport({ key, port, route, binding, serviceImport });
   if (!imported.ok || route === undefined) return { ok: false, hops: [named, imported] };
-  const known = [named, imported, explainOwner(object, binding)];
+  const known = [named, imported, explainOwner(route, binding)];
 
-  const sources = route.sources.filter(({ ports }) => ports.includes(port)).slice(0, EXPLAIN_SOURCES_MAX);
+  const offering = route.sources.filter(({ ports }) => ports.includes(port));
+  const sources = orderAsRuled(offering, { self: input.self.name, route }).slice(0, EXPLAIN_SOURCES_MAX);
   const walks = await Promise.all(sources.map((source) => explainSource({ input, routes, route, source, port })));
   const walk = walks.find((hops) => hops.at(-1)?.ok) ?? walks[0] ?? [explainNoSource(object, port)];
   return { ok: walk.at(-1)?.ok === true, hops: [...known, ...walk] };
 }
 
 interface ImportQuestion {
-  readonly input: ExplainInput;
   readonly key: ObjectKey;
   readonly port: number;
   readonly route: ImportRoute | undefined;
   readonly binding: IImportBinding | undefined;
+  readonly serviceImport: IServiceImport | undefined;
 }
 
-function explainImport({ input, key, port, route, binding }: ImportQuestion): Hop {
+function explainImport({ key, port, route, binding, serviceImport }: ImportQuestion): Hop {
   const subject = formatKey(key);
   const fail = (message: string, code: string, fix: string): Hop => {
     return { hop: 'import', ok: false, subject, message, code, fix };
@@ -61,7 +65,7 @@ function explainImport({ input, key, port, route, binding }: ImportQuestion): Ho
   if (route === undefined) {
     return fail('is on its way to the gateway', REASONS.NoUsableSource, 'ask again in a moment');
   }
-  const ready = findCondition(input.serviceImport(key)?.status?.conditions, 'Ready');
+  const ready = findCondition(serviceImport?.status?.conditions, 'Ready');
   if (route.ips.length === 0) {
     const { reason, message } = ready ?? { reason: 'NoAddress', message: 'has no address' };
     return fail(message, reason, 'give this peer a larger range of addresses (configuration vips)');
@@ -89,14 +93,22 @@ function explainImport({ input, key, port, route, binding }: ImportQuestion): Ho
   return { hop: 'import', ok: true, subject, message, ...(isElsewhere ? advice : {}) };
 }
 
-function explainOwner(object: string, binding: IImportBinding | undefined): Hop {
+/** How it chooses among sources too: that is why the next hops are about one and not another. */
+function explainOwner(route: ImportRoute, binding: IImportBinding | undefined): Hop {
   const { kind, namespace = '', name } = binding?.spec.owner ?? { kind: 'ClusterImportRule', name: 'unknown' };
   return {
     hop: 'rule',
     ok: true,
     subject: `${kind} ${formatKey({ namespace, name })}`,
-    message: `makes the import ${object}`,
+    message: `makes the import ${formatKey(route.key)}; ${describeChoice(route)}`,
   };
+}
+
+function describeChoice({ sources, scheme = 'RoundRobin', localFirst, affinityTimeoutSeconds }: ImportRoute): string {
+  const count = `${sources.length} ${sources.length === 1 ? 'source' : 'sources'}`;
+  const local = localFirst ? ', local first' : '';
+  const sticky = affinityTimeoutSeconds === undefined ? '' : `, a client stays for ${affinityTimeoutSeconds} s`;
+  return `${count} by ${scheme}${local}${sticky}`;
 }
 
 function explainNoSource(subject: string, port: number): Hop {

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
 import { WIRE_REASONS, type WireReason } from '../api/reasons.ts';
+import { DRAIN_DEADLINE_MAX_MS } from './limits.ts';
 
 export interface Hello {
   /** Must equal the name in the certificate. */
@@ -36,7 +37,9 @@ const closed = v.object({
   stream: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff)),
   reason: v.picklist(WIRE_REASONS),
 });
-const drain = v.object({ deadlineMs: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400_000)) });
+const drain = v.object({
+  deadlineMs: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(DRAIN_DEADLINE_MAX_MS)),
+});
 const controlLine = v.union([v.object({ hello }), v.object({ closed }), v.object({ drain })]);
 
 /**

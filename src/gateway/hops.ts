@@ -34,12 +34,12 @@ export interface ExplainInput {
   readonly self: Self;
   readonly client: ClientIdentity;
   readonly snapshot: GatewaySnapshot;
-  /** How commands name the store of this peer, for remedies that can be run as they stand. */
+  /** How commands name the store of this peer: see {@link writeCommand}. */
   readonly store: string;
   readonly binding: (key: ObjectKey) => IImportBinding | undefined;
-  readonly serviceImport: (key: ObjectKey) => IServiceImport | undefined;
+  readonly serviceImport: (key: ObjectKey) => Promise<IServiceImport | undefined>;
   /** The hop that fails when there is no import of this name: that is for rules and records to say. */
-  readonly explainAbsence: (key: ObjectKey) => Hop;
+  readonly explainAbsence: (key: ObjectKey) => Promise<Hop>;
   readonly peer: (name: string) => PeerObservation | undefined;
   probe(question: ExplainProbe): Promise<ProbeOutcome>;
 }
@@ -49,4 +49,18 @@ export interface ExplainProbe {
   readonly port: number;
   readonly mode: 'decide' | 'dial';
   readonly timeoutMs: number;
+}
+
+/** How commands name an API server. */
+export const KUBERNETES_STORE = 'kubernetes';
+
+/** A command that writes a manifest, as it can be run: beside an API server it prints, and kubectl writes. */
+export function writeCommand(store: string, verb: 'allow' | 'export' | 'import', words: string): string {
+  const command = `npx clusterlink-mcs ${verb} --store ${store} ${words}`;
+  return store === KUBERNETES_STORE ? `${command} | kubectl apply -f -` : command;
+}
+
+/** Where a manifest is written, for people. */
+export function nameStore(store: string): string {
+  return store === KUBERNETES_STORE ? 'the cluster' : store;
 }

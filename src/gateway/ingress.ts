@@ -18,6 +18,7 @@ import { explainCut, toWire } from './cuts.ts';
 import { dialEndpoint, signalOfClose, type DialResult } from './dial.ts';
 import { VIA_MAX } from './limits.ts';
 import type { ClosingRecord } from './messages.ts';
+import type { PeerBounds } from './peer-bounds.ts';
 import type { Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
 import type { TargetFilter } from './targets.ts';
@@ -31,6 +32,7 @@ export interface IngressOptions {
   readonly routes: () => Routes;
   readonly targets: () => TargetFilter;
   readonly table: TunnelTable;
+  readonly bounds: PeerBounds;
   readonly now: () => number;
   onOpened(): void;
   onClosed(record: ClosingRecord): void;
@@ -79,7 +81,7 @@ function subjectOf({ access, connection }: Asked) {
 }
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { self, routes, targets, table, now, onOpened, onClosed, onProbeRefused, keepAliveMs } = options;
+  const { self, routes, targets, table, bounds, now, onOpened, onClosed, onProbeRefused, keepAliveMs } = options;
   let turn = 0;
 
   function admit(current: Routes, { own, ...access }: ExportAccess): Admission {
@@ -156,7 +158,14 @@ export function makeIngress(options: IngressOptions): Ingress {
       const decision = decide(access);
       return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(asked, decision);
     }
-    const opened = await open(access, signalOfClose(stream));
+    const dialled = bounds.of(session.peer).dial();
+    if (dialled === undefined) {
+      return refuse(asked, {
+        reason: REASONS.Overloaded,
+        message: `${session.peer} waits for too many endpoints already.`,
+      });
+    }
+    const opened = await open(access, signalOfClose(stream)).finally(dialled);
     if (stream.destroyed) {
       if (opened.ok) opened.socket.resetAndDestroy();
       const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
@@ -177,8 +186,10 @@ export function makeIngress(options: IngressOptions): Ingress {
   function refuse(asked: Asked, { reason, message }: Revocation): void {
     const { stream, access, connection, probe } = asked;
     answerAndClose(stream, { ok: false, ...toRefusal(reason, access), connection });
-    if (probe === undefined) record(asked, { reason, message });
-    else onProbeRefused(reason, access.peer);
+    if (probe !== undefined) return onProbeRefused(reason, access.peer);
+    record(asked, { reason, message });
+    if (toWire(reason).reason !== 'denied') return;
+    table.refuse({ subject: subjectOf(asked), isAllowed: (next) => recheck(next, access) === undefined });
   }
 
   function record(asked: Asked, { reason, message }: Revocation): void {

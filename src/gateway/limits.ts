@@ -4,20 +4,59 @@
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Handshakes in flight: each costs about 2 ms of CPU and 60 KiB, and nothing is known of the caller yet. */
 export const HANDSHAKES_MAX = 64;
-/** Streams that one session may have open (also told in the hello): at worst 2,000 x 256 KiB of unread window, 500 MiB. */
+/**
+ * When all places are taken: a handshake that is older gives up its place, since an honest one is over by then at a round trip of
+ * 300 ms. Whoever has two prefixes could else keep everybody out with a connection every 80 ms that says nothing.
+ */
+export const HANDSHAKE_YIELDS_AFTER_MS = 1_000;
+/** Those of one prefix (IPv4 /24, IPv6 /64): half, so that a flood out of one place leaves room for all others. */
+export const HANDSHAKES_PER_PREFIX_MAX = 32;
+/** Begun by one prefix in a second: 4 % of a core; ten peers behind one address that redial every 2 s begin five. */
+export const HANDSHAKES_PER_SECOND_MAX = 20;
+/** At once: a fabric of 100 peers behind one address that comes back after an outage. */
+export const HANDSHAKE_BURST_PER_PREFIX_MAX = 100;
+/** Prefixes that are remembered, 300 bytes each: more than call in the five seconds in which a bucket fills again. */
+export const HANDSHAKE_PREFIXES_MAX = 4_096;
+/** Streams that one session may have open, also told in the hello. */
 export const STREAMS_PER_SESSION_MAX = 2_000;
+/** Streams that one peer may have open over all its sessions: four full sessions. Their objects alone take 62 MiB. */
+export const STREAMS_PER_PEER_MAX = 8_000;
+/** Of these, those whose head has not come yet: a burst on a slow link opens before it asks. 30 ms of CPU, if all come at once. */
+export const HALF_OPEN_STREAMS_PER_PEER_MAX = 1_000;
+/** What a stream costs before it holds a byte: its objects, the socket at its other side, timers. Counted as memory held. */
+export const STREAM_BYTES = 8 * 1024;
+/** What all peers together may make this process hold: with 150 MiB of its own it stays below the 512 MiB of its pod. */
+export const BUFFER_BYTES_MAX = 192 * 1024 * 1024;
+/** What one peer may: half, so that no peer alone can take it from the others. */
+export const PEER_BUFFER_BYTES_MAX = 96 * 1024 * 1024;
+/** From here on the windows of streams are small: readers that take nothing hold a quarter as much. */
+export const BUFFERS_PRESSED_PERCENT = 50;
+/** From here on new streams are refused: what is open may still take the rest. */
+export const BUFFERS_FULL_PERCENT = 75;
 /** Sessions that one peer may have open with this gateway: ten replicas, and some of them while they are replaced. */
 export const SESSIONS_PER_PEER_MAX = 16;
 /** Those of one instance of it: one each way, and one each way while they are replaced. */
 export const SESSIONS_PER_INSTANCE_MAX = 4;
 /** Instances of a peer with replicas to which a session is kept through each of its addresses: one, and one to fall back on. */
 export const INSTANCES_PER_ADDRESS = 2;
+/** Between two looks whether the certificate of a session has expired: a session does not outlive it by more. */
+export const TRUST_RECHECK_MS = 10_000;
 /** From accepting a stream to its complete head. */
 export const HEAD_TIMEOUT_MS = 5_000;
 /** From a refusal to the reset of its stream: the answer is read within a round trip. */
 export const REFUSAL_LINGER_MS = 2_000;
-/** Streams that a session may open in a second: beyond it they are reset, so that nobody floods log, metrics and channel. */
+/** Streams that a peer may open in a second: beyond it they are reset, so that nobody floods log, metrics and channel. */
 export const STREAMS_PER_SECOND_MAX = 10_000;
+/** Streams of a peer in a second that are refused at a bound: it was told each time. Beyond it, the session ends. */
+export const REFUSED_STREAMS_PER_SECOND_MAX = 10_000;
+/** Streams that a peer resets in a second before they were answered (the shape of CVE-2023-44487). Beyond it, the session ends. */
+export const EARLY_RESETS_PER_SECOND_MAX = 2_000;
+/** Connections to endpoints that are being made for one peer: as many as a dead endpoint holds at 170 a second. */
+export const PENDING_DIALS_PER_PEER_MAX = 512;
+/** Requests that are decided and dialled in one turn of the event loop: 4 ms; then others get theirs, and peers take turns. */
+export const REQUESTS_PER_TURN_MAX = 16;
+/** How often the data plane says how near its limits are. */
+export const LIMITS_TELL_MS = 1_000;
 /** From opening a stream to the peer's answer: its dial and one round trip. */
 export const ANSWER_TIMEOUT_MS = 10_000;
 /** The same while another source is left to try: a peer that takes streams and answers none costs a client no more than this. */
@@ -30,6 +69,10 @@ export const EJECTED_MIN_MS = 1_000;
 export const EJECTED_MAX_MS = 30_000;
 /** Sources whose last trial failed that are remembered: 500 bytes each, 2 MiB. */
 export const SUSPECTS_MAX = 4_096;
+/** Scheme LeastLatency: by how much another source must be nearer to be preferred, in percent of the round trip. */
+export const LATENCY_MARGIN_PERCENT = 20;
+/** And at least by as much: below it a ping measures the event loops at both ends. */
+export const LATENCY_MARGIN_MIN_MS = 1;
 /** One attempt to connect to an endpoint. */
 export const DIAL_TIMEOUT_MS = 3_000;
 /** Endpoints of one export that are tried for one connection. */
@@ -62,6 +105,10 @@ export const LISTEN_RETRY_MS = 5_000;
 export const CONTROL_LINE_BYTES_MAX = 16 * 1024;
 /** Lines that wait for a peer which does not read its control stream: 4,000 streams cut at once take 200 KiB. */
 export const CONTROL_BACKLOG_BYTES_MAX = 256 * 1024;
+/** Of these, words that a stream was refused: beyond it the peer sees its reset only. */
+export const OVERLOADED_BACKLOG_BYTES_MAX = 32 * 1024;
+/** Lines of control streams from one peer in a second: all its streams cut at once are 8,000. Beyond it, the session ends. */
+export const CONTROL_LINES_PER_SECOND_MAX = 10_000;
 /** Streams that came with the peer's hello, before it was digested; a peer that opens more did not wait for our hello. */
 export const EARLY_STREAMS_MAX = 64;
 /** Reasons remembered for streams that the peer has just cut; older ones are forgotten. */
@@ -70,12 +117,25 @@ export const CLOSED_REASONS_MAX = 1_000;
 export const CUT_REASON_WAIT_MS = 1_000;
 /** One line of the exchange: a report of 1,500 entries of each sort; records have a bound of their own. */
 export const EXCHANGE_LINE_BYTES_MAX = 1024 * 1024;
+/** Lines of all exchanges that are read in one turn of the event loop: 3 ms; a window of a stream may hold a thousand. */
+export const EXCHANGE_LINES_PER_TURN_MAX = 32;
 /** Exchange streams of one peer: one in use and one that replaces it. */
 export const EXCHANGES_PER_PEER_MAX = 2;
+/**
+ * Those that a peer opens in a second: each is answered with all that it may see. Below what an importer may say in a second, so
+ * that nobody says more by beginning anew.
+ */
+export const EXCHANGES_PER_SECOND_MAX = 1;
+/** At once: every replica of a peer comes back after an outage, and tries again. */
+export const EXCHANGES_AT_ONCE_MAX = 20;
 /** One write of a status to the store. */
 export const STATUS_WRITE_TIMEOUT_MS = 10_000;
 /** What a gateway in a cluster writes of imports in a second, so that a flap under 1,000 imports spares the API server. */
 export const STATUS_WRITES_PER_SECOND_MAX = 200;
+/** What is said of one peer in its status, in a second, in the long run: a peer that comes and goes chooses how often. */
+export const PEER_STATUS_WRITES_PER_SECOND_MAX = 1;
+/** At once after a quiet time. */
+export const PEER_STATUS_WRITES_AT_ONCE_MAX = 10;
 /** How long the number of sessions with a peer must stand before it is written into the Peer: replicas that are looked for come and go. */
 export const PEER_COUNT_DELAY_MS = 5_000;
 /**
@@ -95,6 +155,18 @@ export const FORBIDDEN_TELL_MS = 2_000;
 export const CLIENTS_DELAY_MS = 20;
 /** Questions to exporters at once about clients that have changed while connections of theirs are open. */
 export const REASKS_AT_ONCE_MAX = 64;
+/** Open connections that are asked in one turn of the event loop what other policies would make of them: a few ms. */
+export const FORESEEN_PER_TURN_MAX = 32;
+/** Connections of which the answer tells: all are counted. */
+export const FORESEEN_TOLD_MAX = 1_000;
+/** Asking all of them: the rest is told as not asked. */
+export const FORESEE_TIMEOUT_MS = 10_000;
+/** From the question to the answer of the data plane. */
+export const FORESEE_ANSWER_TIMEOUT_MS = 15_000;
+/** Such questions at once: each looks at every connection. */
+export const FORESEEN_AT_ONCE_MAX = 1;
+/** Refusals by a decision of this peer that are asked again then: each keeps what was said of its client. */
+export const REFUSED_KEPT_MAX = 100;
 /** Clients whose source is remembered for session affinity: 150 bytes each, 10 MiB. */
 export const AFFINITY_ENTRIES_MAX = 65_536;
 /** Sessions of one peer over which one connection is tried: where the first is just being lost, another may do. */
@@ -111,3 +183,23 @@ export const PROBE_TIMEOUT_MS = 10_000;
 export const KEEP_ALIVE_MS = 30_000;
 /** Such probes without an answer before the other end counts as gone. */
 export const KEEP_ALIVE_PROBES_MAX = 4;
+/** What an HTTP proxy answers to CONNECT, interim answers included: as long as a head of a peer may be. */
+export const PROXY_HEAD_BYTES_MAX = 16 * 1024;
+/** Addresses behind the name of a gateway that are tried, and remembered: more than DNS gives over UDP. */
+export const ADDRESSES_PER_NAME_MAX = 32;
+/** After as long without a connection the next address is tried beside the one before (RFC 8305 §5 has 250 ms). */
+export const NEXT_ADDRESS_MS = 300;
+/** Names of gateways whose last used address is remembered, so that the next dial begins with another: 100 KiB. */
+export const NAMES_REMEMBERED_MAX = 1_024;
+/** How often the name of a gateway is looked up while there is a session: a changed address is followed after two looks. */
+export const RESOLVE_INTERVAL_MS = 10_000;
+/** Looks in a row that must miss the address of a session before it is replaced: one answer may be of a stale cache. */
+export const RESOLVE_MISSES_MIN = 2;
+/** The same at most, for a name that answers something else each time: it doubles with each move that soon follows another. */
+export const RESOLVE_MISSES_MAX = 32;
+/** How soon that is; a move that comes later is followed after the fewest looks again. */
+export const NAME_STABLE_MS = 300_000;
+/** How often a session that was replaced is asked whether its last stream has ended, then it ends; streams on their way arrive. */
+export const RETIRE_LOOK_MS = 2_000;
+/** The longest drain that can be announced: a day, so that nobody computes with numbers that mean nothing. */
+export const DRAIN_DEADLINE_MAX_MS = 86_400_000;

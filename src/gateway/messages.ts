@@ -4,14 +4,16 @@
  *
  * State goes down as whole, versioned snapshots, acknowledged when in force; observations and closing records come up.
  */
-import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
+import type { ImportBindingSpecLoadBalancing, ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import type { ObjectKey } from '../api/object.ts';
 import type { Reason } from '../api/reasons.ts';
 import type { SourceKey } from '../api/record.ts';
 import type { CatalogueEntry } from '../catalogue/types.ts';
+import type { RevokedSerials } from '../fabric/revoked-serials.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { EjectionChange } from './ejection.ts';
+import type { LimitUsage } from './peer-bounds.ts';
 
 /** What a peer may say about its own workloads and be believed (annotation `mcs.clusterlink.net/may-assert`). */
 export type Assertable = 'namespace' | 'service-account' | 'labels';
@@ -22,6 +24,8 @@ export interface PeerRoute {
   /** Where it is dialled, in order; empty means that it dials us. */
   readonly gateways: readonly { readonly host: string; readonly port: number }[];
   readonly mayAssert: readonly Assertable[];
+  /** The roots that alone vouch for it, as its annotation has them, readable or not; absent: those of the fabric. */
+  readonly roots?: string;
 }
 
 export interface RoutePort {
@@ -38,17 +42,26 @@ export interface RouteSource extends SourceKey {
   /** Ports of the Service at the source that the import really has. */
   readonly ports: readonly number[];
   readonly readyEndpoints: number;
+  /** Lower goes before; absent: 0. */
+  readonly priority?: number;
+  /** Its share among those of its priority; 0: only while no other of these can be used; absent: 1. */
+  readonly weight?: number;
 }
+
+/** How one of several sources is chosen for a connection. */
+export type Scheme = NonNullable<ImportBindingSpecLoadBalancing['scheme']>;
 
 export interface ImportRoute {
   readonly key: ObjectKey;
   readonly ips: readonly string[];
   readonly ports: readonly RoutePort[];
-  /** In order of precedence. */
+  /** In order of precedence; with `Static` in that of the rule. */
   readonly sources: readonly RouteSource[];
   /** Labels of the import: as far as the local rule lets labels of exports in. Egress policies select on them. */
   readonly labels: Readonly<Record<string, string>>;
   readonly localFirst: boolean;
+  /** Absent: `RoundRobin`. */
+  readonly scheme?: Scheme;
   /** How long a client stays with a source after its last connection; absent: it need not. */
   readonly affinityTimeoutSeconds?: number;
 }
@@ -67,6 +80,15 @@ export interface GatewaySnapshot {
   readonly imports: readonly ImportRoute[];
   readonly exports: readonly ExportRoute[];
   readonly policies: PolicySet;
+  /** What revocation lists say that are in force; absent: nothing. */
+  readonly revoked?: readonly RevokedSerials[];
+}
+
+export interface LimitsReport {
+  readonly usages: readonly LimitUsage[];
+  /** What is held in memory, by peer. */
+  readonly bufferedBytes: readonly (readonly [peer: string, bytes: number])[];
+  readonly bufferedBytesTotal: number;
 }
 
 /** One exchange stream with one peer, numbered by the side of the channel that opened it. */
@@ -100,6 +122,8 @@ export type DownMessage =
       readonly port: number;
       readonly mode: 'decide' | 'dial';
     }
+  /** What would be cut if these were the policies; nothing is. */
+  | { readonly kind: 'foresee'; readonly id: string; readonly policies: PolicySet }
   | {
       readonly kind: 'drain';
       /** From now: what is open then is cut. */
@@ -120,6 +144,8 @@ export type UpMessage =
   | { readonly kind: 'opened'; readonly direction: Direction }
   | { readonly kind: 'closed'; readonly record: ClosingRecord }
   | { readonly kind: 'refused'; readonly reason: Reason; readonly from: string }
+  /** How near the bounds of each peer, and of all together, are; on change. */
+  | { readonly kind: 'limits'; readonly limits: LimitsReport }
   /** Every tunnel has ended, or was cut at the deadline. */
   | { readonly kind: 'drained' }
   | ({ readonly kind: 'exchange-opened'; readonly side: 'client' | 'server' } & ExchangeRef)
@@ -127,7 +153,28 @@ export type UpMessage =
   /** One line of ours is on its way: the next may come. */
   | ({ readonly kind: 'exchange-sent' } & ExchangeRef)
   | ({ readonly kind: 'exchange-closed'; readonly reason: string } & ExchangeRef)
-  | { readonly kind: 'probed'; readonly id: string; readonly outcome: ProbeOutcome };
+  | { readonly kind: 'probed'; readonly id: string; readonly outcome: ProbeOutcome }
+  | { readonly kind: 'foreseen'; readonly id: string; readonly foresight: Foresight };
+
+/** What another set of policies would make of connections; nothing is cut. */
+export interface Foresight {
+  /** Connections open when it was asked. */
+  readonly open: number;
+  /** Those that would be cut: `FORESEEN_TOLD_MAX` of them at most. */
+  readonly cuts: readonly ForeseenCut[];
+  readonly cutsTotal: number;
+  /** Open ones that were not asked, since the time was over. */
+  readonly unasked: number;
+  /** Of the last refusals by a decision of this peer: which connections it would let pass. */
+  readonly admissions: readonly ConnectionSubject[];
+}
+
+export interface ForeseenCut extends ConnectionSubject {
+  /** Where a local client connected from. */
+  readonly client?: string;
+  readonly reason: Reason;
+  readonly message: string;
+}
 
 /** How a peer stands; sent on every change. */
 export interface PeerObservation {
@@ -137,6 +184,11 @@ export interface PeerObservation {
   readonly version?: string;
   /** When the certificate in its session ends: RFC 3339. */
   readonly certificateExpires?: string;
+  /**
+   * The installations that its sessions are with, sorted: more than one claim its name. A uid, and behind a slash the process where
+   * that one is alone. Absent while there is no session.
+   */
+  readonly epochs?: readonly string[];
   /** Why there is no session. */
   readonly reason?: Reason;
   readonly message: string;
@@ -154,6 +206,9 @@ export type ProbeOutcome =
 
 /** `egress`: from a client here to a source; `ingress`: from a peer to an export here. */
 export type Direction = 'egress' | 'ingress';
+
+/** Which connection: as its closing record says. */
+export type ConnectionSubject = Pick<ClosingRecord, 'connection' | 'direction' | 'object' | 'peer'>;
 
 /** What is left of a connection when it has ended; the connection id joins it with the peer's record. */
 export interface ClosingRecord {

@@ -59,12 +59,16 @@ export async function openStream(
     };
   } catch (error) {
     const { code, message } = error as AppError;
+    const told = session.toldOf(stream);
     const isOverdue = code === 'ERR_TIMEOUT' && !stream.destroyed;
     stream.reset();
     if (isOverdue) {
       const overdue = `${peer} has not answered in ${timeoutMs} ms.`;
       return { ok: false, reason: REASONS.PeerUnreachable, message: overdue, overdue: true };
     }
+    // Refused before its head was read: the word came before the reset.
+    if (told !== undefined) return { ok: false, reason: fromWire(told), message: `${peer} refused it: ${told}.` };
+    if (code === 'ERR_BOUND_EXCEEDED') return { ok: false, reason: REASONS.Overloaded, message };
     const reason = code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
     return { ok: false, reason, message };
   }

@@ -12,8 +12,10 @@
  *       └──────────────── a session ───────────────────┴───────────────────────────────────────────────────────┘
  */
 import { AppError } from '../api/errors.ts';
+import { DistrustError } from '../fabric/distrust.ts';
+import { compareText } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
+import { REPLICAS_FEATURE, startDialler, type Dialler, type DialOutcome } from './dialler.ts';
 import {
   EJECTED_MAX_MS,
   REDIAL_MAX_MS,
@@ -31,6 +33,11 @@ export interface PeersOptions {
   onChange(observation: PeerObservation): void;
   /** Other peers are reachable than before. */
   onReachable(): void;
+  /** What the gateway's name resolves to now; undefined where nobody here resolves it. */
+  lookUp?(gateway: PeerRoute['gateways'][number]): Promise<readonly string[]> | undefined;
+  /** A session that was replaced takes no new streams; it ends when its last one has. */
+  onRetired?(session: PeerSession): void;
+  readonly resolveIntervalMs?: number | undefined;
 }
 
 export interface Peers {
@@ -45,6 +52,8 @@ export interface Peers {
    * known; destroy it.
    */
   add(session: PeerSession): boolean;
+  /** Somebody who has a certificate of this name was turned away for it: told while there is no session. */
+  distrusted(peer: string, why: { readonly reason: Reason; readonly message: string }): void;
   /** A session has ended or drains. */
   changed(session: PeerSession, ended: { readonly error: Error | undefined } | undefined): void;
   /** The nearest session that has room for a new stream, else one that is full; undefined if there is none. */
@@ -59,6 +68,8 @@ export interface Peers {
     input: { readonly tried: ReadonlySet<PeerSession>; signal(): AbortSignal },
   ): Promise<PeerSession | undefined>;
   sessions(): readonly PeerSession[];
+  /** Dials anew for each session that is meant and was dialled here; it is retired when its successor is there. */
+  replace(isMeant: (session: PeerSession) => boolean): void;
   close(): void;
 }
 
@@ -75,7 +86,8 @@ interface Entry {
   readonly waiting: Set<() => void>;
 }
 
-export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers {
+export function makePeers(options: PeersOptions): Peers {
+  const { dial, onChange, onReachable, lookUp, onRetired, resolveIntervalMs } = options;
   const entries = new Map<string, Entry>();
   const reachable = new Set<string>();
   /** When each session began. */
@@ -96,7 +108,7 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
       sessions: entry.sessions.size,
       ...(first === undefined
         ? { reason: entry.last.reason, message: entry.last.message }
-        : { version: first.hello.version, ...expiryOf(first), message: '' }),
+        : { version: first.hello.version, ...expiryOf(first), epochs: epochsOf(entry.sessions), message: '' }),
     };
     const text = JSON.stringify(observation);
     if (text !== entry.told) {
@@ -137,18 +149,28 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
       if (entry.diallers.has(address)) continue;
       const dialler = startDialler({
         dial: (signal) => dial(entry.route, gateway, signal),
+        lookUp: () => lookUp?.(gateway),
+        resolveIntervalMs,
         add,
+        retire(session) {
+          session.retire();
+          onRetired?.(session);
+        },
         isUrgent: () => usableOf(entry).length === 0,
         onFailure(failure) {
           if (usableOf(entry).length === 0) giveUp(entry);
-          if (entry.last.reason === failure.reason && entry.last.message === failure.message) return;
-          entry.last = failure;
-          refresh(entry);
+          fail(entry, failure);
         },
       });
       entry.diallers.set(address, dialler);
       dialler.refresh();
     }
+  }
+
+  function fail(entry: Entry, { reason, message }: Entry['last']): void {
+    if (entry.last.reason === reason && entry.last.message === message) return;
+    entry.last = { reason, message };
+    refresh(entry);
   }
 
   function add(session: PeerSession): boolean {
@@ -167,8 +189,7 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
     entry.sessions.delete(session);
     // It was waited for long enough: a peer that fell silent is not about to return.
     if (isSilence(error) && usableOf(entry).length === 0) giveUp(entry);
-    const isUntrusted = error instanceof AppError && error.code === 'ERR_CERTIFICATE';
-    const reason = isUntrusted ? REASONS.PeerRootMismatch : REASONS.PeerUnreachable;
+    const reason = error instanceof DistrustError ? error.reason : REASONS.PeerUnreachable;
     entry.last = { reason, message: error?.message ?? 'The peer closed the session.' };
     const ageMs = performance.now() - (bornMs.get(session) ?? -Infinity);
     for (const dialler of entry.diallers.values()) dialler.ended(session, { young: ageMs < REDIAL_MAX_MS });
@@ -234,6 +255,10 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
       if (ended !== undefined) end(entry, session, ended.error);
       refresh(entry);
     },
+    distrusted(peer, why) {
+      const entry = entries.get(peer);
+      if (entry !== undefined) fail(entry, why);
+    },
     sessionFor: (peer) => sessionsFor(peer)[0],
     sessionsFor,
     passOver: (session) => void passedOverMs.set(session, performance.now() + EJECTED_MAX_MS),
@@ -243,6 +268,9 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
       return sessionsFor(peer).find((session) => !tried.has(session));
     },
     sessions: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
+    replace(isMeant) {
+      for (const { diallers } of entries.values()) for (const dialler of diallers.values()) dialler.replace(isMeant);
+    },
     close() {
       for (const entry of [...entries.values()]) {
         drop(entry, new AppError('ERR_STREAM_RESET', `peer ${entry.route.name}: this gateway is shutting down`));
@@ -268,6 +296,18 @@ export function makePeers({ dial, onChange, onReachable }: PeersOptions): Peers 
 
 function isSilence(error: Error | undefined): boolean {
   return error instanceof AppError && error.code === 'ERR_TIMEOUT';
+}
+
+function epochsOf(sessions: ReadonlySet<PeerSession>): string[] {
+  return [...new Set([...sessions].map(({ hello }) => toInstallation(hello)))].sort(compareText);
+}
+
+/**
+ * A peer without replicas is one process: a copy of its disk that runs beside it has its epoch, and not its instance. Of one that
+ * was restarted the sessions have ended when the new process is there, or do within 2 s.
+ */
+function toInstallation({ epoch, instance, features }: PeerSession['hello']): string {
+  return features.includes(REPLICAS_FEATURE) ? epoch : `${epoch}/${instance}`;
 }
 
 function expiryOf({ certificate }: PeerSession): Pick<PeerObservation, 'certificateExpires'> {

@@ -7,6 +7,7 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
+import { makeAccount } from './account.ts';
 import { makeAdmission } from './admission.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { makeClientKeys } from './affinity.ts';
@@ -16,21 +17,26 @@ import { REPLICAS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
 import { makeEjections } from './ejection.ts';
 import { makeExchangeStreams } from './exchange-streams.ts';
+import { foresee } from './foresee.ts';
+import { makeConnector, type ConnectorOptions } from './gateway-connector.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
 import type { Home } from './home.ts';
 import { makeImportStates } from './import-states.ts';
 import { makeIngress } from './ingress.ts';
-import { HEAD_TIMEOUT_MS, STREAMS_PER_SECOND_MAX } from './limits.ts';
+import { HEAD_TIMEOUT_MS, REQUESTS_PER_TURN_MAX, TRUST_RECHECK_MS } from './limits.ts';
 import type { ClosingRecord, Direction, DownMessage, GatewaySnapshot, UpMessage } from './messages.ts';
+import { startLimitsReport } from './limits-report.ts';
+import { makePeerBounds } from './peer-bounds.ts';
 import { makePeers, type Peers } from './peers.ts';
 import { probeSource } from './probe.ts';
 import { readHead } from './read-head.ts';
 import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
-import { makeStreamRate } from './stream-rate.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
+import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
+import { makeTurns } from './turns.ts';
 import { parseStreamRequest } from './wire/connect.ts';
 import { makeRequestHeadParser } from './wire/head.ts';
 import type { YamuxStream } from './yamux/stream.ts';
@@ -51,6 +57,11 @@ export interface DataPlaneOptions {
   readonly pool?: string;
   /** When TCP shows that an idle connection lives; tests shorten it. */
   readonly keepAliveMs?: number;
+  /** How gateways of peers are dialled; absent: directly, by the resolver of the host. */
+  readonly outbound?: Pick<ConnectorOptions, 'proxy' | 'proxyExcept' | 'resolve'> & {
+    /** Between two looks whether a gateway's name leads where its session does; tests shorten it. */
+    readonly resolveIntervalMs?: number | undefined;
+  };
   readonly channel: ChannelEnd<UpMessage, DownMessage>;
 }
 
@@ -79,7 +90,19 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   let acceptor: Acceptor | undefined;
   let filter: TargetFilter | undefined;
 
-  const rate = makeStreamRate({ perSecondMax: STREAMS_PER_SECOND_MAX, now });
+  const account = makeAccount();
+  const bounds = makePeerBounds({
+    account,
+    now,
+    onRefused: (limit, peer) => onRefused(REASONS.Overloaded, `${peer}: ${limit}`),
+  });
+  const turns = makeTurns({ perTurnMax: REQUESTS_PER_TURN_MAX, nextTurn: (run) => void setImmediate(run) });
+  const limitsReport = startLimitsReport({
+    account,
+    bounds,
+    handshakes: () => acceptor?.handshakes ?? 0,
+    tell: (limits) => post({ kind: 'limits', limits }),
+  });
   const table = makeTunnelTable();
   const clients = makeClientTable(home);
   const shared = (direction: Direction) => ({
@@ -90,20 +113,30 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     onOpened: () => post({ kind: 'opened', direction }),
     onClosed: (record: ClosingRecord) => post({ kind: 'closed', record }),
   });
-  const ingress = makeIngress({ ...shared('ingress'), targets, onProbeRefused: onRefused, keepAliveMs });
+  const ingress = makeIngress({ ...shared('ingress'), targets, bounds, onProbeRefused: onRefused, keepAliveMs });
+  const connector = makeConnector({ ...options.outbound, keepAliveMs });
+  let shownCertPem = identity().certPem;
+  const trust = makeTrustInForce({ self: self.name, identity, routes: () => routes });
   const admission = makeAdmission({
+    trust,
+    connector,
     self: self.name,
     epoch,
     version,
     features: home.kind === 'cluster' ? [REPLICAS_FEATURE] : [],
     identity,
     peers: () => peers,
+    bounds,
     isDraining: () => phase !== 'serving',
     onStream: (session, stream) => void serveStream(session, stream),
     onRefused,
+    onRetired: (session) => exchanges.leave(session),
   });
   const peers: Peers = makePeers({
     dial: admission.dial,
+    lookUp: ({ host }) => connector.lookUp(host),
+    resolveIntervalMs: options.outbound?.resolveIntervalMs,
+    onRetired: (session) => exchanges.leave(session),
     onChange: (observation) => post({ kind: 'peer', peer: observation }),
     onReachable() {
       if (closing.signal.aborted) return;
@@ -131,7 +164,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     onClient: (arrival, socket) => void egress.serveClient(arrival, socket),
     onChange: (observation) => post({ kind: 'import', import: observation }),
   });
-  const exchanges = makeExchangeStreams({ peers, post });
+  const exchanges = makeExchangeStreams({ peers, account, post });
 
   /** Made when it is first needed: by then it is known where this gateway listens. */
   function targets(): TargetFilter {
@@ -146,13 +179,15 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   /** What a peer has opened: one connection to an export, or the exchange. */
   async function serveStream(session: PeerSession, stream: YamuxStream): Promise<void> {
     if (phase === 'draining') return stream.reset();
-    const verdict = rate.admit(session);
-    if (verdict === 'first-refused') onRefused(REASONS.Overloaded, session.peer);
-    if (verdict !== 'admitted') return stream.reset();
+    const opened = bounds.of(session.peer).stream();
+    stream.once('close', opened.closed);
+    if (stream.destroyed) opened.closed();
     try {
-      const request = parseStreamRequest(await readHead(stream, makeRequestHeadParser(), HEAD_TIMEOUT_MS));
+      const head = await readHead(stream, makeRequestHeadParser(), HEAD_TIMEOUT_MS).finally(opened.headRead);
+      const request = parseStreamRequest(head);
+      await turns.take(session.peer);
       if (request.kind === 'connect') return await ingress.serveConnect(session, stream, request.request);
-      if (request.exporter === self.name) return exchanges.serve(session, stream);
+      if (request.exporter === self.name) return serveExchange(session, stream);
       answerAndClose(stream, { ok: false, status: 400, reason: 'malformed' });
       onRefused(REASONS.PeerNameMismatch, session.peer);
     } catch (error) {
@@ -165,11 +200,20 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     }
   }
 
+  function serveExchange(session: PeerSession, stream: YamuxStream): void {
+    if (bounds.of(session.peer).mayExchange()) return exchanges.serve(session, stream);
+    // No answer: one that waits to be read would hold the stream, and whoever comes so often does not read it.
+    session.tellClosed(stream, 'overloaded');
+    stream.reset();
+  }
+
   function applySnapshot(snapshot: GatewaySnapshot): void {
     routes = toRoutes(snapshot);
     // Before sessions of peers that are gone are dropped: a connection ends for the reason that it is allowed no longer.
     table.recheck(routes);
     peers.apply(routes.peers);
+    bounds.retain(routes.peers);
+    admission.endUntrusted();
     imports.apply(phase === 'draining' ? new Map() : routes.imports);
     egress.retain(routes.imports);
     post({ kind: 'acknowledged', version: snapshot.version });
@@ -194,6 +238,14 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     post({ kind: 'drained' });
   }
 
+  function followIdentity(): void {
+    admission.endUntrusted();
+    const { certPem } = identity();
+    if (certPem === shownCertPem) return;
+    shownCertPem = certPem;
+    if (phase === 'serving') admission.renewSessions();
+  }
+
   function takeNothing(): void {
     phase = 'draining';
     imports.apply(new Map());
@@ -207,10 +259,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
         return void probeSource({ self, ingress, peers, ...message }).then((outcome) => {
           post({ kind: 'probed', id: message.id, outcome });
         });
+      case 'foresee': {
+        const next = { ...routes, policies: message.policies };
+        return void foresee({ table, present: routes, next }).then((foresight) => {
+          post({ kind: 'foreseen', id: message.id, foresight });
+        });
+      }
       case 'drain':
         return void drain(message);
       case 'identity-changed':
-        return admission.endUntrusted();
+        return followIdentity();
       case 'clients': {
         const changed = clients.apply(message);
         table.recheckClients(changed, routes);
@@ -225,16 +283,27 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     acceptor = await startAcceptor({
       listen,
       identity,
+      trust,
+      onDistrusted: (peer, why) => peers.distrusted(peer, why),
       onPeer: (peer, socket) => void admission.accept(peer, socket),
       onRefused,
+      onLimit: (limit) => limitsReport.refuse(limit),
     });
     post({ kind: 'listening', address: `${acceptor.address.host}:${acceptor.address.port}` });
   }
 
+  // Certificates expire without a message.
+  const recheck = setInterval(() => {
+    admission.endUntrusted();
+    admission.renewSessions();
+  }, TRUST_RECHECK_MS);
+
   return {
     async close() {
       phase = 'draining';
+      clearInterval(recheck);
       closing.abort();
+      limitsReport.close();
       exchanges.close();
       await imports.close();
       table.abortAll(DRAIN_REVOCATION);

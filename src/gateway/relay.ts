@@ -13,6 +13,8 @@ export interface RelayOptions {
   readonly right: Duplex;
   /** Called for every piece as it is written to the other side. */
   readonly onBytes?: (from: RelaySide, bytes: number) => void;
+  /** What waits to be written to either side has changed. */
+  readonly onHeld?: () => void;
 }
 
 export interface RelayOutcome {
@@ -40,7 +42,7 @@ export interface Relay {
  * When a side fails, or closes before its own end and finish, both are reset: a cut connection must not look like one that
  * ended well. `stream.pipeline` destroys a socket with FIN, so it is of no use here. Idle connections have no limit.
  */
-export function startRelay({ left, right, onBytes }: RelayOptions): Relay {
+export function startRelay({ left, right, onBytes, onHeld }: RelayOptions): Relay {
   assert.ok(left.allowHalfOpen && right.allowHalfOpen, 'relay: both sides must allow half-open connections');
   const { promise: done, resolve } = Promise.withResolvers<RelayOutcome>();
   const bytesFrom = { left: 0, right: 0 };
@@ -59,7 +61,8 @@ export function startRelay({ left, right, onBytes }: RelayOptions): Relay {
       if (settled) return;
       bytesFrom[from] += chunk.length;
       onBytes?.(from, chunk.length);
-      if (!sink.write(chunk)) source.pause();
+      if (!sink.write(chunk, onHeld)) source.pause();
+      onHeld?.();
     });
     sink.on('drain', () => source.resume());
     if (source.readableEnded) sink.end();

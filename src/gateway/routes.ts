@@ -10,6 +10,7 @@ export interface Routes {
   /** By `namespace/name`. */
   readonly exports: ReadonlyMap<string, ExportRoute>;
   readonly policies: GatewaySnapshot['policies'];
+  readonly revoked: NonNullable<GatewaySnapshot['revoked']>;
 }
 
 export function toRoutes(snapshot: GatewaySnapshot): Routes {
@@ -19,5 +20,6 @@ export function toRoutes(snapshot: GatewaySnapshot): Routes {
     imports: new Map(snapshot.imports.map((route) => [formatKey(route.key), route])),
     exports: new Map(snapshot.exports.map((route) => [formatKey(route), route])),
     policies: snapshot.policies,
+    revoked: snapshot.revoked ?? [],
   };
 }

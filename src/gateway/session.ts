@@ -5,7 +5,9 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
-import type { WireReason } from '../api/reasons.ts';
+import type { Reason, WireReason } from '../api/reasons.ts';
+import { DistrustError } from '../fabric/distrust.ts';
+import { makeAccount } from './account.ts';
 import { parseControlLine, type ControlLine, type Hello } from './hello.ts';
 import {
   CLOSED_REASONS_MAX,
@@ -13,16 +15,30 @@ import {
   CONTROL_LINE_BYTES_MAX,
   CUT_REASON_WAIT_MS,
   EARLY_STREAMS_MAX,
+  DRAIN_DEADLINE_MAX_MS,
   HANDSHAKE_TIMEOUT_MS,
+  OVERLOADED_BACKLOG_BYTES_MAX,
+  RETIRE_LOOK_MS,
   STREAMS_PER_SESSION_MAX,
 } from './limits.ts';
-import { makeLineReader, writeLine } from './wire/lines.ts';
+import { makePeerBounds, type PeerBound } from './peer-bounds.ts';
+import { makeSessionMemory } from './session-memory.ts';
+import { encodeLine, makeLineReader } from './wire/lines.ts';
+import { WINDOW_BYTES, WINDOW_PRESSED_BYTES } from './yamux/limits.ts';
 import { openYamux, type YamuxSession } from './yamux/session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
+/** The dialler opens it at once. */
+const CONTROL_STREAM_ID = 1;
+
 /** Why a stream came to a bad end, where the session can tell. */
 export type Cut =
-  | { readonly kind: 'session-lost'; readonly message: string }
+  | {
+      readonly kind: 'session-lost';
+      readonly message: string;
+      /** Where this end has ended it, since it believes the peer's certificate no more. */
+      readonly reason?: Reason;
+    }
   /** The peer's own word, as coarse as the wire has it. */
   | { readonly kind: 'told'; readonly reason: WireReason };
 
@@ -40,12 +56,16 @@ export interface PeerSession {
   openStream(): YamuxStream;
   /** Tells the peer why the stream it sees reset was cut, as coarse as the wire has it. */
   tellClosed(stream: YamuxStream, reason: WireReason): void;
+  /** What the peer has said so far of a stream that it reset. */
+  toldOf(stream: YamuxStream): WireReason | undefined;
   /**
    * Asks why a stream failed. The peer's word may come behind its reset, which overtakes waiting data: it has
    * {@link CUT_REASON_WAIT_MS}. Undefined when the peer says nothing: then its client or its service has left.
    */
   explainCut(stream: YamuxStream): Promise<Cut | undefined>;
   drain(deadlineMs: number): void;
+  /** Neither end opens streams over it any more; it ends when its last one has, however long that takes. */
+  retire(): void;
   /** Ends it without an error of this end; streams that are open are reset all the same. */
   close(): void;
   destroy(error: AppError): void;
@@ -57,6 +77,8 @@ export interface SessionOptions {
   /** The name in the peer's certificate. */
   readonly peer: string;
   readonly hello: Hello;
+  /** Of this peer, shared by all sessions with it; absent: of this session alone. */
+  readonly bound?: PeerBound;
   onStream(session: PeerSession, stream: YamuxStream): void;
   onDraining(session: PeerSession): void;
   onClose(session: PeerSession, error: Error | undefined): void;
@@ -69,7 +91,7 @@ export interface SessionOptions {
  *   names another peer than its certificate. The socket is destroyed then.
  */
 export async function establishSession(options: SessionOptions): Promise<PeerSession> {
-  const { socket, role, peer, hello, onStream, onDraining, onClose } = options;
+  const { socket, role, peer, hello, bound = boundOfOne(peer), onStream, onDraining, onClose } = options;
   const greeted = Promise.withResolvers<Hello>();
   greeted.promise.catch(() => undefined);
   const cuts = makeCutReasons();
@@ -78,12 +100,45 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   let control: YamuxStream | undefined;
   let session: PeerSession | undefined;
   let draining = false;
+  let retiring: NodeJS.Timeout | undefined;
   let end: { readonly error: Error } | undefined;
+
+  /** A peer that opens faster than it reads sees a bare reset, which says enough. */
+  const sayOverloaded = (stream: number): void => {
+    if ((control?.writableLength ?? 0) > OVERLOADED_BACKLOG_BYTES_MAX) return;
+    say({ closed: { stream, reason: 'overloaded' } });
+  };
+  const memory = makeSessionMemory({
+    account: bound.memory,
+    mayEvict: ({ id }) => id !== CONTROL_STREAM_ID,
+    evict(stream) {
+      bound.refuse('buffers');
+      sayOverloaded(stream.id);
+      stream.reset(overloadedError(peer));
+    },
+  });
 
   const yamux: YamuxSession = openYamux({
     socket,
     role,
     streamsMax: STREAMS_PER_SESSION_MAX,
+    conduct: {
+      admits(streamId) {
+        // The control stream is none of those that are bounded: without it a peer at its bound could have no further session.
+        if (streamId === CONTROL_STREAM_ID) return true;
+        const isAdmitted = bound.refusalOfStream() === undefined;
+        if (!isAdmitted) sayOverloaded(streamId);
+        return isAdmitted;
+      },
+      refused(streamId) {
+        bound.refuse('streams');
+        sayOverloaded(streamId);
+      },
+      tolerates: (act) => bound.tolerates(act),
+      onHeld: memory.onHeld,
+      onQueued: memory.onQueued,
+      windowBytes: () => (bound.memory.pressed ? WINDOW_PRESSED_BYTES : WINDOW_BYTES),
+    },
     onStream(stream) {
       if (role === 'acceptor' && control === undefined) startControl(stream);
       else if (session !== undefined) onStream(session, stream);
@@ -91,8 +146,10 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       else stream.reset();
     },
     onClose(error) {
+      clearInterval(retiring);
       end = { error: error ?? new AppError('ERR_STREAM_RESET', 'session: the peer hung up', { retryable: true }) };
       cuts.close();
+      memory.close();
       greeted.reject(end.error);
       if (session !== undefined) onClose(session, error);
     },
@@ -110,6 +167,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   }
 
   function digest(line: unknown): void {
+    if (!bound.tolerates('control_lines')) throw new AppError('ERR_MALFORMED', 'session: a flood of control lines');
     const parsed = parseControlLine(line);
     if (parsed === undefined) return;
     if ('hello' in parsed) greeted.resolve(parsed.hello);
@@ -125,11 +183,16 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
 
   function say(line: ControlLine): void {
     if (control === undefined || !control.writable) return;
-    void writeLine(control, line);
+    control.write(encodeLine(line));
     if (control.writableLength <= CONTROL_BACKLOG_BYTES_MAX) return;
     yamux.destroy(
       new AppError('ERR_BOUND_EXCEEDED', 'session: the peer does not read its control stream', { retryable: true }),
     );
+  }
+
+  /** Later than the last stream: what the peer has opened meanwhile, before it heard of this, is served. */
+  function endWhenEmpty(): void {
+    if (yamux.streams <= (control === undefined ? 0 : 1)) yamux.destroy();
   }
 
   function makeSession(theirs: Hello): PeerSession {
@@ -149,6 +212,12 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
         return yamux.rttMs;
       },
       openStream() {
+        if (!bound.memory.hasRoom) {
+          bound.refuse('buffers');
+          throw new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: its streams hold too much memory`, {
+            retryable: true,
+          });
+        }
         if (opened >= streamsMax) {
           throw new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: ${streamsMax} streams are open`, { retryable: true });
         }
@@ -159,13 +228,24 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
         stream.once('close', () => opened--);
         return stream;
       },
+      toldOf: (stream) => cuts.known(stream.id),
       tellClosed: (stream, reason) => say({ closed: { stream: stream.id, reason } }),
       async explainCut(stream) {
-        if (end !== undefined) return { kind: 'session-lost', message: end.error.message };
+        if (end !== undefined) {
+          const { message } = end.error;
+          const reason = end.error instanceof DistrustError ? { reason: end.error.reason } : {};
+          return { kind: 'session-lost', message, ...reason };
+        }
         const reason = await cuts.reasonOf(stream.id);
         return reason === undefined ? undefined : { kind: 'told', reason };
       },
       drain: (deadlineMs) => say({ drain: { deadlineMs } }),
+      retire() {
+        // Streams are not cut for it: the most that the wire can say.
+        say({ drain: { deadlineMs: DRAIN_DEADLINE_MAX_MS } });
+        startDraining();
+        retiring ??= setInterval(endWhenEmpty, RETIRE_LOOK_MS);
+      },
       close: () => yamux.destroy(),
       destroy: (error) => yamux.destroy(error),
     };
@@ -195,8 +275,20 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   }
 }
 
+/** For a session that is the only one with its peer. */
+function boundOfOne(peer: string): PeerBound {
+  return makePeerBounds({ account: makeAccount(), now: () => performance.now(), onRefused: () => undefined }).of(peer);
+}
+
+/** Why a stream is cut here for want of memory. */
+function overloadedError(peer: string): AppError {
+  const message = `peer ${peer}: what its streams hold has reached the bound, and this one was read the longest ago`;
+  return new AppError('ERR_BOUND_EXCEEDED', message, { retryable: true });
+}
+
 interface CutReasons {
   remember(stream: number, reason: WireReason): void;
+  known(stream: number): WireReason | undefined;
   /** Waits for a word that may still be under way. */
   reasonOf(stream: number): Promise<WireReason | undefined>;
   /** Nobody will say anything any more. */
@@ -214,6 +306,7 @@ function makeCutReasons(): CutReasons {
       if (reasons.size > CLOSED_REASONS_MAX && oldest !== undefined) reasons.delete(oldest);
       waiting.get(stream)?.();
     },
+    known: (stream) => reasons.get(stream),
     async reasonOf(stream) {
       if (!reasons.has(stream)) {
         await new Promise<void>((resolve) => {

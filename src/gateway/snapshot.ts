@@ -1,11 +1,21 @@
 /** What the data plane is told, from the objects that gateways read: bindings, peers, policies and the own catalogue. Pure. */
-import type { IImportBinding } from '../api/generated/ImportBinding.ts';
+import type { IImportBinding, ImportBindingSpecSource } from '../api/generated/ImportBinding.ts';
 import type { IPeer } from '../api/generated/Peer.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
 import type { Catalogue } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
-import type { Assertable, ExportRoute, GatewaySnapshot, ImportRoute, PeerRoute } from './messages.ts';
+import type {
+  Assertable,
+  ExportRoute,
+  GatewaySnapshot,
+  ImportRoute,
+  PeerRoute,
+  RouteSource,
+  Scheme,
+} from './messages.ts';
+
+const SCHEMES: readonly Scheme[] = ['RoundRobin', 'Random', 'Static', 'LeastLatency'];
 
 export interface SnapshotInput {
   readonly self: string;
@@ -15,11 +25,12 @@ export interface SnapshotInput {
   readonly policies: PolicySet;
   /** By `namespace/name` of an export: why it has fewer endpoints than it names. */
   readonly forbidden?: ReadonlyMap<string, string>;
+  readonly revoked?: GatewaySnapshot['revoked'];
 }
 
 /** Sorted throughout, so that equal state gives an equal snapshot and nothing is sent twice. */
 export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 'version'> {
-  const { self, bindings, peers, catalogue, policies, forbidden = new Map<string, string>() } = input;
+  const { self, bindings, peers, catalogue, policies, forbidden = new Map<string, string>(), revoked = [] } = input;
   return {
     peers: peers
       .map(toPeerRoute)
@@ -31,15 +42,18 @@ export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 've
       .sort((a, b) => compareText(`${a.key.namespace}/${a.key.name}`, `${b.key.namespace}/${b.key.name}`)),
     exports: catalogue.entries.map((entry) => toExportRoute(entry, forbidden.get(formatKey(entry)))),
     policies,
+    ...(revoked.length === 0 ? {} : { revoked }),
   };
 }
 
 function toPeerRoute({ metadata, spec }: IPeer): PeerRoute {
+  const roots = metadata?.annotations?.[ANNOTATIONS.roots];
   return {
     name: metadata?.name ?? '',
     labels: metadata?.labels ?? {},
     gateways: spec.gateways.map(({ host, port }) => ({ host, port })),
     mayAssert: parseMayAssert(metadata?.annotations?.[ANNOTATIONS.mayAssert]),
+    ...(roots === undefined ? {} : { roots }),
   };
 }
 
@@ -55,6 +69,7 @@ function parseMayAssert(text = ''): Assertable[] {
 
 function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
   const listeners = status?.listeners ?? [];
+  const scheme = toScheme(spec.loadBalancing?.scheme);
   const timeoutSeconds = spec.loadBalancing?.affinityTimeoutSeconds ?? 0;
   return {
     key: { ...spec.import },
@@ -69,17 +84,35 @@ function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
         ...(before === undefined || before === port ? {} : { lastListenPort: before }),
       };
     }),
-    sources: spec.sources.map(({ peer, namespace, name, ports, readyEndpoints }) => ({
-      peer,
-      namespace,
-      name,
-      ports: ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port),
-      readyEndpoints,
-    })),
+    sources: [...spec.sources].sort((a, b) => placeOf(a, scheme) - placeOf(b, scheme)).map(toRouteSource),
     labels: spec.labels ?? {},
     localFirst: spec.loadBalancing?.localFirst ?? true,
+    ...(scheme === 'RoundRobin' ? {} : { scheme }),
     ...(timeoutSeconds > 0 ? { affinityTimeoutSeconds: timeoutSeconds } : {}),
   };
+}
+
+function toRouteSource(source: ImportBindingSpecSource): RouteSource {
+  const { peer, namespace, name, ports, readyEndpoints, priority = 0, weight = 1 } = source;
+  return {
+    peer,
+    namespace,
+    name,
+    ports: ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port),
+    readyEndpoints,
+    ...(priority === 0 ? {} : { priority }),
+    ...(weight === 1 ? {} : { weight }),
+  };
+}
+
+/** A binding of a newer controller may have a scheme that this gateway does not know: that ends no connection. */
+function toScheme(scheme: string | undefined): Scheme {
+  return SCHEMES.find((known) => known === scheme) ?? 'RoundRobin';
+}
+
+/** Only `Static` asks for an order; what the rule does not name comes last. */
+function placeOf({ order = Number.MAX_SAFE_INTEGER }: ImportBindingSpecSource, scheme: Scheme): number {
+  return scheme === 'Static' ? order : 0;
 }
 
 function toExportRoute(entry: Catalogue['entries'][number], forbidden: string | undefined): ExportRoute {

@@ -9,11 +9,18 @@ import type {
 import { gatewayStatusManager, SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatKey, parseKey } from '../api/object.ts';
 import type { Logger } from '../runtime/log.ts';
-import { makeWorkQueue } from '../runtime/queue.ts';
+import { makeWorkQueue, type ReconcileOutcome } from '../runtime/queue.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
+import { makeBucket, type Bucket } from './bucket.ts';
 import { gatewayEntry } from './gateway-entry.ts';
-import { PEER_COUNT_DELAY_MS, STATUS_WRITE_TIMEOUT_MS, STATUS_WRITES_PER_SECOND_MAX } from './limits.ts';
+import {
+  PEER_COUNT_DELAY_MS,
+  PEER_STATUS_WRITES_AT_ONCE_MAX,
+  PEER_STATUS_WRITES_PER_SECOND_MAX,
+  STATUS_WRITE_TIMEOUT_MS,
+  STATUS_WRITES_PER_SECOND_MAX,
+} from './limits.ts';
 import type { ImportObservation, PeerObservation } from './messages.ts';
 
 export interface StatusWriterOptions {
@@ -46,20 +53,31 @@ const CONCURRENCY = 4;
 export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWriterOptions): StatusWriter {
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
+  /** By peer. */
+  const paces = new Map<string, Bucket>();
   let isLeading = pod === undefined;
   let isLeaving = false;
   let isSettled = false;
 
-  async function write(key: string): Promise<undefined> {
+  async function write(key: string): Promise<ReconcileOutcome | undefined> {
     const [kind = '', text = ''] = key.split(' ');
-    await (kind === 'peer' ? writePeer(text) : writeImport(text));
+    if (kind === 'peer') return writePeer(text);
+    await writeImport(text);
     return undefined;
   }
 
-  async function writePeer(name: string): Promise<void> {
+  function paceOf(name: string): Bucket {
+    const perSecond = { perSecondMax: PEER_STATUS_WRITES_PER_SECOND_MAX, burstMax: PEER_STATUS_WRITES_AT_ONCE_MAX };
+    const pace = paces.get(name) ?? makeBucket({ ...perSecond, now: () => performance.now() });
+    paces.set(name, pace);
+    return pace;
+  }
+
+  async function writePeer(name: string): Promise<ReconcileOutcome | undefined> {
     const observation = peers.get(name);
     const object = caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name });
-    if (!isLeading || observation === undefined || object === undefined) return;
+    if (!isLeading || observation === undefined || object === undefined) return undefined;
+    if (!paceOf(name).take()) return { requeueAfterMs: 1_000 / PEER_STATUS_WRITES_PER_SECOND_MAX };
     const { sessions, version, reason, message } = observation;
     const draft: ConditionDraft = {
       type: 'PeerReachable',
@@ -78,6 +96,7 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
       },
       { fieldManager: GATEWAY_STATUS_MANAGER, force: true },
     );
+    return undefined;
   }
 
   async function writeImport(text: string): Promise<void> {
@@ -160,6 +179,7 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
     },
     retain(present) {
       for (const name of peers.keys()) if (!present.peers.has(name)) peers.delete(name);
+      for (const name of paces.keys()) if (!present.peers.has(name)) paces.delete(name);
       for (const object of imports.keys()) if (!present.imports.has(object)) imports.delete(object);
       isSettled = true;
       // A binding that is served no longer, as one that turned headless, or one from before this process.

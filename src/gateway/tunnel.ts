@@ -2,10 +2,11 @@
 import type { Duplex } from 'node:stream';
 import { AppError } from '../api/errors.ts';
 import { REASONS } from '../api/reasons.ts';
-import type { ClosingRecord } from './messages.ts';
+import type { ClosingRecord, ConnectionSubject } from './messages.ts';
 import { startRelay, type RelayOutcome, type RelaySide } from './relay.ts';
 import type { Routes } from './routes.ts';
 import type { Revocation, Tunnel, TunnelTable } from './tunnels.ts';
+import { YamuxStream } from './yamux/stream.ts';
 
 /** The side of a connection that is a stream of a session: the other gateway has more to say about it than a reset. */
 export interface PeerSide {
@@ -17,7 +18,7 @@ export interface PeerSide {
 }
 
 export interface TunnelOptions {
-  readonly subject: Pick<ClosingRecord, 'connection' | 'direction' | 'object' | 'peer'>;
+  readonly subject: ConnectionSubject;
   /** Who allowed it, for people. */
   readonly message: string;
   readonly openedMs: number;
@@ -38,9 +39,11 @@ export interface TunnelOptions {
 /** Runs to the end of the connection; never rejects. */
 export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
   const { subject, message, openedMs, table, now, downstream, upstream, client, peerSide, recheck, onStart } = options;
-  const relay = startRelay({ left: downstream, right: upstream });
+  const measured = joinForMemory(downstream, upstream);
+  const relay = startRelay({ left: downstream, right: upstream, onHeld: () => measured?.measure() });
   let revoked: Revocation | undefined;
   const tunnel: Tunnel = {
+    subject,
     client,
     recheck,
     abort(revocation) {
@@ -65,6 +68,13 @@ export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> 
     receivedBytes: outcome.rightToLeftBytes,
     durationMs,
   };
+}
+
+/** A stream of a session answers for the memory of its tunnel: bytes for a client or service that does not read are the peer's. */
+function joinForMemory(downstream: Duplex, upstream: Duplex): YamuxStream | undefined {
+  const stream = [downstream, upstream].find((side) => side instanceof YamuxStream);
+  if (stream !== undefined) stream.otherSide = stream === downstream ? upstream : downstream;
+  return stream;
 }
 
 async function describeEnd(input: {

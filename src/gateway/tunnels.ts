@@ -1,6 +1,7 @@
 /** The connections that are open: so that a change of mind reaches them too, and that each leaves one closing record. */
 import { REASONS, type Reason } from '../api/reasons.ts';
-import type { ClosingRecord } from './messages.ts';
+import { REFUSED_KEPT_MAX } from './limits.ts';
+import type { ClosingRecord, ConnectionSubject } from './messages.ts';
 import type { Routes } from './routes.ts';
 
 /** Why a connection that was allowed is allowed no longer. */
@@ -10,6 +11,7 @@ export interface Revocation {
 }
 
 export interface Tunnel {
+  readonly subject: ConnectionSubject;
   /** Where a local client connected from; absent for a client of another peer. */
   readonly client?: string | undefined;
   /** Asks the decision of this end again; undefined while the answer is still yes. */
@@ -18,9 +20,21 @@ export interface Tunnel {
   abort(revocation: Revocation): void;
 }
 
+/** A connection that was not opened: asked again when somebody wants to know what other policies would change. */
+export interface Refused {
+  readonly subject: ConnectionSubject;
+  /** Whether every decision that is this peer's would be yes. */
+  isAllowed(routes: Routes): boolean;
+}
+
 export interface TunnelTable {
   add(tunnel: Tunnel): void;
   remove(tunnel: Tunnel): void;
+  /** Those that are open now. */
+  open(): readonly Tunnel[];
+  /** Remembers a connection that a decision of this peer has refused: the last {@link REFUSED_KEPT_MAX}. */
+  refuse(refused: Refused): void;
+  refused(): readonly Refused[];
   /** Cuts what `routes` no longer allow. */
   recheck(routes: Routes): void;
   /** The same for the connections of clients at these addresses: somebody else may have the address now. */
@@ -41,6 +55,7 @@ export interface TunnelTable {
 
 export function makeTunnelTable(): TunnelTable {
   const open = new Set<Tunnel>();
+  const refused: Refused[] = [];
   /** Called after each change of what is open. */
   const watchers = new Set<() => void>();
   /** Set for good: connections that were being opened while all others were cut are cut as they come. */
@@ -70,6 +85,12 @@ export function makeTunnelTable(): TunnelTable {
       open.delete(tunnel);
       tell();
     },
+    open: () => [...open],
+    refuse(one) {
+      refused.push(one);
+      if (refused.length > REFUSED_KEPT_MAX) refused.shift();
+    },
+    refused: () => [...refused],
     recheck: (routes) => recheckAll([...open], routes),
     recheckClients(addresses, routes) {
       const theirs = [...open].filter(({ client }) => client !== undefined && addresses.has(client));

@@ -35,7 +35,8 @@ function describeIssue(
     return { text: `${key}: is missing`, fix };
   }
   const where = origin ?? position(path);
-  const what = issue.kind === 'schema' ? `is not ${nameOf(issue.expected)}` : `${show(issue.input)} ${issue.message}`;
+  const given = setting?.secret === true ? '' : `${show(issue.input)} `;
+  const what = issue.kind === 'schema' ? `is not ${nameOf(issue.expected)}` : given + issue.message;
   const text = where === undefined ? `${key}: ${what}` : `${where}: ${key}: ${what}`;
   return { text, fix: setting === undefined ? 'correct it' : `write it like this: ${setting.example}` };
 }

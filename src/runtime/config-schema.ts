@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { isLabel, isSubdomain } from '../api/names.ts';
 import { parseHostPort } from './host-port.ts';
 import { LOG_LEVELS } from './log.ts';
+import { isProxyException, parseProxyUrl } from './proxy-url.ts';
 import { vipsProblem } from './vips.ts';
 
 const LABEL_NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
@@ -20,6 +21,19 @@ const hostPort = v.pipe(
     addIssue({ message: 'is not host:port with a port from 1 to 65535' });
     return NEVER;
   }),
+);
+const proxy = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const parsed = parseProxyUrl(dataset.value);
+    if (parsed.ok) return parsed.proxy;
+    addIssue({ message: parsed.problem });
+    return NEVER;
+  }),
+);
+const proxyException = v.pipe(
+  v.string(),
+  v.check(isProxyException, 'is not a host, a domain, an address or a network such as 10.0.0.0/8'),
 );
 const cidr = v.pipe(v.string(), v.check(isCidr, 'is not a network such as 10.0.0.0/8'));
 const zone = v.pipe(v.string(), v.check(isSubdomain, 'is not a domain name in small letters'));
@@ -41,11 +55,19 @@ const labels = v.record(
 
 export const configSchema = v.strictObject({
   peer: label,
-  fabric: v.strictObject({ name: v.optional(text, 'default_fabric'), ca: text, cert: text, key: text }),
+  fabric: v.strictObject({
+    name: v.optional(text, 'default_fabric'),
+    ca: text,
+    cert: text,
+    key: text,
+    crl: v.optional(text),
+  }),
   gateway: v.optional(
     v.strictObject({ listen: v.optional(hostPort), advertise: v.optional(v.array(hostPort), () => []) }),
     () => ({}),
   ),
+  proxy: v.optional(proxy),
+  proxyExcept: v.optional(v.array(proxyException), () => []),
   vips: v.optional(vips),
   dns: v.optional(
     v.strictObject({

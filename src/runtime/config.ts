@@ -9,15 +9,27 @@ import { gatherSettings, type FlagValues } from './config-sources.ts';
 import type { HostPort } from './host-port.ts';
 import { CONFIG_BYTES_MAX } from './limits.ts';
 import type { LogLevel } from './log.ts';
+import type { ProxyAddress } from './proxy-url.ts';
 import { defaultVips } from './vips.ts';
 
 /** Paths are absolute. */
 export interface Config {
   /** This peer's name; the certificate must carry it. */
   readonly peer: string;
-  readonly fabric: { readonly name: string; readonly ca: string; readonly cert: string; readonly key: string };
+  readonly fabric: {
+    readonly name: string;
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    /** Revocation lists; the file need not be there. */
+    readonly crl?: string;
+  };
   /** `listen` absent: this peer only dials. */
   readonly gateway: { readonly listen?: HostPort; readonly advertise: readonly HostPort[] };
+  /** Through which gateways of peers are dialled; absent: directly. */
+  readonly proxy?: ProxyAddress;
+  /** Hosts, domains, addresses and networks of gateways that are dialled directly all the same. */
+  readonly proxyExcept: readonly string[];
   /** IPv4 CIDR: where addresses of imports come from. */
   readonly vips: string;
   readonly dns: { readonly listen: HostPort; readonly zones: readonly string[]; readonly clients: readonly string[] };
@@ -109,8 +121,11 @@ export function parseConfig(sources: ConfigSources): Config {
       ca: toPath('fabric.ca', fabric.ca),
       cert: toPath('fabric.cert', fabric.cert),
       key: toPath('fabric.key', fabric.key),
+      ...(fabric.crl === undefined ? {} : { crl: toPath('fabric.crl', fabric.crl) }),
     },
     gateway: { advertise: gateway.advertise, ...(gateway.listen === undefined ? {} : { listen: gateway.listen }) },
+    ...(output.proxy === undefined ? {} : { proxy: output.proxy }),
+    proxyExcept: output.proxyExcept,
     vips: output.vips ?? defaultVips(peer),
     dns,
     client,

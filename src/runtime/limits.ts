@@ -24,8 +24,8 @@ export const HTTP_CONNECTIONS_MAX = 64;
 
 /** Length of a Unix socket's path: sun_path of Linux has 108 bytes with the closing zero (unix(7)). */
 export const SOCKET_PATH_BYTES_MAX = 107;
-/** One request to the admin socket. */
-export const ADMIN_BODY_BYTES_MAX = 64 * 1024;
+/** One request to the admin socket: `test policy --diff` sends some thousand policies. */
+export const ADMIN_BODY_BYTES_MAX = 1024 * 1024;
 /** One answer of the admin socket: the status of 10,000 imports. */
 export const ADMIN_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Requests to the admin socket at once. */
@@ -62,3 +62,11 @@ export const CHANNEL_MESSAGES_MAX = 65_536;
 export const REST_PER_RUN = 3;
 /** And never longer than this: a process that was stopped in the middle must not take that for work. */
 export const REST_MAX_MS = 2_000;
+
+/** Things that may go at once without being held, where they are not all there are: whoever tidies up deletes a few. */
+export const LOSS_UNHELD_MAX = 10;
+/** How long is kept what went in a mass: until somebody has seen the alarm and put its source right (DESIGN §6). */
+export const LOSS_HOLD_MS = 5 * 60_000;
+/** Lines about one peer, of one sort, in a window: what it does or says often must not fill a disk. */
+export const PEER_LINES_MAX = 100;
+export const PEER_LINES_WINDOW_MS = 60_000;

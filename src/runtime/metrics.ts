@@ -35,7 +35,24 @@ export interface Metrics extends Exposition {
   readonly connectionsOpen: BoundedGauge<'direction'>;
   readonly bytes: BoundedCounter<'direction'>;
   readonly sessions: BoundedGauge<'peer'>;
+  /** Unix time at which the certificate ends that a peer has shown last. */
+  readonly peerCertificateExpiry: BoundedGauge<'peer'>;
+  /** Unix time at which a peer last said that its records are as we know them; 0: not yet. */
+  readonly recordsConfirmed: BoundedGauge<'peer'>;
+  /** 1 while none of its sources can be used; the others have no series. */
+  readonly importWithoutSource: BoundedGauge<'import'>;
   readonly handshakesRefused: BoundedCounter<'reason'>;
+  /** How near a bound is, 0 to 1: one name for all limits. `peer` is empty for what all peers share. */
+  readonly limitUsed: BoundedGauge<'limit' | 'peer'>;
+  /** What was refused at a bound, each time counted. */
+  readonly limitRefusals: BoundedCounter<'limit' | 'peer'>;
+  /** Memory that is held for what a peer sent or has not read yet. */
+  readonly bufferedBytes: BoundedGauge<'peer'>;
+  /** Of all peers together, and what it may become. */
+  readonly bufferedBytesTotal: PlainGauge;
+  readonly bufferedBytesMax: PlainGauge;
+  /** Records of a peer that it does not name any more and that are kept, since they went in a mass. */
+  readonly recordsHeld: BoundedGauge<'peer'>;
   /** Sources of imports that were put last since connections to them failed. */
   readonly sourcesEjected: BoundedCounter<'peer' | 'reason'>;
   /** `state`: sent or acknowledged. */
@@ -45,6 +62,8 @@ export interface Metrics extends Exposition {
   readonly reconciles: BoundedCounter<'controller' | 'result'>;
   readonly reconcileSeconds: BoundedHistogram<'controller'>;
   readonly storeProblems: PlainGauge;
+  /** Unix time at which an API server last gave a list, or began a watch, which it does every few minutes. */
+  readonly storeRead: BoundedGauge<'kind'>;
   /** What is asked of an API server; `result`: ok, or why not. */
   readonly storeLists: BoundedCounter<'kind' | 'result'>;
   readonly storeWatches: BoundedCounter<'kind' | 'result'>;
@@ -52,12 +71,18 @@ export interface Metrics extends Exposition {
   readonly storeWrites: BoundedCounter<'kind' | 'verb' | 'result'>;
   /** Seconds left; negative when it has expired. */
   readonly certificateExpirySeconds: PlainGauge;
+  /** 1 while a revocation list that is in force names this peer's certificate. */
+  readonly certificateRevoked: PlainGauge;
+  /** Of each revocation list in force, by the beginning of its issuer's fingerprint: negative when it is stale. */
+  readonly crlNextUpdateSeconds: BoundedGauge<'issuer'>;
   /** Of a gateway in a cluster: 1 or 0, and no value while it is not known. */
   readonly clientAddressesVisible: PlainGauge;
 }
 
 export interface MetricsOptions {
   readonly version: string;
+  /** The name of this peer: tells processes of several peers apart that are scraped as one job. */
+  readonly self?: string;
   /** Series of one metric; tests lower it. */
   readonly seriesMax?: number;
   /** `collected`: also what Node and the kernel know of the process (CPU, memory, event loop lag). */
@@ -70,14 +95,16 @@ const RECONCILE_BUCKETS_SECONDS = [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30];
 
 export function makeMetrics({
   version,
+  self,
   seriesMax = METRIC_SERIES_MAX,
   processMetrics = 'none',
 }: MetricsOptions): Metrics {
   const registry = new Registry();
   const define = makeDefiner(registry, seriesMax);
   if (processMetrics === 'collected') collectDefaultMetrics({ register: registry });
-  const buildInfo = define.gauge('build_info', 'Always 1; says which version runs.', ['version', 'node']);
-  buildInfo.set({ version, node: process.versions.node }, 1);
+  const build = { version, node: process.versions.node, ...(self === undefined ? {} : { self }) };
+  const help = 'Always 1; says which version runs, and as which peer.';
+  define.gauge<string>('build_info', help, Object.keys(build)).set(build, 1);
   return {
     connections: define.counter('connections_total', 'Connections that ended or were refused, by the reason of it.', [
       'direction',
@@ -88,8 +115,35 @@ export function makeMetrics({
     connectionsOpen: define.gauge('connections_open', 'Connections that are open now.', ['direction']),
     bytes: define.counter('bytes_total', 'Payload bytes forwarded, both ways together.', ['direction']),
     sessions: define.gauge('sessions', 'Sessions that are open with a peer.', ['peer']),
+    peerCertificateExpiry: define.gauge(
+      'peer_certificate_expiry_timestamp_seconds',
+      'When the certificate ends that a peer has shown last.',
+      ['peer'],
+    ),
+    recordsConfirmed: define.gauge(
+      'records_confirmed_timestamp_seconds',
+      'When a peer last said that its records are as they are known here; 0: not yet.',
+      ['peer'],
+    ),
+    importWithoutSource: define.gauge('import_without_source', 'Is 1 while no source of an import can be used.', [
+      'import',
+    ]),
     handshakesRefused: define.counter('handshakes_refused_total', 'Callers turned away before they had a name.', [
       'reason',
+    ]),
+    limitUsed: define.gauge('limit_used_ratio', 'How much of a limit is used, 0 to 1; all peers together: no peer.', [
+      'limit',
+      'peer',
+    ]),
+    limitRefusals: define.counter('limit_refusals_total', 'What was refused since a limit was reached.', [
+      'limit',
+      'peer',
+    ]),
+    bufferedBytes: define.gauge('buffered_bytes', 'Memory held for what a peer sent or has not read yet.', ['peer']),
+    bufferedBytesTotal: define.lateGauge('buffered_bytes_process', 'The same for all peers together.'),
+    bufferedBytesMax: define.lateGauge('buffered_bytes_process_max', 'What it may become: then connections are cut.'),
+    recordsHeld: define.gauge('records_held', 'Records that a peer lost in a mass, and that are kept for now.', [
+      'peer',
     ]),
     sourcesEjected: define.counter(
       'sources_ejected_total',
@@ -104,6 +158,7 @@ export function makeMetrics({
     dnsQueries: define.counter('dns_queries_total', 'DNS queries answered.', ['type', 'rcode']),
     reconciles: define.counter('reconcile_total', 'Runs of reconcilers.', ['controller', 'result']),
     reconcileSeconds: define.histogram('reconcile_seconds', 'How long a run of a reconciler took.', ['controller']),
+    storeRead: define.gauge('store_read_timestamp_seconds', 'When a kind was last read from the API server.', ['kind']),
     storeLists: define.counter('store_lists_total', 'Lists of a kind asked of the API server.', ['kind', 'result']),
     storeWatches: define.counter('store_watches_total', 'Watches of a kind opened at the API server.', [
       'kind',
@@ -118,9 +173,19 @@ export function makeMetrics({
       'store_problems',
       'Documents in the store that are not taken because they are wrong.',
     ),
-    certificateExpirySeconds: define.plainGauge(
+    // Controller and DNS have none: a 0 there would look like one that has expired.
+    certificateExpirySeconds: define.lateGauge(
       'certificate_expiry_seconds',
       "Seconds until this peer's certificate expires.",
+    ),
+    certificateRevoked: define.lateGauge(
+      'certificate_revoked',
+      "Whether a revocation list in force names this peer's certificate: 1 or 0.",
+    ),
+    crlNextUpdateSeconds: define.gauge(
+      'crl_next_update_seconds',
+      'Seconds until a revocation list in force is due to be renewed; a stale one stays in force.',
+      ['issuer'],
     ),
     clientAddressesVisible: define.lateGauge(
       'client_addresses_visible',
@@ -170,7 +235,7 @@ function makeDefiner(registry: Registry, seriesMax: number) {
 }
 
 /** Label values that this program chooses from a short list; they stay as they are when the others become "other". */
-const CLOSED_LABELS: ReadonlySet<string> = new Set(['direction', 'reason', 'state', 'result', 'rcode']);
+const CLOSED_LABELS: ReadonlySet<string> = new Set(['direction', 'limit', 'reason', 'state', 'result', 'rcode']);
 
 function makeBound<Name extends string>(labelNames: readonly Name[], seriesMax: number) {
   const known = new Set<string>();

@@ -10,6 +10,8 @@ export interface Setting {
   readonly help: string;
   /** One line of YAML, shown as the remedy. */
   readonly example: string;
+  /** Its value may hold a password: no message shows it. */
+  readonly secret: boolean;
 }
 
 export const ENV_PREFIX = 'CLUSTERLINK_MCS_';
@@ -24,18 +26,28 @@ export const COMMAND_VARIABLES: readonly string[] = ['STORE', 'STATE', 'CONFIG']
 export const SERVICE_VARIABLE =
   /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)?)$/;
 
+const SECRET: ReadonlySet<string> = new Set(['proxy']);
+
 export const SETTINGS: readonly Setting[] = [
   ['peer', 'text', "this peer's name, as in its certificate", 'peer: east'],
   ['fabric.name', 'text', 'name of the fabric, told in the clusterset ClusterProperty', 'fabric: {name: shops}'],
   ['fabric.ca', 'text', 'file with the CA certificates whose peers are believed', 'fabric: {ca: fabric/cert.pem}'],
   ['fabric.cert', 'text', "file with this peer's certificate", 'fabric: {cert: fabric/east/cert.pem}'],
   ['fabric.key', 'text', "file with this peer's private key, mode 600", 'fabric: {key: fabric/east/key.pem}'],
+  ['fabric.crl', 'text', 'file with revocation lists; it need not be there yet', 'fabric: {crl: fabric/crl.pem}'],
   ['gateway.listen', 'text', 'where peers dial us; absent: we only dial', 'gateway: {listen: "0.0.0.0:4443"}'],
   [
     'gateway.advertise',
     'list',
     'addresses that other peers may dial us at',
     'gateway: {advertise: ["203.0.113.1:4443"]}',
+  ],
+  ['proxy', 'text', 'HTTP proxy through which gateways of peers are dialled', 'proxy: http://proxy.corp.example:3128'],
+  [
+    'proxyExcept',
+    'list',
+    'hosts, domains and networks of gateways that are dialled without the proxy',
+    'proxyExcept: [corp.example, 10.0.0.0/8]',
   ],
   ['vips', 'text', 'IPv4 range for the addresses of imports; default: by the peer name', 'vips: 127.96.16.0/20'],
   ['dns.listen', 'text', 'where names are answered', 'dns: {listen: "127.0.0.1:5353"}'],
@@ -73,6 +85,7 @@ export const SETTINGS: readonly Setting[] = [
   form: form as Setting['form'],
   help,
   example,
+  secret: SECRET.has(key),
 }));
 
 /** `client.serviceAccount` -> client, service, account. */

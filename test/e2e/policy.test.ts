@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import type { ObjectKey } from '#src/api/object.ts';
+import { formatKey, type ObjectKey } from '#src/api/object.ts';
 import { REASONS } from '#src/api/reasons.ts';
 import { ANNOTATIONS, ATTRIBUTES } from '#src/api/names.ts';
+import type { Explanation } from '#src/gateway/explain.ts';
 import { eventually } from './api.ts';
 import { installed, type Peer } from './fixture.ts';
 import { SYSTEM } from './install.ts';
@@ -74,6 +75,19 @@ describe('policies by the identity of pods', () => {
     assert.match(await gatewayLogs(), /"reason":"EGRESS_DENIED"/);
   });
 
+  it('explain in a gateway, for each of them → every hop for the one, EGRESS_DENIED with what mends it for the other', async () => {
+    const served = await explain(ALICE);
+    assert.deepEqual([served.code, served.hops.at(-1)?.hop], [0, 'endpoint'], JSON.stringify(served));
+    const denied = await explain(BOB);
+    const failed = denied.hops.at(-1);
+    assert.deepEqual([denied.code, failed?.hop, failed?.code], [1, 'egress', REASONS.EgressDenied]);
+    assert.match(failed?.fix ?? '', /allow --store kubernetes .* \| kubectl apply -f -$/);
+    const unknown = (await explain(ON_HOST)).hops.at(-1);
+    assert.deepEqual([unknown?.hop, unknown?.code], ['egress', REASONS.ClientUnknown]);
+    const nowhere = (await explain(ALICE, 'web.store-polizy.svc.clusterset.local:7000')).hops.at(-1);
+    assert.deepEqual([nowhere?.hop, nowhere?.fix?.includes('web.store-policy.svc')], ['name', true]);
+  });
+
   it('a pod on the host network, of an allowed account → reset as CLIENT_UNKNOWN', async () => {
     const unknown = await refusals(REASONS.ClientUnknown);
     await assertReset(ON_HOST);
@@ -136,6 +150,17 @@ describe('policies by the identity of pods', () => {
 
   function refusals(reason: string): Promise<number> {
     return countConnections(west, { direction: 'egress', import_or_export: `${STORE}/web`, reason });
+  }
+
+  async function explain(
+    from: ObjectKey,
+    target = `${HOST}:7000`,
+  ): Promise<{ readonly code: number | null } & Pick<Explanation, 'hops'>> {
+    const gateway = ['-n', SYSTEM, 'exec', 'deploy/clusterlink-mcs-gateway', '--'];
+    const command = ['clusterlink-mcs', 'explain', formatKey(from), target, '-o', 'json'];
+    const { code, stdout, stderr } = await west.tryKubectl([...gateway, ...command]);
+    assert.notEqual(stdout, '', stderr);
+    return { code, hops: (JSON.parse(stdout) as Explanation).hops };
   }
 
   async function gatewayLogs(): Promise<string> {

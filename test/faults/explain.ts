@@ -229,7 +229,7 @@ export const EXPLAIN_FAULTS: readonly ExplainFault[] = [
     hop: 'session',
     code: 'PEER_ROOT_MISMATCH',
     subject: /^north$/,
-    fix: /fabric\.ca, here and at north/,
+    fix: /annotation mcs\.clusterlink\.net\/roots of the Peer object north/,
     bring: async ({ write, gatewayOfOtherFabric }) => write('west', importFromNorth(await gatewayOfOtherFabric())),
   },
   {

@@ -90,6 +90,8 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     ['request', 'cert'],
     ['sign', 'cert'],
     ['renew', 'cert'],
+    ['renew', 'crl'],
+    ['revoke', 'peer'],
     ['run'],
     ['export'],
     ['import'],
@@ -100,6 +102,7 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     ['gather'],
     ['get'],
     ['check'],
+    ['test', 'policy'],
   ]) {
     it(`${command.join(' ')} --help → teaches with an example`, () => {
       const { code, out } = run(...command, '--help');
@@ -183,5 +186,23 @@ contexts: [{ name: nobody, context: { cluster: nobody, user: nobody } }]
     assert.equal(run('renew', 'cert', 'east', '--fabric', 'shops', '--new-key').code, 0);
     const [newCert, newKey] = await texts();
     assert.ok(newCert !== cert && newKey !== key);
+  });
+
+  it('revoke peer → crl.pem with its certificate; --dry-run writes none; renew crl → a new date', async () => {
+    await createFabricFiles({ path: folder, fabric: 'shops' });
+    await createPeerCertFiles({ path: folder, fabric: 'shops', peer: 'east' });
+    const where = ['--fabric', 'shops'];
+    const list = (): Promise<string> => readFile(join(folder, 'shops', 'crl.pem'), 'utf8');
+    const dry = run('revoke', 'peer', 'east', ...where, '--dry-run');
+    assert.equal(dry.code, 0, dry.error);
+    assert.match(dry.error, /^Revoked: [0-9a-f]{31,32}\. The list has 1/);
+    await assert.rejects(list(), { code: 'ENOENT' });
+    const { code, out, error } = run('revoke', 'peer', 'east', ...where, '--serial', 'a1', '--serial', 'b2');
+    assert.equal(code, 0, error);
+    assert.equal(out, `${join('shops', 'crl.pem')}\n`);
+    assert.match(error, /The list has 3[\s\S]*Next: carry .* "fabric\.crl"/);
+    const before = await list();
+    assert.equal(run('renew', 'crl', ...where).code, 0);
+    assert.notEqual(await list(), before);
   });
 });

@@ -48,7 +48,11 @@ describe('deploy', function () {
     const err: string[] = [];
     let exitCode = 0;
     const program = new Command().exitOverride();
-    const streams = { out: (text: string) => void out.push(text), error: (text: string) => void err.push(text) };
+    const streams = {
+      out: (text: string) => void out.push(text),
+      error: (text: string) => void err.push(text),
+      bytes: () => undefined,
+    };
     addDeployCommands({ program, streams, done: (code) => (exitCode = code) });
     try {
       await program.parseAsync([...line.split(' '), '--kubeconfig', kubeconfig], { from: 'user' });

@@ -272,6 +272,27 @@ describe('openDirectoryStore: manifests', () => {
       assert.deepEqual(events, ['synced 2', 'changed web b']);
     });
 
+    it('every file removed, and that confirmed → all objects go at once; what goes later is held again', async () => {
+      await folders.put('a.yaml', exportDocument('db', 'a'));
+      await folders.put('b.yaml', exportDocument('web', 'a'));
+      const store = await folders.open();
+      const heldSaid = (): boolean => store.problems().some(({ message }) => message.startsWith('2 objects went'));
+      const remove = async (): Promise<void> => {
+        await folders.remove('a.yaml');
+        await folders.remove('b.yaml');
+        await eventually('the alarm', heldSaid);
+      };
+      await remove();
+      assert.equal(store.acceptLoss(), 2);
+      await eventually('all are gone', async () => (await store.list('ServiceExport')).length === 0);
+      assert.equal(store.acceptLoss(), 0);
+      await folders.put('a.yaml', exportDocument('db', 'a'));
+      await folders.put('b.yaml', exportDocument('web', 'a'));
+      await eventually('they are back', async () => (await store.list('ServiceExport')).length === 2);
+      await remove();
+      assert.equal((await store.list('ServiceExport')).length, 2);
+    });
+
     it('a file deleted → its object goes, with what we applied; made again it has another uid and no status', async () => {
       await folders.put('a.yaml', exportDocument('db', 'a'));
       const store = await folders.open();

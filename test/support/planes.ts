@@ -11,7 +11,7 @@ import type {
 import type { EjectionChange } from '#src/gateway/ejection.ts';
 import type { PeerIdentity } from '#src/fabric/files.ts';
 import type { Home } from '#src/gateway/home.ts';
-import { startDataPlane } from '#src/gateway/plane.ts';
+import { startDataPlane, type DataPlaneOptions } from '#src/gateway/plane.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
 import { makeChannelPair } from '#src/runtime/channel.ts';
 import type { TestFabric } from './fabric.ts';
@@ -50,6 +50,7 @@ export interface TestPlaneOptions {
   /** Where it lives; else alone on a host. */
   readonly home?: Home;
   readonly keepAliveMs?: number;
+  readonly outbound?: NonNullable<DataPlaneOptions['outbound']>;
 }
 
 const HOST: Home = { kind: 'standalone', client: { namespace: 'default', serviceAccount: 'host', labels: {} } };

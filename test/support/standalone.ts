@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -123,14 +123,28 @@ export function ruleManifest(changes: Record<string, unknown> = {}, name = 'shop
   });
 }
 
-/** A port that nobody has now. */
+/** Below the range that the kernel gives outgoing connections, any of which could else have it in the next moment. */
+const PORTS = { from: 12_000, to: 25_999 } as const;
+const PORT_TRIES_MAX = 100;
+const givenPorts = new Set<number>();
+
+/** A port at 127.0.0.1 that nobody has now, and that this process has not given before. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from + 1));
+    if (givenPorts.has(port)) continue;
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    givenPorts.add(port);
+    return port;
+  }
+  throw new Error(`no free port from ${PORTS.from} to ${PORTS.to} in ${PORT_TRIES_MAX} tries`);
 }
 
 async function startStandalone(input: {

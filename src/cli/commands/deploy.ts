@@ -5,15 +5,23 @@ import { stringify } from 'yaml';
 import { AppError, formatError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { describeObject } from '../../api/object.ts';
-import { loadIdentity, type PeerIdentity } from '../../fabric/files.ts';
+import { loadIdentity } from '../../fabric/files.ts';
+import { readLists } from '../../fabric/follow-lists.ts';
 import { assertPeerName } from '../../fabric/request.ts';
+import { isProxyException, parseProxyUrl } from '../../runtime/proxy-url.ts';
 import { loadAccess } from '../../store/kubernetes/access.ts';
 import { makeCluster, type Cluster } from '../deploy/cluster.ts';
 import { withVersion } from '../deploy/crd-verdict.ts';
 import { applyAll, assertCrds, installCrds, waitForDeployments } from '../deploy/install.ts';
 import { GONE_WAIT_SECONDS, READY_WAIT_SECONDS, WAIT_SECONDS_MAX } from '../deploy/limits.ts';
 import { readBase, readClustersetProfile, readCrds, type Manifest } from '../deploy/manifests.ts';
-import { GATEWAY_SERVICES, isIdentitySecret, peerObjects, type GatewayService } from '../deploy/peer-objects.ts';
+import {
+  GATEWAY_SERVICES,
+  isIdentitySecret,
+  peerObjects,
+  type GatewayService,
+  type Identity,
+} from '../deploy/peer-objects.ts';
 import { findRemovable, removePeer, waitUntilGone } from '../deploy/remove.ts';
 import { assertNamespaceFree } from '../deploy/system-namespace.ts';
 import { EXIT } from '../output.ts';
@@ -29,6 +37,8 @@ interface DeployOptions extends Where {
   readonly gatewayService: GatewayService;
   readonly nodePort?: number;
   readonly image?: string;
+  readonly proxy?: string;
+  readonly proxyExcept?: readonly string[];
   readonly withCrds: boolean;
   readonly wait: number;
   readonly dryRun?: boolean;
@@ -74,6 +84,8 @@ export function addDeployCommands({ program, streams, done }: Register): void {
     )
     .option('--node-port <PORT>', 'of a NodePort; without it the cluster chooses', parsePort)
     .option('--image <REFERENCE>', 'image of the program; without it that of the manifests')
+    .option('--proxy <URL>', 'HTTP proxy through which peers are dialled, http://[USER:PASSWORD@]HOST:PORT', parseProxy)
+    .option('--proxy-except <LIST>', 'hosts, domains and networks dialled without it, by commas', parseExceptions)
     .option('--with-crds', 'write the CRDs that are missing, and ours where older', true)
     .option('--no-with-crds', 'touch no CRD')
     .option('--wait <SECONDS>', 'how long to wait until it serves; 0: not at all', parseSeconds, READY_WAIT_SECONDS)
@@ -93,7 +105,7 @@ export function addDeployCommands({ program, streams, done }: Register): void {
             .join('---\n')
             .trimEnd(),
         );
-        streams.error(`Left out, since it has the private key: ${secretCommand(options)}`);
+        streams.error(`Left out, since it has the private key: ${secretCommand(options, objects)}`);
         return;
       }
       await inCluster(options, async (cluster) => {
@@ -132,7 +144,7 @@ interface Manifests {
 }
 
 async function manifestsOf(options: DeployOptions): Promise<Manifests> {
-  const { name, fabricDir, profile, gatewayService, nodePort, image } = options;
+  const { name, fabricDir, profile, gatewayService, nodePort, image, proxy, proxyExcept } = options;
   assertPeerName(name);
   if (nodePort !== undefined && gatewayService !== 'NodePort') {
     throw new AppError('ERR_USAGE', `--node-port: the gateway's Service is of type ${gatewayService}`, {
@@ -147,6 +159,8 @@ async function manifestsOf(options: DeployOptions): Promise<Manifests> {
     gatewayService,
     ...(nodePort === undefined ? {} : { nodePort }),
     ...(image === undefined ? {} : { image }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(proxyExcept === undefined ? {} : { proxyExcept }),
     identity,
   });
   return {
@@ -157,11 +171,13 @@ async function manifestsOf(options: DeployOptions): Promise<Manifests> {
 }
 
 /** The certificate is judged here, before a pod would refuse it. */
-async function readIdentity(fabricDir: string, name: string): Promise<PeerIdentity> {
+async function readIdentity(fabricDir: string, name: string): Promise<Identity> {
   const folder = join(fabricDir, name);
   const files = { ca: join(folder, 'ca.pem'), cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
   try {
-    return await loadIdentity({ ...files, peer: name });
+    const identity = await loadIdentity({ ...files, peer: name });
+    const crlPem = await readLists(join(fabricDir, 'crl.pem'));
+    return crlPem === undefined ? identity : { ...identity, crlPem };
   } catch (cause) {
     if (!(cause instanceof AppError) || cause.code !== 'ERR_NOT_FOUND') throw cause;
     const fabric = basename(resolve(fabricDir));
@@ -172,8 +188,11 @@ async function readIdentity(fabricDir: string, name: string): Promise<PeerIdenti
   }
 }
 
-function secretCommand({ name, fabricDir }: DeployOptions): string {
+function secretCommand({ name, fabricDir, proxy }: DeployOptions, objects: readonly Manifest[]): string {
   const files = ['ca.pem', 'cert.pem', 'key.pem'].map((file) => `--from-file=${join(fabricDir, name, file)}`);
+  const data = objects.find(isIdentitySecret)?.['data'] as Readonly<Record<string, string>> | undefined;
+  if (data?.['crl.pem'] !== undefined) files.push(`--from-file=${join(fabricDir, 'crl.pem')}`);
+  if (proxy !== undefined) files.push('--from-literal=proxy=THE_PROXY_URL');
   return `kubectl -n ${SYSTEM_NAMESPACE} create secret generic clusterlink-mcs-peer ${files.join(' ')}`;
 }
 
@@ -185,6 +204,24 @@ function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   throw new AppError('ERR_USAGE', `--node-port: ${JSON.stringify(text)} is not a port`, { fix: 'write it like 30443' });
+}
+
+/** Nothing of the text is told: it may hold a password. */
+function parseProxy(text: string): string {
+  const parsed = parseProxyUrl(text);
+  if (parsed.ok) return text;
+  throw new AppError('ERR_USAGE', `--proxy: ${parsed.problem}`, {
+    fix: 'write it like http://proxy.corp.example:3128',
+  });
+}
+
+function parseExceptions(text: string): string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  const wrong = entries.find((entry) => !isProxyException(entry));
+  if (wrong === undefined) return entries;
+  throw new AppError('ERR_USAGE', `--proxy-except: ${JSON.stringify(wrong)} is no host, domain, address or network`, {
+    fix: 'write it like corp.example,10.0.0.0/8',
+  });
 }
 
 function parseSeconds(text: string): number {

@@ -4,7 +4,7 @@ import { describeObject, type KubeObject } from '../../api/object.ts';
 import { renderManifest, writeManifest } from '../../store/directory/writer.ts';
 import { allowManifest, exportManifests, importManifests, parseKeyArgument } from '../intents.ts';
 import { storeOption, type Register } from '../register.ts';
-import { parseFolder } from '../store-argument.ts';
+import { parseFolder, parseStore } from '../store-argument.ts';
 
 interface WriteOptions {
   readonly store: string;
@@ -15,7 +15,9 @@ export function addIntentCommands({ program, streams }: Register): void {
   const dryRun = ['--dry-run', 'print the manifests and write nothing'] as const;
 
   async function write(objects: readonly KubeObject[], { store, dryRun: isDry = false }: WriteOptions): Promise<void> {
-    if (isDry) return streams.out(objects.map(renderManifest).join('---\n').trimEnd());
+    // In a cluster kubectl writes, with its user's rights and its own field manager.
+    const isPrinted = isDry || parseStore(store).home === 'kubernetes';
+    if (isPrinted) return streams.out(objects.map(renderManifest).join('---\n').trimEnd());
     const manifests = parseFolder(store);
     for (const object of objects) {
       const path = await writeManifest({ manifests, object });

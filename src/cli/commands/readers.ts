@@ -1,5 +1,4 @@
 /** `status`, `explain`, `probe`, `get` and `gather`: what a running peer knows. */
-import { AppError } from '../../api/errors.ts';
 import { describeObject, type KubeObject } from '../../api/object.ts';
 import type { Explanation } from '../../gateway/explain.ts';
 import type { ProbeReport } from '../../gateway/probe-import.ts';
@@ -10,6 +9,7 @@ import { EXIT, formatData, formatTable, parseOutput } from '../output.ts';
 import { gather, writeArchive } from '../gather.ts';
 import { formatProbe } from '../probe.ts';
 import { outputOption, stateOption, type Register } from '../register.ts';
+import { checkClient, HOST_CLIENT } from '../run/client-argument.ts';
 import type { FabricReport } from '../run/fabric-status.ts';
 import type { StatusReport } from '../run/status.ts';
 import { formatStatus } from '../status.ts';
@@ -32,7 +32,10 @@ export function addReaderCommands({ program, streams, done }: Register): void {
 
   program
     .command('explain')
-    .argument('<CLIENT>', 'who connects: "host", since all clients of a host are one identity')
+    .argument(
+      '<CLIENT>',
+      'who connects: NAMESPACE/POD in a cluster; else "host": all clients of a host are one identity',
+    )
     .argument('<NAME:PORT>', 'the name of an import and its port')
     .description('Walk the way of a connection hop by hop, and name the first failure and what mends it.')
     .addOption(stateOption())
@@ -40,13 +43,16 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nExample:\n  npx clusterlink-mcs explain host db.store.svc.clusterset.local:5432 --state ./state',
+      `
+Examples:
+  npx clusterlink-mcs explain host db.store.svc.clusterset.local:5432 --state ./state
+  kubectl -n clusterlink-system exec deploy/clusterlink-mcs-gateway -- \\
+    clusterlink-mcs explain store/client db.store.svc.clusterset.local:5432`,
     )
     .action(async (client: string, target: string, { output, ...where }: RunningPeer & { output: string }) => {
-      if (client !== 'host')
-        throw new AppError('ERR_USAGE', `${JSON.stringify(client)}: is not a client here`, { fix: 'say host' });
       const format = parseOutput(output);
-      const explanation = (await askPeer(where, 'POST /explain', { target })) as Explanation;
+      const asked = { client: checkClient(client), target };
+      const explanation = (await askPeer(where, 'POST /explain', asked)) as Explanation;
       streams.out(formatExplanation(explanation, format));
       done(explanation.ok ? EXIT.ok : EXIT.failed);
     });
@@ -57,13 +63,16 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     .description(
       'Connect to every source of an import, without a byte of payload: print what each answers, and how fast.',
     )
+    .option('--client <CLIENT>', 'on whose behalf, as with explain', HOST_CLIENT)
     .addOption(stateOption())
     .addOption(adminOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs probe db.store.svc.clusterset.local:5432 --state ./state')
-    .action(async (target: string, { output, ...where }: RunningPeer & { output: string }) => {
+    .action(async (target: string, given: RunningPeer & { output: string; client: string }) => {
+      const { output, client, ...where } = given;
       const format = parseOutput(output);
-      const report = (await askPeer(where, 'POST /probe', { target })) as ProbeReport;
+      const asked = { client: checkClient(client), target };
+      const report = (await askPeer(where, 'POST /probe', asked)) as ProbeReport;
       streams.out(formatProbe(report, format));
       done(report.ok ? EXIT.ok : EXIT.failed);
     });
@@ -91,21 +100,33 @@ export function addReaderCommands({ program, streams, done }: Register): void {
     });
   program
     .command('gather')
-    .requiredOption('--out <FILE.tar.gz>', 'the archive to write; it must not be there yet')
+    .requiredOption('--out <FILE.tar.gz>', 'the archive to write; it must not be there yet. "-": to standard output')
     .description(
       'Put status, objects, closing records, metrics and versions of a running peer into one archive, without keys and tokens.',
     )
     .addOption(stateOption())
     .addOption(adminOption())
-    .addHelpText('after', '\nExample:\n  npx clusterlink-mcs gather --out west.tar.gz --state ./state')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx clusterlink-mcs gather --out west.tar.gz --state ./state
+  kubectl -n clusterlink-system exec deploy/clusterlink-mcs-gateway -- clusterlink-mcs gather --out - > west.tar.gz`,
+    )
     .action(async ({ out, ...where }: RunningPeer & { out: string }) => {
       const { archive, files, missing } = await gather({
         ask: (route, body) => askPeer(where, route, body),
         version,
         now: new Date(),
       });
-      await writeArchive(out, archive);
-      streams.out(`${out}: ${files.length} files, ${archive.length} bytes`);
+      const said = `${out}: ${files.length} files, ${archive.length} bytes`;
+      if (out === '-') {
+        streams.bytes(archive);
+        streams.error(said);
+      } else {
+        await writeArchive(out, archive);
+        streams.out(said);
+      }
       for (const line of missing) streams.error(`Not in it: ${line}`);
     });
 }

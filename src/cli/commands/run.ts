@@ -62,7 +62,7 @@ Flags beat the environment, which beats the file. Examples:
     });
     const logger = makeLogger({ level: config.log.level, bindings: { self: config.peer } });
     const health = makeHealth();
-    const metrics = makeMetrics({ version, processMetrics: 'collected' });
+    const metrics = makeMetrics({ version, self: config.peer, processMetrics: 'collected' });
     const start = chooseStart(options);
     const drainMs = config.drainSeconds * 1000;
     const lifecycle = makeLifecycle({ logger, drainMs, onShutdown: () => health.drain() });

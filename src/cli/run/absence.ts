@@ -3,22 +3,30 @@ import { findCondition } from '../../api/conditions.ts';
 import { compareText, formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
 import { REASONS } from '../../api/reasons.ts';
 import { fixSession } from '../../gateway/explain-session.ts';
-import type { Hop } from '../../gateway/hops.ts';
+import { nameStore, writeCommand, type Hop } from '../../gateway/hops.ts';
 import type { PeerObservation } from '../../gateway/messages.ts';
 import { findWanted, type Wanted } from '../../merge/naming.ts';
 import { nameOf } from '../../merge/placement.ts';
 import { describeOwner, namespaceOf, ownerOf, selectsPeer } from '../../merge/rule.ts';
 import type { AnyImportRule } from '../../merge/types.ts';
 import { closestWord } from '../../runtime/did-you-mean.ts';
-import type { CachesOf } from '../../store/caches.ts';
 import type { Problem } from '../../store/directory/manifest-types.ts';
+import type { ReadingsOf } from './reading.ts';
+
+/** What it is told by. */
+export const ABSENCE_KINDS = [
+  'ClusterImportRule',
+  'ImportBinding',
+  'ImportRule',
+  'Peer',
+  'PeerRecords',
+  'ServiceExport',
+] as const;
 
 export interface AbsenceInput {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
   readonly store: string;
-  readonly caches: CachesOf<
-    'ClusterImportRule' | 'ImportBinding' | 'ImportRule' | 'Peer' | 'PeerRecords' | 'ServiceExport'
-  >;
+  readonly caches: ReadingsOf<(typeof ABSENCE_KINDS)[number]>;
   readonly peer: (name: string) => PeerObservation | undefined;
   /** Manifests that are not in force as they stand. */
   problems(): readonly Pick<Problem, 'file' | 'line' | 'object' | 'message' | 'fix'>[];
@@ -141,7 +149,7 @@ function explainPeer(input: AbsenceInput, { wanted, subject: rule }: Claim, peer
   if (peer === self.name) return explainOwn(input, wanted, subject);
   const object = caches.Peer.list().find(({ metadata }) => metadata?.name === peer);
   if (object === undefined) {
-    const fix = `write a Peer object ${peer} into ${store}, or correct spec.peers of ${rule}`;
+    const fix = `write a Peer object ${peer} into ${nameStore(store)}, or correct spec.peers of ${rule}`;
     const message = `${rule} names peer ${peer}, and there is no Peer object of that name`;
     return { hop: 'source', ok: false, subject, message, code: REASONS.PeerUnknown, fix };
   }
@@ -172,7 +180,7 @@ function explainOwn({ caches, store }: AbsenceInput, wanted: Wanted, subject: st
   const valid = findCondition(exported?.status?.conditions, 'Valid');
   const [namespace = 'NAMESPACE'] = wanted.namespaces ?? [];
   if (exported === undefined || valid?.status !== 'False') {
-    const fix = `npx clusterlink-mcs export ${namespace}/${name} --store ${store}`;
+    const fix = writeCommand(store, 'export', `${namespace}/${name}`);
     const message = 'this peer does not export it';
     return { hop: 'source', ok: false, subject, message, code: REASONS.NothingOffered, fix };
   }
@@ -244,7 +252,7 @@ function explainNoImport({ caches, store }: AbsenceInput, key: ObjectKey): Hop {
     subject: object,
     message: `there is no such import, and no rule that would make it; ${present}`,
     code: REASONS.ImportDeleted,
-    fix: `npx clusterlink-mcs import --store ${store} NAMESPACE/NAME --from PEER --as ${object}, and see "npx clusterlink-mcs get PeerRecords -o yaml" for what peers offer`,
+    fix: `${writeCommand(store, 'import', `NAMESPACE/NAME --from PEER --as ${object}`)}, and see "npx clusterlink-mcs get PeerRecords -o yaml" for what peers offer`,
   };
 }
 

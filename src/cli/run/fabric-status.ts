@@ -1,5 +1,6 @@
 /** How the peers of the fabric stand, as this one sees it: for `status --fabric`. */
 import { findCondition } from '../../api/conditions.ts';
+import type { IPeer } from '../../api/generated/Peer.ts';
 import type { IPeerRecords } from '../../api/generated/PeerRecords.ts';
 import { compareText, formatKey } from '../../api/object.ts';
 import type { Control } from '../../gateway/control.ts';
@@ -10,6 +11,8 @@ export interface FabricReport {
   readonly version: string;
   /** RFC 3339. */
   readonly certificateExpires: string;
+  /** Its own certificate was revoked: others refuse it. */
+  readonly revoked: boolean;
   /** By name. */
   readonly peers: readonly FabricPeer[];
 }
@@ -32,6 +35,8 @@ export interface FabricPeer {
    * has never said all of them.
    */
   readonly recordsAgeSeconds: number | null;
+  /** {@link alarmsOf} */
+  readonly alarms: readonly string[];
   /** `import: source reasons` of exports of its here, and `export: reasons` of exports of ours there. */
   readonly conflicts: readonly string[];
 }
@@ -41,12 +46,15 @@ export interface FabricInput {
   readonly version: string;
   readonly certificateExpires: string;
   readonly caches: CachesOf<'ImportBinding' | 'Peer' | 'PeerRecords'>;
-  readonly control: Pick<Control, 'peer'>;
+  readonly control: Pick<Control, 'peer'> & Partial<Pick<Control, 'isRevoked'>>;
   readonly nowMs: number;
 }
 
 /** Conflicts of one peer that are listed: `status -o wide` and the objects have the others. */
 const CONFLICTS_LISTED_MAX = 20;
+
+/** Conditions of a Peer that are bad news when they are true. */
+const ALARMS: ReadonlySet<string> = new Set(['RecordsHeld', 'DuplicatePeer', 'LimitNear']);
 
 export function makeFabricReport(input: FabricInput): FabricReport {
   const { peer, version, certificateExpires, caches } = input;
@@ -55,19 +63,35 @@ export function makeFabricReport(input: FabricInput): FabricReport {
     .map((object) => {
       const name = object.metadata?.name ?? '';
       const reachability = findCondition(object.status?.conditions, 'PeerReachable');
-      return reportPeer(input, { name, reachability, records: recordsByPeer.get(name) ?? [] });
+      return reportPeer(input, {
+        name,
+        reachability,
+        alarms: alarmsOf(object),
+        records: recordsByPeer.get(name) ?? [],
+      });
     })
     .sort((a, b) => compareText(a.name, b.name));
-  return { peer, version, certificateExpires, peers };
+  return { peer, version, certificateExpires, revoked: input.control.isRevoked ?? false, peers };
+}
+
+/** What is wrong with a peer apart from its sessions: `RecordsHeld: message`, for each such condition. */
+export function alarmsOf({ status }: IPeer): string[] {
+  return (status?.conditions ?? [])
+    .filter((condition) => ALARMS.has(condition.type) && condition.status === 'True')
+    .map(({ type, message }) => `${type}: ${message}`);
 }
 
 interface Known {
   readonly name: string;
   readonly reachability: ReturnType<typeof findCondition>;
+  readonly alarms: readonly string[];
   readonly records: readonly IPeerRecords[];
 }
 
-function reportPeer({ caches, control, nowMs }: FabricInput, { name, reachability, records }: Known): FabricPeer {
+function reportPeer(
+  { caches, control, nowMs }: FabricInput,
+  { name, reachability, alarms, records }: Known,
+): FabricPeer {
   const observation = control.peer(name);
   const reachable = observation?.version !== undefined;
   // The condition is written a moment after the session: the other one's time is not this one's.
@@ -86,6 +110,7 @@ function reportPeer({ caches, control, nowMs }: FabricInput, { name, reachabilit
     certificateExpires: observation?.certificateExpires ?? '',
     records: records.reduce((sum, { spec }) => sum + spec.records.length, 0),
     recordsAgeSeconds: isComplete ? ageSeconds : null,
+    alarms,
     conflicts: conflictsOf(name, caches, records).slice(0, CONFLICTS_LISTED_MAX),
   };
 }

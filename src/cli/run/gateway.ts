@@ -12,7 +12,9 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import type { Store } from '../../store/store.ts';
 import { makeExchangeBridge } from './exchange-bridge.ts';
 import type { Identity } from './identity.ts';
-import { makeObserver } from './observer.ts';
+import { makeExchangeMetrics, makeObserver } from './observer.ts';
+import { startRevocations } from './revocations.ts';
+import { makeStanding } from './standing.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -35,6 +37,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly control: Control;
+  /** Lets go of what a peer does not name any more and is held: {@link Exchange.acceptLoss}. */
+  readonly acceptLoss: Exchange['acceptLoss'];
   /** Whether this replica keeps the records and the status of peers; the others carry connections and answer. */
   setLeading(leading: boolean): void;
   close(): Promise<void>;
@@ -47,6 +51,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const self = { name: config.peer, labels: config.labels };
   const allowedNamespaces = config.exports.namespaces;
 
+  // Before anybody is let in.
+  const revocations = await startRevocations({
+    config,
+    identity,
+    caches,
+    logger: logger.child({ component: 'revocations' }),
+    metrics,
+  });
+  opening.defer(() => revocations.close());
+
   const channel = makeChannelPair<DownMessage, UpMessage>();
   opening.defer(() => channel.parent.close());
   const plane = await startDataPlane({
@@ -56,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     identity: () => identity.current(),
     home: home.plane,
     targets: config.exports.targets,
+    outbound: { proxy: config.proxy, proxyExcept: config.proxyExcept },
     channel: channel.child,
     ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),
     ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
@@ -65,6 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const bridge = makeExchangeBridge((message) => channel.parent.post(message));
   const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });
+  const standing = makeStanding({ metrics, clock: wallClock });
   const control = startControl({
     self: self.name,
     home: home.control,
@@ -72,19 +88,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     caches,
     allowedNamespaces,
     channel: channel.parent,
+    revocations,
     logger: logger.child({ component: 'gateway' }),
     now: () => `${new Date().toISOString().slice(0, 19)}Z`,
     events: {
       ...observer,
       onPeer(observation) {
         observer.onPeer(observation);
-        exchange.setReachable(observation.name, observation.version !== undefined);
+        standing.onPeer(observation);
+        exchange.setReachable(observation.name, observation.epochs);
       },
       onSnapshot(step, snapshotVersion) {
         metrics.snapshotVersion.set({ component: 'gateway', state: step }, snapshotVersion);
         if (step === 'acknowledged') onReady();
       },
-      onExchange: (message) => bridge.digest(message),
+      onExchange(message) {
+        bridge.digest(message);
+      },
+      onImport: (observation) => standing.onImport(observation),
+      onImportsRetained: (objects) => standing.retainImports(objects),
     },
   });
   opening.defer(() => control.close());
@@ -98,14 +120,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     open: bridge.open,
     clock: wallClock,
     logger: logger.child({ component: 'exchange' }),
+    metrics: { ...makeExchangeMetrics(metrics), onConfirmed: (peer) => standing.onConfirmed(peer) },
     ...(home.control.kind === 'cluster' ? { restriction: home.control.pods.restriction } : {}),
   });
   opening.defer(() => exchange.close());
   bridge.serve(exchange);
+  const passOn = (): void => exchange.publishRevocations(revocations.lists());
+  passOn();
+  opening.defer(revocations.onChange(passOn));
 
   const opened = opening.move();
   return {
     control,
+    acceptLoss: (peer) => exchange.acceptLoss(peer),
     setLeading(isLeading) {
       exchange.setLeading(isLeading);
       control.setLeading(isLeading);

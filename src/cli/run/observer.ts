@@ -2,12 +2,20 @@
 import { REASONS } from '../../api/reasons.ts';
 import { formatSource } from '../../api/record.ts';
 import type { ReconcileResult } from '../../controllers/controller.ts';
+import type { ExchangeMetrics } from '../../exchange/peer-alarms.ts';
+import type { Usage } from '../../exchange/peer-conditions.ts';
 import type { ControlEvents } from '../../gateway/control.ts';
+import { BUFFER_BYTES_MAX } from '../../gateway/limits.ts';
+import type { LimitsReport } from '../../gateway/messages.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { makeLogGate, makePeerLogGates } from '../../runtime/log-gate.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { StoreEvent } from '../../store/kubernetes/store-event.ts';
 
-export type Observer = Pick<ControlEvents, 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused' | 'onEjection'>;
+export type Observer = Pick<
+  ControlEvents,
+  'onPeer' | 'onOpened' | 'onClosed' | 'onRefused' | 'onLimits' | 'onEjection'
+>;
 
 /** Lines about refusals in one window: whoever is refused chooses how often, and must not fill a disk. Metrics count all. */
 const REFUSAL_LINES_MAX = 100;
@@ -21,11 +29,13 @@ const ORDINARY: ReadonlySet<string> = new Set([REASONS.Done, REASONS.Aborted]);
 
 export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger }): Observer {
   const reachable = new Map<string, boolean>();
-  const gate = makeLogGate();
+  const gate = makeLogGate({ linesMax: REFUSAL_LINES_MAX, windowMs: REFUSAL_WINDOW_MS });
+  const peerGates = makePeerLogGates();
   return {
     onPeer({ name, sessions, version, reason, message }) {
       if (reason === REASONS.PeerUnknown) {
         metrics.sessions.remove({ peer: name });
+        peerGates.forget(name);
         if (reachable.delete(name)) logger.info({ peer: name }, 'Peer was removed');
         return;
       }
@@ -34,9 +44,13 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
       const before = reachable.get(name);
       if (before === isReachable) return;
       reachable.set(name, isReachable);
-      if (isReachable) logger.info({ peer: name, version }, 'Peer became reachable');
-      else if (before === undefined) logger.info({ peer: name }, 'Peer is not reachable yet');
-      else logger.warn({ peer: name, reason, cause: message }, 'Peer is unreachable');
+      // It may come and go as often as it likes.
+      const peerGate = peerGates.of(name);
+      if (!peerGate.opens()) return;
+      const unlogged = peerGate.takeSkipped();
+      if (isReachable) logger.info({ peer: name, version, unlogged }, 'Peer became reachable');
+      else if (before === undefined) logger.info({ peer: name, unlogged }, 'Peer is not reachable yet');
+      else logger.warn({ peer: name, reason, cause: message, unlogged }, 'Peer is unreachable');
     },
     onOpened: (direction) => metrics.connectionsOpen.add({ direction }, 1),
     onClosed(record) {
@@ -61,10 +75,56 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
         'Source is tried last for now',
       );
     },
+    onLimits: makeLimitsObserver(metrics),
     onRefused(reason, from) {
       metrics.handshakesRefused.inc({ reason });
       if (gate.opens()) logger.warn({ reason, from, unlogged: gate.takeSkipped() }, 'Peer connection was refused');
     },
+  };
+}
+
+function makeLimitsObserver(metrics: Metrics): ControlEvents['onLimits'] {
+  let before: LimitsReport = { usages: [], bufferedBytes: [], bufferedBytesTotal: 0 };
+  metrics.bufferedBytesMax.set(BUFFER_BYTES_MAX);
+  return (report) => {
+    for (const { limit, peer, ratio, refused } of report.usages) {
+      metrics.limitUsed.set({ limit, peer }, ratio);
+      if (refused > 0) metrics.limitRefusals.inc({ limit, peer }, refused);
+    }
+    for (const [peer, bytes] of report.bufferedBytes) metrics.bufferedBytes.set({ peer }, bytes);
+    metrics.bufferedBytesTotal.set(report.bufferedBytesTotal);
+    // What was there before and is there no more is a peer that has gone, or a limit that is far again.
+    const named = new Set(report.usages.map(({ limit, peer }) => `${limit} ${peer}`));
+    const buffering = new Set(report.bufferedBytes.map(([peer]) => peer));
+    for (const { limit, peer } of before.usages) {
+      if (!named.has(`${limit} ${peer}`)) metrics.limitUsed.remove({ limit, peer });
+    }
+    for (const [peer] of before.bufferedBytes) if (!buffering.has(peer)) metrics.bufferedBytes.remove({ peer });
+    before = report;
+  };
+}
+
+/** What the exchange counts of a peer. Limits that are used by nobody have no series. */
+export function makeExchangeMetrics({
+  limitUsed,
+  limitRefusals,
+  recordsHeld,
+}: Pick<Metrics, 'limitUsed' | 'limitRefusals' | 'recordsHeld'>): Omit<ExchangeMetrics, 'onConfirmed'> {
+  const known = new Map<string, Usage>();
+  return {
+    onUsage(peer, usage) {
+      for (const limit of Object.keys(known.get(peer) ?? {})) {
+        if (usage === undefined) limitUsed.remove({ limit, peer });
+      }
+      for (const [limit, ratio] of Object.entries(usage ?? {})) limitUsed.set({ limit, peer }, ratio);
+      if (usage === undefined) known.delete(peer);
+      else known.set(peer, usage);
+    },
+    onHeld(peer, records) {
+      if (records === undefined) recordsHeld.remove({ peer });
+      else recordsHeld.set({ peer }, records);
+    },
+    onRefused: (peer, limit) => limitRefusals.inc({ limit, peer }),
   };
 }
 
@@ -81,40 +141,17 @@ export function makeStoreObserver(metrics: Metrics): (event: StoreEvent) => void
   return (event) => {
     switch (event.type) {
       case 'listed':
+        metrics.storeRead.set({ kind: event.kind }, Math.floor(Date.now() / 1000));
         return metrics.storeLists.inc({ kind: event.kind, result: 'ok' });
       case 'list-failed':
         return metrics.storeLists.inc({ kind: event.kind, result: event.reason });
       case 'watching':
+        metrics.storeRead.set({ kind: event.kind }, Math.floor(Date.now() / 1000));
         return metrics.storeWatches.inc({ kind: event.kind, result: 'ok' });
       case 'watch-failed':
         return metrics.storeWatches.inc({ kind: event.kind, result: event.reason });
       case 'write':
         return metrics.storeWrites.inc({ kind: event.kind, verb: event.verb, result: event.result });
     }
-  };
-}
-
-/** Lets a bounded number of lines through in a window, and counts those it kept back. */
-function makeLogGate(): { opens(): boolean; takeSkipped(): number } {
-  let windowStartMs = -Infinity;
-  let lines = 0;
-  let skipped = 0;
-  return {
-    opens() {
-      const nowMs = performance.now();
-      if (nowMs - windowStartMs >= REFUSAL_WINDOW_MS) {
-        windowStartMs = nowMs;
-        lines = 0;
-      }
-      lines++;
-      if (lines <= REFUSAL_LINES_MAX) return true;
-      skipped++;
-      return false;
-    },
-    takeSkipped() {
-      const count = skipped;
-      skipped = 0;
-      return count;
-    },
   };
 }

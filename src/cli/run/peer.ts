@@ -18,6 +18,7 @@ import { openDirectoryStore } from '../../store/directory/store.ts';
 import { formatProblems } from '../check.ts';
 import { makeAddressBook } from './address-book.ts';
 import { makeAdminRoutes } from './admin-routes.ts';
+import { hostClient } from './client-argument.ts';
 import { startDns } from './dns.ts';
 import { makeFabricReport } from './fabric-status.ts';
 import { openIdentity } from './identity.ts';
@@ -98,7 +99,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
         allowedNamespaces,
         home: makeAddressPool(makeAddressBook(state, config.vips)),
       }),
-      makeAccessPolicyController({ store, caches, clock: wallClock }),
+      makeAccessPolicyController({ self, store, caches, clock: wallClock }),
     ],
     { logger, onResult: makeReconcileObserver(metrics) },
   );
@@ -110,10 +111,10 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
     logger: logger.child({ component: 'admin' }),
     routes: makeAdminRoutes({
       self,
-      client: config.client,
+      client: (text) => hostClient(text, config.client),
       zones: config.dns.zones,
       store: `dir:${manifests}`,
-      caches,
+      read: () => Promise.resolve(caches),
       control,
       problems: () => store.problems(),
       metrics,
@@ -127,12 +128,13 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
           nowMs: Date.now(),
         }),
       missing: () => health.missing(),
-      status: () =>
+      acceptLoss: (peer) => (peer === undefined ? store.acceptLoss() : (gateway.acceptLoss(peer)?.records ?? 0)),
+      status: (readings) =>
         makeStatusReport({
           peer: self.name,
           version,
           certificateExpires: identity.current().notAfter.toISOString(),
-          caches,
+          caches: readings,
           control,
           problems: formatProblems(store.problems(), { output: 'text' })
             .split('\n')

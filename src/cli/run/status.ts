@@ -1,10 +1,12 @@
 /** What `status` shows: one page about this peer, made of the objects and of what the gateway sees. */
 import { findCondition } from '../../api/conditions.ts';
+import type { IPeer } from '../../api/generated/Peer.ts';
 import type { Condition } from '../../api/object.ts';
 import { formatKey, keyOf } from '../../api/object.ts';
 import { formatSource } from '../../api/record.ts';
 import type { Control } from '../../gateway/control.ts';
-import type { Caches } from '../../store/caches.ts';
+import { alarmsOf } from './fabric-status.ts';
+import type { ReadingsOf } from './reading.ts';
 
 export interface StatusReport {
   readonly peer: string;
@@ -51,11 +53,23 @@ export interface StatusReport {
   }[];
 }
 
+/** What it is made of. */
+export const STATUS_KINDS = [
+  'ClusterImportRule',
+  'ImportBinding',
+  'ImportRule',
+  'Peer',
+  'PeerRecords',
+  'ServiceExport',
+  'ServiceImport',
+] as const;
+type Readings = ReadingsOf<(typeof STATUS_KINDS)[number]>;
+
 export interface StatusInput {
   readonly peer: string;
   readonly version: string;
   readonly certificateExpires: string;
-  readonly caches: Caches;
+  readonly caches: Readings;
   readonly control: Control;
   readonly problems: readonly string[];
 }
@@ -76,12 +90,13 @@ export function makeStatusReport({
     version,
     listening: control.listening ?? 'dials out only',
     certificateExpires,
-    peers: caches.Peer.list().map(({ metadata }) => reportPeer(metadata?.name ?? '', caches, control)),
+    peers: caches.Peer.list().map((object) => reportPeer(object, caches, control)),
     exports: caches.ServiceExport.list().map((object) => {
       const key = keyOf(object);
       const conflict = findCondition(object.status?.conditions, 'Conflict');
       const valid = findCondition(object.status?.conditions, 'Valid');
       const importedBy = caches.PeerRecords.list()
+        .filter(({ spec }) => spec.peerGoneSince === undefined)
         .filter(({ spec }) =>
           spec.report?.imports.some(({ namespace, name }) => namespace === key.namespace && name === key.name),
         )
@@ -129,7 +144,8 @@ export function makeStatusReport({
   };
 }
 
-function reportPeer(name: string, caches: Caches, control: Control): StatusReport['peers'][number] {
+function reportPeer(object: IPeer, caches: Readings, control: Control): StatusReport['peers'][number] {
+  const { name } = keyOf(object);
   const observation = control.peer(name);
   const records = caches.PeerRecords.list()
     .filter(({ spec }) => spec.peer === name)
@@ -140,7 +156,7 @@ function reportPeer(name: string, caches: Caches, control: Control): StatusRepor
     sessions: observation?.sessions ?? 0,
     version: observation?.version ?? '',
     records,
-    message: observation?.message ?? '',
+    message: [observation?.message ?? '', ...alarmsOf(object)].filter((text) => text !== '').join(' '),
   };
 }
 

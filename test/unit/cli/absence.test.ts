@@ -116,7 +116,7 @@ const cases: readonly [title: string, world: World, asked: string, hop: string, 
     'store/web',
     'source',
     'NOTHING_OFFERED',
-    /export shop\/web --store dir/,
+    /export --store dir:.* shop\/web/,
   ],
   [
     'a rule whose manifest is wrong',

@@ -10,9 +10,10 @@ interface World {
   readonly observation?: Partial<PeerObservation>;
   readonly written?: 'True' | 'False';
   readonly digest?: string;
+  readonly alarms?: readonly object[];
 }
 
-function makeInput({ observation, written, digest = 'abc' }: World): FabricInput {
+function makeInput({ observation, written, digest = 'abc', alarms = [] }: World): FabricInput {
   const conditions =
     written === undefined ? [] : [{ type: 'PeerReachable', status: written, lastTransitionTime: SINCE }];
   const conflict = { namespace: 'own', name: 'db', reasons: ['TypeConflict'], loses: true };
@@ -27,7 +28,7 @@ function makeInput({ observation, written, digest = 'abc' }: World): FabricInput
       peer: (name) => (observation === undefined ? undefined : { name, sessions: 0, message: '', ...observation }),
     },
     caches: {
-      Peer: listOf([{ metadata: { name: 'east' }, status: { conditions } }]),
+      Peer: listOf([{ metadata: { name: 'east' }, status: { conditions: [...conditions, ...alarms] } }]),
       PeerRecords: listOf([
         { spec: { peer: 'east', digest, records: [{}, {}], report: { conflicts: [conflict] } } },
         { spec: { peer: 'east', digest: '', records: [{}] } },
@@ -58,6 +59,7 @@ describe('makeFabricReport', () => {
       reachable: true,
       since: SINCE,
       reason: '',
+      alarms: [],
       message: '',
       version: '2.0.0',
       certificateExpires,
@@ -65,6 +67,17 @@ describe('makeFabricReport', () => {
       recordsAgeSeconds: 0,
       conflicts: ['store/web: east/shop/web PortConflict', 'own/db: TypeConflict there'],
     });
+  });
+
+  it('records are held, and a limit is no longer near → the first is said, below the table too', () => {
+    const alarms = [
+      { type: 'RecordsHeld', status: 'True', message: '3 records' },
+      { type: 'LimitNear', status: 'False', message: '' },
+    ];
+    const input = makeInput({ observation: { version: '1' }, alarms });
+    const report = makeFabricReport(input);
+    assert.deepEqual(report.peers[0]?.alarms, ['RecordsHeld: 3 records']);
+    assert.match(formatFabric(report, 'text'), /\n\neast: RecordsHeld: 3 records$/);
   });
 
   const cases: [title: string, world: World, since: string, age: number | null][] = [

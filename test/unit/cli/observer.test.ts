@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { REASONS } from '#src/api/reasons.ts';
-import { makeObserver } from '#src/cli/run/observer.ts';
+import { makeExchangeMetrics, makeObserver } from '#src/cli/run/observer.ts';
+import { BUFFER_BYTES_MAX } from '#src/gateway/limits.ts';
 import { makeSilentLogger } from '#src/runtime/log.ts';
 import { makeMetrics } from '#src/runtime/metrics.ts';
 
@@ -15,5 +16,66 @@ describe('makeObserver', () => {
     observer.onEjection({ source: { ...source, name: 'web' }, ejected });
     const lines = (await metrics.expose()).split('\n').filter((line) => /^\w+_sources_ejected_total/.test(line));
     assert.deepEqual(lines, ['clusterlink_mcs_sources_ejected_total{peer="east",reason="PEER_UNREACHABLE"} 2']);
+  });
+});
+
+describe('makeObserver, limits', () => {
+  it('a report → gauges and counters by limit and peer; what the next one does not name → no series', async () => {
+    const metrics = makeMetrics({ version: '1' });
+    const { onLimits } = makeObserver({ metrics, logger: makeSilentLogger() });
+    const series = async (): Promise<string[]> =>
+      (await metrics.expose()).split('\n').filter((line) => /^\w+_(?:limit|buffered)_\w+[ {]/.test(line));
+    onLimits({
+      usages: [
+        { limit: 'buffers', peer: '', ratio: 0.25, refused: 0 },
+        { limit: 'streams', peer: 'west', ratio: 0.5, refused: 3 },
+      ],
+      bufferedBytes: [['west', 1_000]],
+      bufferedBytesTotal: 1_000,
+    });
+    assert.deepEqual((await series()).sort(), [
+      'clusterlink_mcs_buffered_bytes_process 1000',
+      `clusterlink_mcs_buffered_bytes_process_max ${BUFFER_BYTES_MAX}`,
+      'clusterlink_mcs_buffered_bytes{peer="west"} 1000',
+      'clusterlink_mcs_limit_refusals_total{limit="streams",peer="west"} 3',
+      'clusterlink_mcs_limit_used_ratio{limit="buffers",peer=""} 0.25',
+      'clusterlink_mcs_limit_used_ratio{limit="streams",peer="west"} 0.5',
+    ]);
+    onLimits({
+      usages: [{ limit: 'buffers', peer: '', ratio: 0, refused: 0 }],
+      bufferedBytes: [],
+      bufferedBytesTotal: 0,
+    });
+    assert.deepEqual((await series()).sort(), [
+      'clusterlink_mcs_buffered_bytes_process 0',
+      `clusterlink_mcs_buffered_bytes_process_max ${BUFFER_BYTES_MAX}`,
+      'clusterlink_mcs_limit_refusals_total{limit="streams",peer="west"} 3',
+      'clusterlink_mcs_limit_used_ratio{limit="buffers",peer=""} 0',
+    ]);
+  });
+});
+
+describe('makeExchangeMetrics', () => {
+  const usage = { records: 0.5, records_lost: 0, record_bytes: 0.25, namespaces: 1 };
+
+  it('what a peer uses, what is held and refused of it → by peer and limit; it is forgotten → no series', async () => {
+    const metrics = makeMetrics({ version: '1' });
+    const exchange = makeExchangeMetrics(metrics);
+    const series = async (): Promise<string[]> =>
+      (await metrics.expose()).split('\n').filter((line) => /^\w+_(?:limit_\w+|records_held)\{/.test(line));
+    exchange.onUsage('east', usage);
+    exchange.onHeld('east', 12);
+    exchange.onRefused('east', 'namespaces');
+    assert.deepEqual((await series()).sort(), [
+      'clusterlink_mcs_limit_refusals_total{limit="namespaces",peer="east"} 1',
+      'clusterlink_mcs_limit_used_ratio{limit="namespaces",peer="east"} 1',
+      'clusterlink_mcs_limit_used_ratio{limit="record_bytes",peer="east"} 0.25',
+      'clusterlink_mcs_limit_used_ratio{limit="records",peer="east"} 0.5',
+      'clusterlink_mcs_limit_used_ratio{limit="records_lost",peer="east"} 0',
+      'clusterlink_mcs_records_held{peer="east"} 12',
+    ]);
+    exchange.onUsage('east', undefined);
+    exchange.onHeld('east', undefined);
+    assert.deepEqual(await series(), ['clusterlink_mcs_limit_refusals_total{limit="namespaces",peer="east"} 1']);
   });
 });

@@ -91,7 +91,7 @@ describe('a second pass', () => {
       );
       await waitFor('the cache has it', () => caches.AccessPolicy.list().length === 1);
       const [first, second] = await runTwice(
-        (nowMs) => makeAccessPolicyController({ store, caches, clock: { nowMs } }),
+        (nowMs) => makeAccessPolicyController({ self: { name: 'east', labels: {} }, store, caches, clock: { nowMs } }),
         () => store.get('AccessPolicy', { namespace: 'shop', name: 'p' }),
       );
       assert.deepEqual(second, first);

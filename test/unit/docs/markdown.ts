@@ -13,7 +13,7 @@ export interface Section {
 
 /** Every document that is for readers of this repository, relative to its root, where tests run. */
 export function documentPaths(): string[] {
-  return globSync(['*.md', 'docs/**/*.md', '{coredns,manifests}/*.md']).sort();
+  return globSync(['*.md', 'docs/**/*.md', '{coredns,manifests,monitoring}/*.md']).sort();
 }
 
 export function readDocument(path: string): string {

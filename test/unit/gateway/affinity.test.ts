@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { makeAffinity, makeClientKeys, orderByKey } from '#src/gateway/affinity.ts';
+import { makeAffinity, makeClientKeys, orderByKey, orderByShare } from '#src/gateway/affinity.ts';
 import { AFFINITY_ENTRIES_MAX } from '#src/gateway/limits.ts';
 
 const names = Array.from({ length: 10 }, (_, index) => `10.0.0.${index} 5432`);
@@ -29,6 +29,41 @@ describe('orderByKey', () => {
       [...counts.values()].every((count) => count > 500 && count < 1_500),
       JSON.stringify([...counts]),
     );
+  });
+});
+
+describe('orderByShare', () => {
+  const shared = (key: string, items: readonly string[], shareOf: (item: string) => number): string[] =>
+    orderByShare({ key, items, nameOf: (item) => item, shareOf });
+
+  it('equal shares → as without, so that replicas of the version before agree', () => {
+    for (let client = 0; client < 100; client++) {
+      assert.deepEqual(
+        shared(`c${client}`, names, () => 3),
+        order(`c${client}`, names),
+      );
+    }
+  });
+
+  it('10,000 clients, shares 1, 2 and 7 → each leads for its share', () => {
+    const shares: Readonly<Record<string, number>> = { a: 1, b: 2, c: 7 };
+    const counts: Record<string, number> = { a: 0, b: 0, c: 0 };
+    for (let client = 0; client < 10_000; client++) {
+      const [first = ''] = shared(`10.1.${client >> 8}.${client & 255}`, ['a', 'b', 'c'], (item) => shares[item] ?? 1);
+      counts[first] = (counts[first] ?? 0) + 1;
+    }
+    for (const [name, share] of Object.entries(shares)) {
+      const count = counts[name] ?? 0;
+      assert.ok(Math.abs(count - 1_000 * share) < 300, `${name}: ${count}`);
+    }
+  });
+
+  it('one gets a greater share → clients move to it, and to no other', () => {
+    for (let client = 0; client < 100; client++) {
+      const [before] = shared(`c${client}`, names, () => 1);
+      const [after] = shared(`c${client}`, names, (name) => (name === names[4] ? 5 : 1));
+      assert.ok(after === before || after === names[4]);
+    }
   });
 });
 

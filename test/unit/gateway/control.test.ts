@@ -3,6 +3,7 @@ import { REASONS } from '#src/api/reasons.ts';
 import { startControl, type Control } from '#src/gateway/control.ts';
 import type { EjectionChange } from '#src/gateway/ejection.ts';
 import type { DownMessage, UpMessage } from '#src/gateway/messages.ts';
+import { compilePolicies } from '#src/policy/compile.ts';
 import { makeChannelPair, type ChannelEnd } from '#src/runtime/channel.ts';
 import { makeSilentLogger } from '#src/runtime/log.ts';
 import { closeCaches, COMMON_KINDS, openCaches } from '#src/store/caches.ts';
@@ -38,6 +39,7 @@ describe('startControl', () => {
         onOpened: () => undefined,
         onClosed: () => undefined,
         onRefused: () => undefined,
+        onLimits: () => undefined,
         onEjection: (change) => told.push(change),
         onSnapshot: () => undefined,
         onExchange: () => undefined,
@@ -63,5 +65,20 @@ describe('startControl', () => {
     plane.post({ kind: 'ejection', change: { source } });
     await waitFor('it is heard', () => told.length === 2);
     assert.equal(control.ejectionOf(source), undefined);
+  });
+
+  it('other policies → the data plane is asked what it would cut, and its answer is given; a second question waits its turn', async () => {
+    const asked: DownMessage[] = [];
+    plane.onMessage((message) => void asked.push(message));
+    const policies = compilePolicies({ privileged: [], regular: [], baseline: [] });
+    const foreseen = control.foresee(policies);
+    await assert.rejects(async () => control.foresee(policies), { code: 'ERR_BOUND_EXCEEDED', retryable: true });
+    const question = await waitFor('it is asked', () => asked.find(({ kind }) => kind === 'foresee'));
+    assert.ok(question.kind === 'foresee');
+    assert.deepEqual(question.policies, policies);
+    const foresight = { open: 1, cuts: [], cutsTotal: 0, unasked: 0, admissions: [] };
+    plane.post({ kind: 'foreseen', id: 'another', foresight: { ...foresight, open: 2 } });
+    plane.post({ kind: 'foreseen', id: question.id, foresight });
+    assert.deepEqual(await foreseen, foresight);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
 import { explain, type ExplainInput } from '#src/gateway/explain.ts';
-import type { GatewaySnapshot, ProbeOutcome } from '#src/gateway/messages.ts';
+import type { GatewaySnapshot, ProbeOutcome, RouteSource, Scheme } from '#src/gateway/messages.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
 
 const source = { peer: 'east', namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1 };
@@ -28,12 +28,13 @@ const forWeb: IAccessPolicy = {
 
 function makeInput(
   changes: Partial<ExplainInput> & {
-    sources?: (typeof source)[];
+    sources?: RouteSource[];
+    scheme?: Scheme;
     policies?: IAccessPolicy[];
     probes?: ProbeOutcome[];
   } = {},
 ): ExplainInput {
-  const { sources = [source], policies = [allow], probes = [], ...rest } = changes;
+  const { sources = [source], scheme = 'RoundRobin', policies = [allow], probes = [], ...rest } = changes;
   const snapshot: GatewaySnapshot = {
     version: 1,
     peers: [{ name: 'east', labels: {}, gateways: [{ host: 'east.example', port: 4443 }], mayAssert: [] }],
@@ -45,6 +46,7 @@ function makeInput(
         sources,
         labels: {},
         localFirst: true,
+        scheme,
       },
     ],
     exports: [],
@@ -59,15 +61,16 @@ function makeInput(
     store: 'dir:./manifests',
     snapshot,
     binding: () => undefined,
-    serviceImport: () => undefined,
-    explainAbsence: ({ namespace, name }) => ({
-      hop: 'import',
-      ok: false,
-      subject: `${namespace}/${name}`,
-      message: 'there is no such import',
-      code: 'IMPORT_DELETED',
-      fix: 'import it',
-    }),
+    serviceImport: () => Promise.resolve(undefined),
+    explainAbsence: ({ namespace, name }) =>
+      Promise.resolve({
+        hop: 'import',
+        ok: false,
+        subject: `${namespace}/${name}`,
+        message: 'there is no such import',
+        code: 'IMPORT_DELETED',
+        fix: 'import it',
+      }),
     peer: (name) => ({ name, sessions: 1, version: '0.1.0', message: '' }),
     probe: () => Promise.resolve(answers.shift() ?? { ok: true }),
     ...rest,
@@ -82,6 +85,21 @@ describe('explain', () => {
       hops.map(({ hop }) => hop),
       ['name', 'import', 'rule', 'source', 'egress', 'session', 'ingress', 'dial', 'endpoint'],
     );
+  });
+
+  it('several sources → by priority, local first; the rule says how it chooses, the source what sets it apart', async () => {
+    const input = makeInput({
+      sources: [
+        { ...source, peer: 'north', priority: 1, weight: 0 },
+        { ...source, priority: 1, weight: 4 },
+      ],
+      scheme: 'LeastLatency',
+    });
+    const { hops } = await explain(input);
+    const messageOf = (wanted: string): string | undefined => hops.find(({ hop }) => hop === wanted)?.message;
+    assert.equal(messageOf('rule'), 'makes the import store/db; 2 sources by LeastLatency, local first');
+    assert.equal(messageOf('source'), 'offers port 5432; 1 ready endpoint as last said; priority 1; weight 4');
+    assert.equal(hops.at(-1)?.subject, 'east/shop/db');
   });
 
   const denied: ProbeOutcome = { ok: false, reason: 'INGRESS_DENIED', message: 'east answered 404 denied.' };
@@ -132,6 +150,20 @@ describe('explain', () => {
       hop: 'session',
       code: 'CERT_EXPIRED',
       fix: /renew cert east/,
+    },
+    {
+      name: 'a peer that was revoked',
+      input: makeInput({ peer: (name) => ({ name, sessions: 0, reason: 'REVOKED', message: 'revoked' }) }),
+      hop: 'session',
+      code: 'REVOKED',
+      fix: /a new certificate .*sign cert/,
+    },
+    {
+      name: 'a peer by a root that is not its own',
+      input: makeInput({ peer: (name) => ({ name, sessions: 0, reason: 'PEER_ROOT_MISMATCH', message: 'x' }) }),
+      hop: 'session',
+      code: 'PEER_ROOT_MISMATCH',
+      fix: /annotation mcs\.clusterlink\.net\/roots of the Peer object east/,
     },
     {
       name: 'no Peer object',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AppError } from '#src/api/errors.ts';
 import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
-import type { DialOutcome } from '#src/gateway/dialler.ts';
+import { REPLICAS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
 import { makePeers } from '#src/gateway/peers.ts';
 import type { PeerSession } from '#src/gateway/session.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -25,8 +25,10 @@ function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
     destroyed: false,
     openStream: () => assert.fail('nobody opens streams here'),
     tellClosed: () => undefined,
+    toldOf: () => undefined,
     explainCut: () => Promise.resolve(undefined),
     drain: () => undefined,
+    retire: () => void (session.draining = true),
     close: () => undefined,
     destroy: () => void (session.destroyed = true),
     ...changes,
@@ -64,6 +66,31 @@ describe('makePeers', () => {
     });
   });
   afterEach(() => peers.close());
+
+  it('sessions with two installations of one name → both are told, sorted; with none → nothing is', () => {
+    peers.apply(routes());
+    const [first, second] = ['two', 'one'].map((epoch) => makeSession({ hello: { ...makeSession().hello, epoch } }));
+    assert.ok(first !== undefined && second !== undefined);
+    peers.add(first);
+    assert.deepEqual(observations.at(-1)?.epochs, ['two/i']);
+    peers.add(second);
+    assert.deepEqual(observations.at(-1)?.epochs, ['one/i', 'two/i']);
+    for (const session of [first, second]) peers.changed(session, { error: undefined });
+    assert.equal(observations.at(-1)?.epochs, undefined);
+  });
+
+  for (const [what, features, epochs] of [
+    ['a peer without replicas, as a copy of its disk would make them', [], ['e/a', 'e/b']],
+    ['a peer with replicas', [REPLICAS_FEATURE], ['e']],
+  ] as const) {
+    it(`two processes of one installation of ${what} → ${epochs.join(' and ')}`, () => {
+      peers.apply(routes());
+      for (const instance of ['b', 'a']) {
+        peers.add(makeSession({ hello: { ...makeSession().hello, instance, features } }));
+      }
+      assert.deepEqual(observations.at(-1)?.epochs, epochs);
+    });
+  }
 
   it('a peer that takes sessions and drops them at once → dialled with growing waits, not in a hot loop', async () => {
     answer = () => {

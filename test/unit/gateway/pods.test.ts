@@ -160,6 +160,7 @@ describe('followPods', () => {
           onOpened: () => undefined,
           onClosed: () => undefined,
           onRefused: () => undefined,
+          onLimits: () => undefined,
           onEjection: () => undefined,
           onSnapshot: () => undefined,
           onExchange: () => undefined,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { gatewayStatusManager, SYSTEM_NAMESPACE } from '#src/api/names.ts';
+import { PEER_STATUS_WRITES_AT_ONCE_MAX } from '#src/gateway/limits.ts';
 import type { ImportObservation, PeerObservation } from '#src/gateway/messages.ts';
 import { makeStatusWriter, type StatusWriter } from '#src/gateway/status-writer.ts';
 import { makeSilentLogger } from '#src/runtime/log.ts';
@@ -78,6 +79,17 @@ describe('makeStatusWriter', () => {
     });
     return writer;
   }
+
+  it('a peer that comes and goes all the time → a few writes and then one a second, the newest word among them', async () => {
+    const { observePeer } = start();
+    for (let round = 0; round < 3 * PEER_STATUS_WRITES_AT_ONCE_MAX; round++) {
+      observePeer(round % 2 === 0 ? reachable : { name: 'east', sessions: 0, message: `gone ${round}` });
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(writes.length <= PEER_STATUS_WRITES_AT_ONCE_MAX + 1, String(writes.length));
+    const said = () => caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name: 'east' })?.status?.conditions?.[0]?.message;
+    await waitFor('the newest is written', () => said() === `gone ${3 * PEER_STATUS_WRITES_AT_ONCE_MAX - 1}`);
+  });
   const status = () => caches.ImportBinding.get(key)?.status;
   const peerStatus = () => caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name: 'east' })?.status;
   const entryOf = (pod: string) => status()?.gateways?.find(({ name }) => name === pod);

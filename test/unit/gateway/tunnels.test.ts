@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout as passed } from 'node:timers/promises';
+import { REFUSED_KEPT_MAX } from '#src/gateway/limits.ts';
 import type { Routes } from '#src/gateway/routes.ts';
 import { DRAIN_REVOCATION, makeTunnelTable, type Revocation, type Tunnel } from '#src/gateway/tunnels.ts';
 
 function makeTunnel(): Tunnel & { readonly aborts: Revocation[] } {
   const aborts: Revocation[] = [];
-  return { aborts, recheck: () => undefined, abort: (revocation) => void aborts.push(revocation) };
+  const subject = { connection: 'c', direction: 'egress', object: 'store/db', peer: 'east' } as const;
+  return { subject, aborts, recheck: () => undefined, abort: (revocation) => void aborts.push(revocation) };
 }
 
 const soon = { deadlineMs: 60_000, signal: new AbortController().signal };
@@ -30,6 +32,16 @@ describe('makeTunnelTable', () => {
     });
     table.recheckClients(new Set(['10.0.0.1']), {} as Routes);
     assert.deepEqual([theirs?.aborts, others?.aborts, ofPeer?.aborts], [[revoked], [], []]);
+  });
+
+  it(`more than ${REFUSED_KEPT_MAX} are refused → the oldest is forgotten`, () => {
+    const table = makeTunnelTable();
+    const { subject } = makeTunnel();
+    for (let count = 0; count <= REFUSED_KEPT_MAX; count++) {
+      table.refuse({ subject: { ...subject, connection: `c${count}` }, isAllowed: () => false });
+    }
+    const kept = table.refused().map(({ subject: { connection } }) => connection);
+    assert.deepEqual([kept.length, kept[0], kept.at(-1)], [REFUSED_KEPT_MAX, 'c1', `c${REFUSED_KEPT_MAX}`]);
   });
 
   it('one is being opened → not quiet; ended twice → counted once', async () => {

@@ -113,7 +113,7 @@ async function lead({ config, store, caches, access, logger, metrics, pod, signa
       }),
     ]),
     start(ENDPOINTS_KINDS, () => [makeEndpointsController(common)]),
-    start(POLICY_KINDS, () => [makeAccessPolicyController(common)]),
+    start(POLICY_KINDS, () => [makeAccessPolicyController({ self, ...common })]),
     start(OPTIONAL, () => [
       makeClusterPropertyController({ self: self.name, fabric: config.fabric.name, store, caches }),
     ]),

@@ -8,6 +8,7 @@ import { followPods } from '../../../gateway/pods.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
 import { startGateway } from '../gateway.ts';
 import { openIdentity, type Identity } from '../identity.ts';
+import { startGatewayAdmin } from './admin.ts';
 import { whenAnnounced } from './announced.ts';
 import type { ClientAddresses } from './client-addresses.ts';
 import { followClientAddresses, METRICS_SERVICE, toTargets } from './follow-client-addresses.ts';
@@ -106,6 +107,8 @@ async function serve(options: ServeOptions): Promise<Part> {
     leading: false,
   });
   opening.defer(() => gateway.close());
+  const admin = await startGatewayAdmin({ ...options, control: gateway.control, acceptLoss: gateway.acceptLoss });
+  opening.defer(() => admin.close());
   const election = runElection({
     access,
     namespace: SYSTEM_NAMESPACE,

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import type { IImportBinding, ImportBindingSpecSource } from '#src/api/generated/ImportBinding.ts';
+import type { ImportRoute } from '#src/gateway/messages.ts';
+import { desiredSnapshot } from '#src/gateway/snapshot.ts';
+import { compilePolicies } from '#src/policy/compile.ts';
+
+function makeSource(peer: string, changes: Partial<ImportBindingSpecSource> = {}): ImportBindingSpecSource {
+  const ports = [{ name: 'pg', protocol: 'TCP' as const, port: 5432 }];
+  return { peer, namespace: 'shop', name: 'db', ports, readyEndpoints: 1, ...changes };
+}
+
+function routeOf(spec: Partial<IImportBinding['spec']>): ImportRoute {
+  const binding: IImportBinding = {
+    apiVersion: 'mcs.clusterlink.net/v1alpha1',
+    kind: 'ImportBinding',
+    metadata: { namespace: 'clusterlink-system', name: 'db.store' },
+    spec: {
+      import: { namespace: 'store', name: 'db' },
+      owner: { kind: 'ClusterImportRule', name: 'rule' },
+      type: 'ClusterSetIP',
+      ips: ['127.96.0.1'],
+      ports: [{ name: 'pg', protocol: 'TCP', port: 5432 }],
+      sources: [makeSource('east')],
+      ...spec,
+    },
+  };
+  const { imports } = desiredSnapshot({
+    self: 'west',
+    bindings: [binding],
+    peers: [],
+    catalogue: { entries: [], verdicts: [] },
+    policies: compilePolicies({ privileged: [], regular: [], baseline: [] }),
+  });
+  return imports[0] ?? assert.fail();
+}
+
+describe('desiredSnapshot: how sources are chosen', () => {
+  it('a binding that says nothing → local first, no scheme, no affinity, plain sources', () => {
+    const { localFirst, scheme, affinityTimeoutSeconds, sources } = routeOf({});
+    assert.deepEqual([localFirst, scheme, affinityTimeoutSeconds], [true, undefined, undefined]);
+    assert.deepEqual(sources, [{ peer: 'east', namespace: 'shop', name: 'db', ports: [5432], readyEndpoints: 1 }]);
+  });
+
+  it('scheme, priority, weight → as said; those that are as ever are left out', () => {
+    const { scheme, sources } = routeOf({
+      loadBalancing: { scheme: 'Random' },
+      sources: [makeSource('east', { priority: 2, weight: 0 }), makeSource('south', { priority: 0, weight: 1 })],
+    });
+    assert.equal(scheme, 'Random');
+    assert.deepEqual(
+      sources.map(({ priority, weight }) => [priority, weight]),
+      [
+        [2, 0],
+        [undefined, undefined],
+      ],
+    );
+  });
+
+  const unordered = [makeSource('a'), makeSource('b', { order: 1 }), makeSource('c', { order: 0 }), makeSource('d')];
+  const peersWith = (scheme: 'Static' | 'LeastLatency'): string =>
+    routeOf({ loadBalancing: { scheme }, sources: unordered })
+      .sources.map(({ peer }) => peer)
+      .join('');
+
+  it('Static → in the order of the rule, what it does not name last; another scheme → in order of precedence', () => {
+    assert.equal(peersWith('Static'), 'cbad');
+    assert.equal(peersWith('LeastLatency'), 'abcd');
+  });
+
+  it('a scheme of a newer controller → round robin, and no crash (ClusterLink §8.2, 15)', () => {
+    const loadBalancing = { scheme: 'Quantum' } as unknown as NonNullable<IImportBinding['spec']['loadBalancing']>;
+    assert.equal(routeOf({ loadBalancing }).scheme, undefined);
+  });
+});
