@@ -2,7 +2,7 @@
 import type { Random } from '#test/chaos/random.ts';
 
 /** What parsers compare with, and what they should refuse. */
-const TELLING = [
+export const TELLING = [
   ...[
     '\0',
     '\r\n',
