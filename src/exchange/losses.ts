@@ -6,7 +6,7 @@
  *   withdrawn --1 s without another, or 5 s------> gone
  *        \--- many within 5 s ---> held --5 min, or confirmed---> gone
  */
-import { LOSS_HOLD_MS } from '../runtime/limits.ts';
+import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../runtime/limits.ts';
 import { isMassLoss } from '../runtime/mass-loss.ts';
 import { ABSENCE_GRACE_MS, WITHDRAWAL_QUIET_MS } from './limits.ts';
 
@@ -54,11 +54,28 @@ export interface MassInput {
   readonly named: number;
 }
 
-/** The latest losses, of a few seconds, when they are many; those that have gone among them. Undefined when they are few. */
+/**
+ * The latest losses, of a few seconds, when they are many; those that have gone among them. Undefined when they are few.
+ *
+ * A few count only as one burst: who takes back one export and some seconds later the other means both.
+ */
 export function findMass({ losses, gone, named }: MassInput): Losses | undefined {
   const fromMs = latestMs(losses, () => true) - ABSENCE_GRACE_MS;
   const recent = [...gone, ...losses].filter(([, { sinceMs }]) => sinceMs >= fromMs);
-  return isMassLoss(recent.length, named + recent.length) ? new Map(recent) : undefined;
+  const counted = recent.length > LOSS_UNHELD_MAX ? recent : latestBurst(recent);
+  return isMassLoss(counted.length, named + counted.length) ? new Map(counted) : undefined;
+}
+
+/** Back from the latest, until there was a pause that a withdrawal waits for. */
+function latestBurst(recent: readonly (readonly [string, Loss])[]): (readonly [string, Loss])[] {
+  const burst: (readonly [string, Loss])[] = [];
+  for (const one of recent.toSorted(([, a], [, b]) => b.sinceMs - a.sinceMs)) {
+    const [, { sinceMs }] = one;
+    const next = burst.at(-1)?.[1].sinceMs ?? sinceMs;
+    if (next - sinceMs > WITHDRAWAL_QUIET_MS) break;
+    burst.push(one);
+  }
+  return burst;
 }
 
 /** Holds these, and all that is lost already. Those that are held stay so for their own time. */

@@ -102,6 +102,30 @@ describe('receive, when much goes at once', () => {
     assert.equal(count(ledger), 0);
   });
 
+  for (const { apartMs, outcome } of [
+    { apartMs: WITHDRAWAL_QUIET_MS, outcome: 'held' },
+    { apartMs: WITHDRAWAL_QUIET_MS + 1, outcome: 'gone' },
+    { apartMs: 3_000, outcome: 'gone' },
+  ]) {
+    it(`the last two withdrawn ${apartMs} ms apart → ${outcome}`, () => {
+      const [first, second] = many(2);
+      assert.ok(first !== undefined && second !== undefined);
+      const lateMs = T0 + apartMs;
+      const one = wait(withdraw(say(EMPTY_LEDGER, [first, second]), [first]), T0, lateMs - 1);
+      const later = wait(withdraw(one, [second], lateMs), lateMs, lateMs + ABSENCE_GRACE_MS);
+      assert.deepEqual([count(later), held(later)], outcome === 'held' ? [2, 2] : [0, 0]);
+    });
+  }
+
+  it('one taken back, the next made and taken back by itself some seconds later → each goes', () => {
+    const [first, second] = many(2);
+    assert.ok(first !== undefined && second !== undefined);
+    let ledger = withdraw(say(EMPTY_LEDGER, [first]), [first]);
+    ledger = fold(ledger, [{ op: 'record', record: second }], T0 + 300);
+    ledger = withdraw(wait(ledger, T0, T0 + 3_000), [second], T0 + 3_000);
+    assert.equal(count(wait(ledger, T0 + 3_000, T0 + 10_000)), 0);
+  });
+
   it('the first ones have gone when it shows that there are many → they come back and are held with the others', () => {
     const records = many(21);
     let ledger = withdraw(say(EMPTY_LEDGER, records), records.slice(0, 6));
