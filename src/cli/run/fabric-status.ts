@@ -31,8 +31,8 @@ export interface FabricPeer {
   readonly certificateExpires: string;
   readonly records: number;
   /**
-   * How old they may be, in seconds: 0 while there is a session, over which changes come at once, else since it was lost. null: it
-   * has never said all of them.
+   * How old they may be, in seconds: 0 while there is a session, over which changes come at once, and the peer confirms them over
+   * it; else since it last did, or since the session was lost. null: it has never said all of them.
    */
   readonly recordsAgeSeconds: number | null;
   /** {@link alarmsOf} */
@@ -47,9 +47,13 @@ export interface FabricInput {
   readonly certificateExpires: string;
   readonly caches: CachesOf<'ImportBinding' | 'Peer' | 'PeerRecords'>;
   readonly control: Pick<Control, 'peer'> & Partial<Pick<Control, 'isRevoked'>>;
+  /** When a peer last confirmed its records; undefined: this replica is not the one that is told. */
+  confirmedMs(peer: string): number | undefined;
   readonly nowMs: number;
 }
 
+/** Two heart beats (`DIGEST_INTERVAL_MS`): one may be on its way. */
+const CONFIRMED_FRESH_MS = 20_000;
 /** Conflicts of one peer that are listed: `status -o wide` and the objects have the others. */
 const CONFLICTS_LISTED_MAX = 20;
 
@@ -89,7 +93,7 @@ interface Known {
 }
 
 function reportPeer(
-  { caches, control, nowMs }: FabricInput,
+  { caches, control, confirmedMs, nowMs }: FabricInput,
   { name, reachability, alarms, records }: Known,
 ): FabricPeer {
   const observation = control.peer(name);
@@ -99,7 +103,9 @@ function reportPeer(
   const since = isWritten ? reachability.lastTransitionTime : '';
   const lostMs = since === '' ? nowMs : Date.parse(since);
   const isComplete = records.some(({ spec }) => spec.digest !== '');
-  const ageSeconds = reachable ? 0 : Math.max(0, Math.round((nowMs - lostMs) / 1000));
+  const unconfirmedMs = nowMs - (confirmedMs(name) ?? nowMs);
+  const sinceConfirmedMs = unconfirmedMs <= CONFIRMED_FRESH_MS ? 0 : unconfirmedMs;
+  const ageSeconds = Math.max(0, Math.round((reachable ? sinceConfirmedMs : nowMs - lostMs) / 1000));
   return {
     name,
     reachable,

@@ -14,7 +14,7 @@ import { makeExchangeBridge } from './exchange-bridge.ts';
 import type { Identity } from './identity.ts';
 import { makeExchangeMetrics, makeObserver } from './observer.ts';
 import { startRevocations } from './revocations.ts';
-import { makeStanding } from './standing.ts';
+import { makeStanding, type Standing } from './standing.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -39,6 +39,7 @@ export interface Gateway {
   readonly control: Control;
   /** Lets go of what a peer does not name any more and is held: {@link Exchange.acceptLoss}. */
   readonly acceptLoss: Exchange['acceptLoss'];
+  readonly confirmedMs: Standing['confirmedMs'];
   /** Whether this replica keeps the records and the status of peers; the others carry connections and answer. */
   setLeading(leading: boolean): void;
   close(): Promise<void>;
@@ -133,6 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     control,
     acceptLoss: (peer) => exchange.acceptLoss(peer),
+    confirmedMs: (peer) => standing.confirmedMs(peer),
     setLeading(isLeading) {
       exchange.setLeading(isLeading);
       control.setLeading(isLeading);

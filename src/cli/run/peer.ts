@@ -125,6 +125,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
           certificateExpires: identity.current().notAfter.toISOString(),
           caches,
           control,
+          confirmedMs: gateway.confirmedMs,
           nowMs: Date.now(),
         }),
       missing: () => health.missing(),

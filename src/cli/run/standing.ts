@@ -12,6 +12,8 @@ export interface Standing {
   /** `namespace/name` of the imports that there are; others are spoken of no more. */
   retainImports(objects: ReadonlySet<string>): void;
   readonly onConfirmed: ExchangeMetrics['onConfirmed'];
+  /** When this replica last heard that the records of a peer here are all there are, ms since 1970; undefined: it has not. */
+  confirmedMs(peer: string): number | undefined;
 }
 
 /** The age of records of a peer that has confirmed none yet: since 1970, so that no threshold is too long for it. */
@@ -25,10 +27,12 @@ export interface StandingOptions {
 export function makeStanding({ metrics, clock }: StandingOptions): Standing {
   const { importWithoutSource, peerCertificateExpiry, recordsConfirmed } = metrics;
   const known = new Set<string>();
+  const confirmed = new Map<string, number>();
   const withoutSource = new Set<string>();
 
   function forgetPeer(peer: string): void {
     known.delete(peer);
+    confirmed.delete(peer);
     peerCertificateExpiry.remove({ peer });
     recordsConfirmed.remove({ peer });
   }
@@ -60,7 +64,11 @@ export function makeStanding({ metrics, clock }: StandingOptions): Standing {
       for (const object of withoutSource) if (!objects.has(object)) setWithoutSource(object, 'has some');
     },
     onConfirmed(peer) {
-      if (known.has(peer)) recordsConfirmed.set({ peer }, Math.floor(clock.nowMs() / 1000));
+      if (!known.has(peer)) return;
+      const nowMs = clock.nowMs();
+      confirmed.set(peer, nowMs);
+      recordsConfirmed.set({ peer }, Math.floor(nowMs / 1000));
     },
+    confirmedMs: (peer) => confirmed.get(peer),
   };
 }

@@ -11,9 +11,10 @@ interface World {
   readonly written?: 'True' | 'False';
   readonly digest?: string;
   readonly alarms?: readonly object[];
+  readonly confirmedMs?: number;
 }
 
-function makeInput({ observation, written, digest = 'abc', alarms = [] }: World): FabricInput {
+function makeInput({ observation, written, digest = 'abc', alarms = [], confirmedMs }: World): FabricInput {
   const conditions =
     written === undefined ? [] : [{ type: 'PeerReachable', status: written, lastTransitionTime: SINCE }];
   const conflict = { namespace: 'own', name: 'db', reasons: ['TypeConflict'], loses: true };
@@ -24,6 +25,7 @@ function makeInput({ observation, written, digest = 'abc', alarms = [] }: World)
     version: '1.0.0',
     certificateExpires: '2027-01-01T00:00:00.000Z',
     nowMs,
+    confirmedMs: () => confirmedMs,
     control: {
       peer: (name) => (observation === undefined ? undefined : { name, sessions: 0, message: '', ...observation }),
     },
@@ -68,6 +70,17 @@ describe('makeFabricReport', () => {
       conflicts: ['store/web: east/shop/web PortConflict', 'own/db: TypeConflict there'],
     });
   });
+
+  for (const [agoMs, seconds] of [
+    [20_000, 0],
+    [20_001, 20],
+    [60_000, 60],
+  ] as const) {
+    it(`a session, and records that were confirmed ${agoMs} ms ago → ${seconds} s old`, () => {
+      const input = makeInput({ observation: { version: '1' }, written: 'True', confirmedMs: nowMs - agoMs });
+      assert.equal(makeFabricReport(input).peers[0]?.recordsAgeSeconds, seconds);
+    });
+  }
 
   it('records are held, and a limit is no longer near → the first is said, below the table too', () => {
     const alarms = [

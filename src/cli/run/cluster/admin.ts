@@ -34,11 +34,13 @@ export interface GatewayAdminOptions
   readonly control: Control;
   /** {@link Gateway.acceptLoss} */
   readonly acceptLoss: Gateway['acceptLoss'];
+  readonly confirmedMs: Gateway['confirmedMs'];
 }
 
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startGatewayAdmin(options: GatewayAdminOptions): Promise<{ close(): Promise<void> }> {
-  const { config, version, identity, store, caches, control, acceptLoss, logger, metrics, health } = options;
+  const { config, version, identity, store, caches, control, acceptLoss, confirmedMs, logger, metrics, health } =
+    options;
   const self = { name: config.peer, labels: config.labels };
   const about = () => ({
     peer: self.name,
@@ -63,7 +65,7 @@ export async function startGatewayAdmin(options: GatewayAdminOptions): Promise<{
       metrics,
       missing: () => health.missing(),
       acceptLoss: (peer) => (peer === undefined ? 0 : (acceptLoss(peer)?.records ?? 0)),
-      fabric: () => makeFabricReport({ ...about(), caches, nowMs: Date.now() }),
+      fabric: () => makeFabricReport({ ...about(), caches, confirmedMs, nowMs: Date.now() }),
       status: (readings) => makeStatusReport({ ...about(), caches: readings, problems: [] }),
     }),
   });

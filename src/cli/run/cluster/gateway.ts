@@ -107,7 +107,8 @@ async function serve(options: ServeOptions): Promise<Part> {
     leading: false,
   });
   opening.defer(() => gateway.close());
-  const admin = await startGatewayAdmin({ ...options, control: gateway.control, acceptLoss: gateway.acceptLoss });
+  const { control, acceptLoss, confirmedMs } = gateway;
+  const admin = await startGatewayAdmin({ ...options, control, acceptLoss, confirmedMs });
   opening.defer(() => admin.close());
   const election = runElection({
     access,
