@@ -3,14 +3,11 @@
  * plane sees to the store, the metrics, the log and the exchange.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { randomUUID } from 'node:crypto';
-import { AppError } from '../api/errors.ts';
 import { formatKey } from '../api/object.ts';
-import { REASONS, type Reason } from '../api/reasons.ts';
+import type { Reason } from '../api/reasons.ts';
 import { formatSource, type SourceKey } from '../api/record.ts';
 import { onCatalogueChange } from '../catalogue/changes.ts';
 import { CATALOGUE_KINDS, readCatalogue } from '../catalogue/read.ts';
-import type { PolicySet } from '../policy/compile.ts';
 import { POLICY_KINDS, readPolicies } from '../policy/read.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -21,25 +18,18 @@ import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { EjectionChange } from './ejection.ts';
 import { makeForbiddenLog } from './forbidden-log.ts';
-import {
-  DRAIN_QUIET_MS,
-  FORESEE_ANSWER_TIMEOUT_MS,
-  FORESEEN_AT_ONCE_MAX,
-  PROBE_TIMEOUT_MS,
-  SNAPSHOT_DELAY_MS,
-} from './limits.ts';
+import { DRAIN_QUIET_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
 import type {
   ClosingRecord,
   DownMessage,
-  Foresight,
   GatewaySnapshot,
   ImportObservation,
   LimitsReport,
   PeerObservation,
-  ProbeOutcome,
   UpMessage,
 } from './messages.ts';
 import type { Pods } from './pods.ts';
+import { makeQuestions, type Questions } from './questions.ts';
 import { desiredSnapshot } from './snapshot.ts';
 import { makeStatusWriter } from './status-writer.ts';
 
@@ -108,13 +98,8 @@ export interface Control {
   import(object: string): ImportObservation | undefined;
   /** Since when and why it comes last; undefined while it does not. */
   ejectionOf(source: SourceKey): EjectionRecord | undefined;
-  probe(question: ProbeQuestion): Promise<ProbeOutcome>;
-  /**
-   * What would be cut if these were the policies; nothing is.
-   *
-   * @throws {AppError} `ERR_BOUND_EXCEEDED` while another such question is asked, `ERR_TIMEOUT`.
-   */
-  foresee(policies: PolicySet): Promise<Foresight>;
+  readonly probe: Questions['probe'];
+  readonly foresee: Questions['foresee'];
   /** In a cluster: who has this address. Standalone it is for the configuration to say. */
   clientAt(address: string): ClientIdentity | undefined;
   /**
@@ -139,16 +124,6 @@ export interface EjectionRecord {
   readonly since: string;
 }
 
-export interface ProbeQuestion {
-  readonly client: ClientIdentity;
-  readonly source: SourceKey;
-  /** Of the Service at the source. */
-  readonly port: number;
-  readonly mode: 'decide' | 'dial';
-  /** At most {@link PROBE_TIMEOUT_MS}, which it is when absent. */
-  readonly timeoutMs?: number;
-}
-
 /** Closing records kept for `explain` and `status`. */
 const CLOSINGS_KEPT = 200;
 
@@ -167,8 +142,7 @@ export function startControl(options: ControlOptions): Control {
   const imports = new Map<string, ImportObservation>();
   /** By source: as many as the data plane remembers. */
   const ejected = new Map<string, EjectionRecord>();
-  const probes = new Map<string, (outcome: ProbeOutcome) => void>();
-  const foreseeing = new Map<string, (foresight: Foresight) => void>();
+  const questions = makeQuestions((message) => channel.post(message));
   const closings: ClosingRecord[] = [];
   let snapshot: GatewaySnapshot | undefined;
   let acknowledged = 0;
@@ -236,11 +210,8 @@ export function startControl(options: ControlOptions): Control {
       case 'limits':
         return events.onLimits(message.limits);
       case 'probed':
-        probes.get(message.id)?.(message.outcome);
-        return;
       case 'foreseen':
-        foreseeing.get(message.id)?.(message.foresight);
-        return;
+        return questions.answer(message);
       case 'drained':
         drained.resolve();
         return;
@@ -301,41 +272,8 @@ export function startControl(options: ControlOptions): Control {
       channel.post({ kind: 'drain', deadlineMs, quietMs: home.kind === 'cluster' ? DRAIN_QUIET_MS : 0 });
       return drained.promise;
     },
-    probe({ client, source, port, mode, timeoutMs = PROBE_TIMEOUT_MS }) {
-      const id = randomUUID();
-      return new Promise((resolve) => {
-        const settle = (outcome: ProbeOutcome): void => {
-          clearTimeout(deadline);
-          probes.delete(id);
-          resolve(outcome);
-        };
-        const deadline = setTimeout(
-          () =>
-            settle({ ok: false, reason: REASONS.PeerUnreachable, message: `${source.peer} did not answer in time.` }),
-          Math.min(timeoutMs, PROBE_TIMEOUT_MS),
-        );
-        probes.set(id, settle);
-        channel.post({ kind: 'probe', id, client, source, port, mode });
-      });
-    },
-    foresee(policies) {
-      if (foreseeing.size >= FORESEEN_AT_ONCE_MAX) {
-        const fix = 'try again in some seconds';
-        throw new AppError('ERR_BOUND_EXCEEDED', 'gateway: others ask the same', { retryable: true, fix });
-      }
-      const id = randomUUID();
-      const { promise, resolve, reject } = Promise.withResolvers<Foresight>();
-      const deadline = setTimeout(
-        () => reject(new AppError('ERR_TIMEOUT', 'gateway: has not answered in time', { retryable: true })),
-        FORESEE_ANSWER_TIMEOUT_MS,
-      );
-      foreseeing.set(id, resolve);
-      channel.post({ kind: 'foresee', id, policies });
-      return promise.finally(() => {
-        clearTimeout(deadline);
-        foreseeing.delete(id);
-      });
-    },
+    probe: (question) => questions.probe(question),
+    foresee: (policies) => questions.foresee(policies),
     async close() {
       stops.forEach((stop) => stop?.());
       clearTimeout(timer);
