@@ -32,7 +32,8 @@ export function loadAccess(options: AccessOptions = {}): KubernetesAccess {
   const label = `API server of ${server.name}`;
   const closing = new AbortController();
 
-  async function send({ method, path, body, contentType = 'application/json', timeoutMs, signal }: ApiRequest) {
+  async function send(request: ApiRequest) {
+    const { method, path, body, contentType = 'application/json', timeoutMs, signal, lastCheck } = request;
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), timeoutMs);
     const abort = AbortSignal.any([timeout.signal, closing.signal, ...(signal === undefined ? [] : [signal])]);
@@ -49,6 +50,7 @@ export function loadAccess(options: AccessOptions = {}): KubernetesAccess {
       closing.signal.throwIfAborted();
       const { dispatcher, headers } = await before(abort, config.prepare(base.origin + base.path + path, method));
       used = dispatcher;
+      lastCheck?.();
       const response = await dispatcher.request({
         origin: base.origin,
         path: base.path + path,
@@ -67,7 +69,7 @@ export function loadAccess(options: AccessOptions = {}): KubernetesAccess {
       return { response, fail, stopTimer: () => clearTimeout(timer) };
     } catch (error) {
       clearTimeout(timer);
-      throw fail(error);
+      throw error instanceof AppError ? error : fail(error);
     }
   }
 

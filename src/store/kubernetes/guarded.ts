@@ -4,23 +4,22 @@ import type { ApiRequest, ApiTransport } from './transport.ts';
 
 /**
  * A process that is stopped and goes on later sends the next write of its work before any timer tells it that its time is over:
- * so every request that is not a GET asks, at the last moment before it is sent.
+ * so every request that is not a GET asks, at first and at the last moment before it is sent. (Between that and the system's call
+ * it can be stopped all the same, once: what one turn of the event loop was about to send goes out when it goes on.)
  *
  * @throws {AppError} `ERR_STORE_CLOSED` from every write, while `mayWrite` says no.
  */
 export function guardWrites(transport: ApiTransport, mayWrite: () => boolean): ApiTransport {
-  function check({ method }: ApiRequest): void {
-    if (method !== 'GET' && !mayWrite())
-      throw new AppError('ERR_STORE_CLOSED', 'store: this process does not lead any more');
+  function check(): void {
+    if (!mayWrite()) throw new AppError('ERR_STORE_CLOSED', 'store: this process does not lead any more');
+  }
+  function guard(request: ApiRequest): ApiRequest {
+    if (request.method === 'GET') return request;
+    check();
+    return { ...request, lastCheck: check };
   }
   return {
-    async request(request) {
-      check(request);
-      return transport.request(request);
-    },
-    async stream(request) {
-      check(request);
-      return transport.stream(request);
-    },
+    request: async (request) => transport.request(guard(request)),
+    stream: async (request) => transport.stream(guard(request)),
   };
 }

@@ -12,6 +12,8 @@ export interface ApiRequest {
   /** To the end of the answer; of a stream, to its head. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Asked when nothing is waited for any more before the request is sent; what it throws is what becomes of it. */
+  readonly lastCheck?: () => void;
 }
 
 export interface ApiHead {

@@ -30,4 +30,24 @@ describe('guardWrites', () => {
     await transport.request(request('PATCH'));
     assert.deepEqual(sent, ['GET', 'stream GET', 'PATCH']);
   });
+
+  it('no more allowed while the transport makes ready → refused at its last check; a read has none', async () => {
+    let mayWrite = true;
+    const transport = guardWrites(
+      {
+        async request({ method, lastCheck }) {
+          await Promise.resolve();
+          mayWrite = false;
+          lastCheck?.();
+          return { status: 200, body: method };
+        },
+        stream: () => Promise.reject(new Error('no stream')),
+      },
+      () => mayWrite,
+    );
+    const request = (method: ApiMethod): ApiRequest => ({ method, path: '/api/v1/pods', timeoutMs: 1_000 });
+    assert.equal((await transport.request(request('GET'))).body, 'GET');
+    mayWrite = true;
+    await assert.rejects(transport.request(request('PATCH')), { code: 'ERR_STORE_CLOSED' });
+  });
 });
