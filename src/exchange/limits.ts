@@ -24,6 +24,8 @@ export const ABSENCE_GRACE_MS = 5_000;
  * knows whether it is one of many. Short, since an import has to say within 2 s that its last source has gone.
  */
 export const WITHDRAWAL_QUIET_MS = 1_000;
+/** Fewer records that go at once are no mass, though they may be all that there were. */
+export const MASS_RECORDS_MIN = 3;
 /**
  * Where nobody has listened for a while (a restart, two installations), what is due to go waits this long for the peer to be heard:
  * it may have put right meanwhile what was held, and a name that is away for a moment is an NXDOMAIN that resolvers keep.

@@ -8,7 +8,7 @@
  */
 import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../runtime/limits.ts';
 import { isMassLoss } from '../runtime/mass-loss.ts';
-import { ABSENCE_GRACE_MS, WITHDRAWAL_QUIET_MS } from './limits.ts';
+import { ABSENCE_GRACE_MS, MASS_RECORDS_MIN, WITHDRAWAL_QUIET_MS } from './limits.ts';
 
 export interface Loss {
   /** Milliseconds since the epoch of time. */
@@ -57,13 +57,15 @@ export interface MassInput {
 /**
  * The latest losses, of a few seconds, when they are many; those that have gone among them. Undefined when they are few.
  *
- * A few count only as one burst: who takes back one export and some seconds later the other means both.
+ * A few count only as one burst, and two not at all: who takes back one export and then the other means both, and so do two who do
+ * not know of each other.
  */
 export function findMass({ losses, gone, named }: MassInput): Losses | undefined {
   const fromMs = latestMs(losses, () => true) - ABSENCE_GRACE_MS;
   const recent = [...gone, ...losses].filter(([, { sinceMs }]) => sinceMs >= fromMs);
   const counted = recent.length > LOSS_UNHELD_MAX ? recent : latestBurst(recent);
-  return isMassLoss(counted.length, named + counted.length) ? new Map(counted) : undefined;
+  const isMass = counted.length >= MASS_RECORDS_MIN && isMassLoss(counted.length, named + counted.length);
+  return isMass ? new Map(counted) : undefined;
 }
 
 /** Back from the latest, until there was a pause that a withdrawal waits for. */

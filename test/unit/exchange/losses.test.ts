@@ -65,7 +65,9 @@ const held = (ledger: Ledger): number => holdOf(ledger.losses)?.records ?? 0;
 describe('receive, when much goes at once', () => {
   for (const { total, lost, outcome } of [
     { total: 1, lost: 1, outcome: 'gone' },
-    { total: 2, lost: 2, outcome: 'held' },
+    { total: 2, lost: 2, outcome: 'gone' },
+    { total: 3, lost: 3, outcome: 'held' },
+    { total: 4, lost: 3, outcome: 'gone' },
     { total: 2, lost: 1, outcome: 'gone' },
     { total: 20, lost: 10, outcome: 'gone' },
     { total: 21, lost: 11, outcome: 'held' },
@@ -107,13 +109,12 @@ describe('receive, when much goes at once', () => {
     { apartMs: WITHDRAWAL_QUIET_MS + 1, outcome: 'gone' },
     { apartMs: 3_000, outcome: 'gone' },
   ]) {
-    it(`the last two withdrawn ${apartMs} ms apart → ${outcome}`, () => {
-      const [first, second] = many(2);
-      assert.ok(first !== undefined && second !== undefined);
+    it(`the last three withdrawn, the third ${apartMs} ms after the others → ${outcome}`, () => {
+      const records = many(3);
       const lateMs = T0 + apartMs;
-      const one = wait(withdraw(say(EMPTY_LEDGER, [first, second]), [first]), T0, lateMs - 1);
-      const later = wait(withdraw(one, [second], lateMs), lateMs, lateMs + ABSENCE_GRACE_MS);
-      assert.deepEqual([count(later), held(later)], outcome === 'held' ? [2, 2] : [0, 0]);
+      const one = wait(withdraw(say(EMPTY_LEDGER, records), records.slice(0, 2)), T0, lateMs - 1);
+      const later = wait(withdraw(one, records.slice(2), lateMs), lateMs, lateMs + ABSENCE_GRACE_MS);
+      assert.deepEqual([count(later), held(later)], outcome === 'held' ? [3, 3] : [0, 0]);
     });
   }
 
