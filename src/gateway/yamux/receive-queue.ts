@@ -22,7 +22,7 @@ export function makeReceiveQueue(): ReceiveQueue {
   // The tail into which wasteful pieces are copied; it follows all of `pieces`.
   let slab: Buffer | undefined;
   let slabUsed = 0;
-  // Grows while one after the other is filled: the tail of each frame alone is some bytes.
+  // As much as is at hand, else it grows while one after the other is filled: the tail of each frame alone is some bytes.
   let slabBytes = RECEIVE_SLAB_BYTES_MIN;
   let bytes = 0;
   let memoryBytes = 0;
@@ -35,15 +35,15 @@ export function makeReceiveQueue(): ReceiveQueue {
     slabUsed = 0;
   }
 
-  function makeSlab(): Buffer {
-    const made = Buffer.allocUnsafeSlow(slabBytes);
+  function makeSlab(chunkBytes: number): Buffer {
+    const made = Buffer.allocUnsafeSlow(Math.min(Math.max(slabBytes, chunkBytes), RECEIVE_SLAB_BYTES_MAX));
     memoryBytes += made.length;
     return made;
   }
 
   function copy(piece: Buffer): void {
     for (let offset = 0; offset < piece.length;) {
-      slab ??= makeSlab();
+      slab ??= makeSlab(piece.length - offset);
       const copied = piece.copy(slab, slabUsed, offset);
       slabUsed += copied;
       offset += copied;
