@@ -1,12 +1,10 @@
 /**
  * Follows the files of this peer's identity while it runs: certificate, key and roots are replaced without a restart.
  *
- * They are read again and again instead of watched: whatever replaces them (a rename, the kubelet's symbolic link, a copy over a
- * network file system) is seen, and the files are small. What two looks in a row have seen has come to rest; only that is judged,
- * as a whole. What does not do leaves the identity that is in force.
+ * What has come to rest is judged as a whole. What does not do leaves the identity that is in force.
  */
 import { AppError } from '../api/errors.ts';
-import { IDENTITY_LOOK_MS } from './limits.ts';
+import { followAtRest } from './follow-at-rest.ts';
 import { parseIdentity, readIdentity, type IdentityFiles, type PeerIdentity } from './peer-identity.ts';
 
 export interface FollowIdentityOptions {
@@ -34,23 +32,11 @@ type Look = { readonly text: string } & (
 );
 
 export function followIdentity(options: FollowIdentityOptions): FollowedIdentity {
-  const { files, first, onChange, onProblem, onMended, lookMs = IDENTITY_LOOK_MS } = options;
+  const { files, first, onChange, onProblem, onMended, lookMs } = options;
   let current = first;
   /** What the files said when `current` came into force; not known yet for the first one, which is judged once more. */
   let inForce: string | undefined;
-  let before: string | undefined;
   let told: string | undefined;
-  let isClosed = false;
-  let timer = setTimeout(() => void run(), lookMs);
-
-  async function run(): Promise<void> {
-    const look = await lookAt(files);
-    if (isClosed) return;
-    const isAtRest = look.text === before;
-    before = look.text;
-    if (isAtRest) judge(look);
-    timer = setTimeout(() => void run(), lookMs);
-  }
 
   function judge(look: Look): void {
     if (look.text === inForce) return settle();
@@ -78,13 +64,8 @@ export function followIdentity(options: FollowIdentityOptions): FollowedIdentity
     onMended();
   }
 
-  return {
-    current: () => current,
-    close() {
-      isClosed = true;
-      clearTimeout(timer);
-    },
-  };
+  const close = followAtRest({ look: () => lookAt(files), onRest: judge, lookMs });
+  return { current: () => current, close };
 }
 
 /** Files that cannot be read are a look like any other: they too may be so for a moment. */

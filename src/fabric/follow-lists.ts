@@ -1,11 +1,10 @@
 /**
- * Follows the file of revocation lists while the process runs, as `follow-identity.ts` does the files of the identity: read again
- * and again, and taken once two looks in a row have seen the same.
+ * Follows the file of revocation lists while the process runs, as `follow-identity.ts` does the files of the identity.
  *
  * A file that is not there has no lists: it comes when somebody is revoked. What was in it stays in force with whoever has it.
  */
 import { AppError } from '../api/errors.ts';
-import { IDENTITY_LOOK_MS } from './limits.ts';
+import { followAtRest } from './follow-at-rest.ts';
 import { readListFile } from './pem-files.ts';
 import { readList, splitLists } from './revocation.ts';
 
@@ -21,12 +20,9 @@ export interface FollowListsOptions {
 
 /** Resolves when the file was judged for the first time. The result ends it. */
 export async function followLists(options: FollowListsOptions): Promise<() => void> {
-  const { file, onChange, onProblem, lookMs = IDENTITY_LOOK_MS } = options;
+  const { file, onChange, onProblem, lookMs } = options;
   let inForce = '';
-  let before: string | undefined;
   let told: string | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isClosed = false;
 
   function take(found: Look): void {
     if ('error' in found) {
@@ -40,22 +36,9 @@ export async function followLists(options: FollowListsOptions): Promise<() => vo
     onChange(found.lists);
   }
 
-  async function run(): Promise<void> {
-    const found = await lookAt(file);
-    if (isClosed) return;
-    if (found.text === before) take(found);
-    before = found.text;
-    timer = setTimeout(() => void run(), lookMs);
-  }
-
   const first = await lookAt(file);
-  before = first.text;
   take(first);
-  timer = setTimeout(() => void run(), lookMs);
-  return () => {
-    isClosed = true;
-    clearTimeout(timer);
-  };
+  return followAtRest({ look: () => lookAt(file), onRest: take, before: first.text, lookMs });
 }
 
 /**
