@@ -2,6 +2,7 @@
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import type { ExportRecord } from '../api/record.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { exportableAnnotations, exportableLabels } from './exported-keys.ts';
 
 /** What the API server writes for a Service that asks for affinity without a time (3 hours). */
@@ -36,7 +37,7 @@ export function toRecord({ serviceExport, service, readyEndpoints, hostnames }: 
     ...(spec.trafficDistribution === undefined ? {} : { trafficDistribution: spec.trafficDistribution }),
     labels: exportableLabels(exported?.exportedLabels),
     annotations: exportableAnnotations(exported?.exportedAnnotations),
-    createdAt: toSeconds(metadata?.creationTimestamp ?? ''),
+    createdAt: toTimestamp(Date.parse(metadata?.creationTimestamp ?? '')),
     readyEndpoints,
     ...(isHeadless(service) ? { hostnames: [...hostnames] } : {}),
     requires: [],
@@ -59,8 +60,4 @@ export function portsOf({ spec }: IService): ExportRecord['ports'] {
 
 function affinityTimeoutSeconds({ spec }: IService): number {
   return spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_TIMEOUT_DEFAULT_SECONDS;
-}
-
-function toSeconds(timestamp: string): string {
-  return `${new Date(timestamp).toISOString().slice(0, 19)}Z`;
 }

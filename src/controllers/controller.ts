@@ -1,5 +1,6 @@
 /** Runs reconcilers: keys in, one run a key at a time, retried with back-off; nothing runs before every cache is synced. */
 import { AppError } from '../api/errors.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { makeWorkQueue, type ReconcileOutcome, type WorkQueue } from '../runtime/queue.ts';
@@ -10,7 +11,7 @@ export const CONTROLLER_MANAGER = 'clusterlink-mcs-controller';
 
 /** RFC 3339 with second precision, as an API server writes it. */
 export function timestamp(clock: Pick<Clock, 'nowMs'>): string {
-  return `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
+  return toTimestamp(clock.nowMs());
 }
 
 /** Runs the key soon, or after `delayMs`, so that what comes together is one run. */

@@ -7,10 +7,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { digestOf, hashOf, type Hashed } from './digest.ts';
 import { NAMESPACES_PER_PEER_MAX, RECORDS_BYTES_PER_PEER_MAX } from './limits.ts';
 import { ABSENCE_GRACE_MS, RECORDS_LOST_MAX, RECORDS_PER_PEER_MAX, WITHDRAWAL_QUIET_MS } from './limits.ts';
-import { dueKeys, findMass, holdAll, restamp, toTimestamp, type Loss, type Losses } from './losses.ts';
+import { dueKeys, findMass, holdAll, restamp, type Loss, type Losses } from './losses.ts';
 import type { ExporterMessage } from './messages.ts';
 import { withKey, withoutKey } from './shared-map.ts';
 

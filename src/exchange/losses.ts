@@ -6,6 +6,7 @@
  *   withdrawn --1 s without another, or 5 s------> gone
  *        \--- many within 5 s ---> held --5 min, or confirmed---> gone
  */
+import { toTimestamp } from '../api/timestamp.ts';
 import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../runtime/limits.ts';
 import { isMassLoss } from '../runtime/mass-loss.ts';
 import { ABSENCE_GRACE_MS, MASS_RECORDS_MIN, WITHDRAWAL_QUIET_MS } from './limits.ts';
@@ -27,11 +28,6 @@ export interface Hold {
   /** RFC 3339: when the last of it is let go. */
   readonly until: string;
   readonly records: number;
-}
-
-/** RFC 3339 with second precision, as an API server writes it. */
-export function toTimestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
 export function holdOf(losses: Losses): Hold | undefined {

@@ -2,12 +2,13 @@
 import { dateConditions, findCondition } from '../api/conditions.ts';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import type { Condition } from '../api/object.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
 import type { LedgerLimit } from './ledger.ts';
-import { toTimestamp, type Hold } from './losses.ts';
+import type { Hold } from './losses.ts';
 import { desiredPeerConditions, type Usage } from './peer-conditions.ts';
 
 /** The field manager of these conditions, apart from the one that says whether a peer can be reached; frozen. */

@@ -4,9 +4,10 @@ import type { IPeerRecords, PeerRecordsSpec, PeerRecordsSpecRecord } from '../ap
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
 import type { Applied } from '../api/applied.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { amountsOf, bytesOf, EMPTY_LEDGER, type Ledger, type LedgerEntry } from './ledger.ts';
 import { PEER_RECORDS_CHUNK_BYTES } from './limits.ts';
-import { toTimestamp, type Loss, type Losses } from './losses.ts';
+import type { Loss, Losses } from './losses.ts';
 
 /** Text of an export's key -> the number of the object that holds its record. */
 export type Placement = ReadonlyMap<string, number>;

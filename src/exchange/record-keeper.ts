@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { IPeerRecords } from '../api/generated/PeerRecords.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE } from '../api/names.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { makePeerLogGates } from '../runtime/log-gate.ts';
@@ -16,7 +17,7 @@ import { makeExchangeClient, type ExchangeClient, type OwnReport } from './clien
 import { isFrozen, nextSightMs, NOBODY_SEEN, rivalsOf, sight, type Sightings } from './duplicates.ts';
 import { usageOf, type Ledger, type LedgerLimit } from './ledger.ts';
 import { PEER_GONE_GRACE_MS, PEER_WRITE_INTERVAL_MS, PEER_WRITES_AT_ONCE_MAX, WRITE_TIMEOUT_MS } from './limits.ts';
-import { holdOf, toTimestamp, type Hold } from './losses.ts';
+import { holdOf, type Hold } from './losses.ts';
 import { makePace } from './pace.ts';
 import { makePeerAlarms, type ExchangeMetrics } from './peer-alarms.ts';
 import {

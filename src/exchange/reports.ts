@@ -10,8 +10,8 @@ import type { IPeerRecords, PeerRecordsSpec, PeerRecordsSpecReport } from '../ap
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import type { ExportRecord } from '../api/record.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { Store } from '../store/store.ts';
-import { toTimestamp } from './losses.ts';
 import type { PeerReport } from './server.ts';
 
 /** The field manager of reports; frozen, since it names ownership in stored objects. */

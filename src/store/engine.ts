@@ -16,6 +16,7 @@ import { makeSerialQueue } from './serial.ts';
 import { mainConfiguration, reviseObject, statusConfiguration, toVisible, USER_MANAGER } from './stored-object.ts';
 import type { Declaration, ObjectParts, StoredObject } from './stored-object.ts';
 import type { Applied } from '../api/applied.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { ApplyOptions, Store } from './store.ts';
 import { makeTable, type Entry } from './table.ts';
 import { makeWatchers } from './watchers.ts';
@@ -72,7 +73,7 @@ export function makeEngine(options: EngineOptions): Engine {
         fix: 'Delete what is not needed, or split this peer.',
       });
     }
-    const creationTimestamp = `${new Date(options.nowMs()).toISOString().slice(0, 19)}Z`;
+    const creationTimestamp = toTimestamp(options.nowMs());
     const resourceVersion = table.nextVersion();
     return { kind, key, uid: options.uid(), creationTimestamp, generation: 1, resourceVersion, ...parts };
   }

@@ -1,4 +1,5 @@
 /** One gateway: the data plane, its control part and the exchange, joined. The same in both homes. */
+import { toTimestamp } from '../../api/timestamp.ts';
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
 import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
 import type { Home } from '../../gateway/home.ts';
@@ -91,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     channel: channel.parent,
     revocations,
     logger: logger.child({ component: 'gateway' }),
-    now: () => `${new Date().toISOString().slice(0, 19)}Z`,
+    now: () => toTimestamp(Date.now()),
     events: {
       ...observer,
       onPeer(observation) {
