@@ -1,4 +1,5 @@
 /** Replies over UDP for each source prefix: a source can be forged, and answers are larger than questions. */
+import { makeBucket, type Bucket } from '../runtime/bucket.ts';
 import { REPLIES_PER_SECOND_PER_PREFIX, REPLY_BURST_PER_PREFIX, REPLY_PREFIXES_MAX } from './limits.ts';
 
 export interface ReplyLimiter {
@@ -14,11 +15,6 @@ export interface ReplyLimiterOptions {
   readonly prefixesMax?: number;
 }
 
-interface Bucket {
-  tokens: number;
-  filledAtMs: number;
-}
-
 /** A token bucket for each /24 (IPv4) or /56 (IPv6), which is about one network each. */
 export function makeReplyLimiter({
   nowMs,
@@ -31,16 +27,11 @@ export function makeReplyLimiter({
   return {
     take(address) {
       const prefix = toPrefix(address);
-      const now = nowMs();
-      const bucket = buckets.get(prefix) ?? { tokens: burst, filledAtMs: now };
+      const bucket = buckets.get(prefix) ?? makeBucket({ perSecondMax: repliesPerSecond, burstMax: burst, now: nowMs });
       buckets.delete(prefix);
       buckets.set(prefix, bucket);
       if (buckets.size > prefixesMax) buckets.delete(buckets.keys().next().value ?? prefix);
-      bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.filledAtMs) / 1_000) * repliesPerSecond);
-      bucket.filledAtMs = now;
-      if (bucket.tokens < 1) return false;
-      bucket.tokens -= 1;
-      return true;
+      return bucket.take();
     },
   };
 }

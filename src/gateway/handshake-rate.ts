@@ -11,7 +11,7 @@
  * calling from two neighbourhoods and saying nothing.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { makeBucket, type Bucket } from './bucket.ts';
+import { makeBucket, type Bucket } from '../runtime/bucket.ts';
 import {
   HANDSHAKE_BURST_PER_PREFIX_MAX,
   HANDSHAKE_PREFIXES_MAX,

@@ -6,7 +6,7 @@
  * its clients do, ends the session that it comes over.
  */
 import type { Account, PeerAccount } from './account.ts';
-import { makeBucket } from './bucket.ts';
+import { makeBucket } from '../runtime/bucket.ts';
 import {
   BUFFER_BYTES_MAX,
   CONTROL_LINES_PER_SECOND_MAX,

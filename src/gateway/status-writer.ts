@@ -12,7 +12,7 @@ import type { Logger } from '../runtime/log.ts';
 import { makeWorkQueue, type ReconcileOutcome } from '../runtime/queue.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { Store } from '../store/store.ts';
-import { makeBucket, type Bucket } from './bucket.ts';
+import { makeBucket, type Bucket } from '../runtime/bucket.ts';
 import { gatewayEntry } from './gateway-entry.ts';
 import {
   PEER_COUNT_DELAY_MS,

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
-import { makeBucket } from '../bucket.ts';
+import { makeBucket } from '../../runtime/bucket.ts';
 import {
   encodeHeader,
   FLAGS,

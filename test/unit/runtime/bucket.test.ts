@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { makeBucket } from '#src/gateway/bucket.ts';
+import { makeBucket } from '#src/runtime/bucket.ts';
 
 describe('makeBucket', () => {
   it('as many as fit → taken; one more → refused; later → as many as have come back', () => {
