@@ -3,30 +3,12 @@ import { startDialler, type Dialler, type DialOutcome } from '#src/gateway/diall
 import { INSTANCES_PER_ADDRESS } from '#src/gateway/limits.ts';
 import type { PeerSession } from '#src/gateway/session.ts';
 import { waitFor } from '#test/support/wait.ts';
-
-interface FakeSession extends PeerSession {
-  draining: boolean;
-}
+import { makeSession as makeFakeSession, type FakeSession } from './fake-session.ts';
 
 /** One instance, if not said otherwise: whatever is dialled, it is the same gateway. */
 function makeSession(instance = 'i', features: string[] = []): FakeSession {
-  const session: FakeSession = {
-    peer: 'east',
-    certificate: undefined,
-    hello: { peer: 'east', epoch: 'e', instance, version: '1.0.0', features, streams: 10 },
-    draining: false,
-    full: false,
-    rttMs: undefined,
-    openStream: () => assert.fail('nobody opens streams here'),
-    tellClosed: () => undefined,
-    toldOf: () => undefined,
-    explainCut: () => Promise.resolve(undefined),
-    drain: () => undefined,
-    retire: () => void (session.draining = true),
-    close: () => undefined,
-    destroy: () => undefined,
-  };
-  return session;
+  const session = makeFakeSession();
+  return Object.assign(session, { hello: { ...session.hello, instance, features } });
 }
 
 describe('startDialler', () => {

@@ -6,35 +6,7 @@ import { REPLICAS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
 import { makePeers } from '#src/gateway/peers.ts';
 import type { PeerSession } from '#src/gateway/session.ts';
 import { waitFor } from '#test/support/wait.ts';
-
-interface FakeSession extends PeerSession {
-  draining: boolean;
-  full: boolean;
-  rttMs: number | undefined;
-  destroyed: boolean;
-}
-
-function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
-  const session: FakeSession = {
-    peer: 'east',
-    certificate: undefined,
-    hello: { peer: 'east', epoch: 'e', instance: 'i', version: '1.0.0', features: [], streams: 10 },
-    draining: false,
-    full: false,
-    rttMs: undefined,
-    destroyed: false,
-    openStream: () => assert.fail('nobody opens streams here'),
-    tellClosed: () => undefined,
-    toldOf: () => undefined,
-    explainCut: () => Promise.resolve(undefined),
-    drain: () => undefined,
-    retire: () => void (session.draining = true),
-    close: () => undefined,
-    destroy: () => void (session.destroyed = true),
-    ...changes,
-  };
-  return session;
-}
+import { makeSession, type FakeSession } from './fake-session.ts';
 
 function routes(...gateways: PeerRoute['gateways'][number][]): ReadonlyMap<string, PeerRoute> {
   return new Map([['east', { name: 'east', labels: {}, gateways, mayAssert: [] }]]);
