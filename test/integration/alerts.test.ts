@@ -72,6 +72,7 @@ describe('monitoring/prometheus-rules.yaml', function () {
     metrics.importWithoutSource.add({ import: 'store/db' }, 1);
     metrics.connections.inc({ direction: 'ingress', import_or_export: 'shop/db', peer, reason: 'INGRESS_DENIED' });
     metrics.handshakesRefused.inc({ reason: 'PEER_UNKNOWN' });
+    metrics.certificateRevoked.set(1);
     metrics.recordsHeld.set({ peer }, 1);
     metrics.crlNextUpdateSeconds.set({ issuer: 'ab12' }, 1);
     metrics.limitUsed.set({ limit: 'streams', peer }, 0.5);
