@@ -36,6 +36,8 @@ export interface CatalogueEntry {
   readonly uid: string;
   readonly record: ExportRecord;
   readonly ports: readonly CataloguePort[];
+  /** The TCP port of a ClusterLink peer that asks for the export by its name alone; absent: there is none. */
+  readonly defaultPort?: number;
   /** Labels of the export object, which policies may select; not those that it exports. */
   readonly labels: Readonly<Record<string, string>>;
   /** Peers that alone may use it; absent means: whoever the policies allow. */

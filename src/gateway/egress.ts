@@ -23,6 +23,7 @@ import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
+import { portThere } from './source-choice.ts';
 import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
@@ -137,7 +138,7 @@ export function makeEgress(options: EgressOptions): Egress {
         recheck: (next) => recheckEgress(next, { arrival, address }, source) ?? attempt.recheck?.(next),
         ...(attempt.said === undefined
           ? {}
-          : { onStart: watchClient({ address, source, port: arrival.port, said: attempt.said }) }),
+          : { onStart: watchClient({ address, source, port: portThere(source, arrival.port), said: attempt.said }) }),
       });
       onClosed(record);
     } finally {
@@ -233,7 +234,7 @@ export function makeEgress(options: EgressOptions): Egress {
       asserted: null,
       own: clients.at(address),
       export: source,
-      port: arrival.port,
+      port: portThere(source, arrival.port),
       clientKey: clientKey({ exporter: self.name, address }),
     };
   }
@@ -255,7 +256,7 @@ export function makeEgress(options: EgressOptions): Egress {
       const request: ConnectRequest = {
         exporter: source.peer,
         export: { namespace: source.namespace, name: source.name },
-        port: { port: from.arrival.port, protocol: 'TCP' },
+        port: { port: portThere(source, from.arrival.port), protocol: 'TCP' },
         source: said,
         client:
           route.affinityTimeoutSeconds === undefined

@@ -8,6 +8,7 @@ import { fixSession } from './explain-session.ts';
 import { EXPLAIN_DECISION_TIMEOUT_MS, EXPLAIN_TIMEOUT_MS } from './limits.ts';
 import type { ImportRoute, ProbeOutcome, RouteSource } from './messages.ts';
 import type { Routes } from './routes.ts';
+import { portThere } from './source-choice.ts';
 
 export interface SourceQuestion {
   readonly input: ExplainInput;
@@ -62,7 +63,8 @@ function explainHere(question: SourceQuestion): Hop[] {
 
 /** What the owner's gateway says: first whether it admits the client, then, by doing it, whether an endpoint can be reached. */
 async function explainThere(question: SourceQuestion, known: readonly Hop[]): Promise<Hop[]> {
-  const { input, source, port } = question;
+  const { input, source } = question;
+  const port = portThere(source, question.port);
   const subject = formatSource(source);
   const startedMs = performance.now();
   const decided = await input.probe({ source, port, mode: 'decide', timeoutMs: EXPLAIN_DECISION_TIMEOUT_MS });

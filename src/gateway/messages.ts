@@ -39,8 +39,10 @@ export interface RoutePort {
 }
 
 export interface RouteSource extends SourceKey {
-  /** Ports of the Service at the source that the import really has. */
+  /** Ports of the import that this source really has. */
   readonly ports: readonly number[];
+  /** What those of them are called at the source that have another number there. */
+  readonly portsThere?: Readonly<Record<number, number>>;
   readonly readyEndpoints: number;
   /** Lower goes before; absent: 0. */
   readonly priority?: number;

@@ -7,6 +7,7 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
+import type { CLUSTERLINK_COMPAT } from '../runtime/config-schema.ts';
 import { makeAccount } from './account.ts';
 import { makeAdmission } from './admission.ts';
 import { answerAndClose } from './answer-and-close.ts';
@@ -55,6 +56,8 @@ export interface DataPlaneOptions {
   readonly targets: readonly string[];
   /** Standalone: the range that imports get their addresses from; never dialled. */
   readonly pool?: string;
+  /** Whether ClusterLink's form of the wire is spoken, and with callers that have no Peer object too; absent: `on`. */
+  readonly compat?: (typeof CLUSTERLINK_COMPAT)[number];
   /** When TCP shows that an idle connection lives; tests shorten it. */
   readonly keepAliveMs?: number;
   /** How gateways of peers are dialled; absent: directly, by the resolver of the host. */

@@ -9,6 +9,7 @@ import type { ExplainInput } from './hops.ts';
 import { EXPLAIN_SOURCES_MAX, EXPLAIN_TIMEOUT_MS } from './limits.ts';
 import type { ImportRoute, RouteSource } from './messages.ts';
 import { toRoutes, type Routes } from './routes.ts';
+import { portThere } from './source-choice.ts';
 
 export type ProbeInput = Pick<ExplainInput, 'client' | 'probe' | 'self' | 'snapshot' | 'target' | 'zones'>;
 
@@ -66,7 +67,7 @@ async function probeOne({ input, routes, route, source, port }: OneProbe): Promi
   const startedMs = performance.now();
   const egress = decideEgress({ routes, self, client, route, source });
   const outcome = egress.allowed
-    ? await probe({ source, port, mode: 'dial', timeoutMs: EXPLAIN_TIMEOUT_MS })
+    ? await probe({ source, port: portThere(source, port), mode: 'dial', timeoutMs: EXPLAIN_TIMEOUT_MS })
     : ({ ok: false, reason: egress.reason, message: egress.message } as const);
   const durationMs = Math.round((performance.now() - startedMs) * 10) / 10;
   const said = { source: formatSource(source), durationMs };

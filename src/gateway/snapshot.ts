@@ -1,5 +1,5 @@
 /** What the data plane is told, from the objects that gateways read: bindings, peers, policies and the own catalogue. Pure. */
-import type { IImportBinding, ImportBindingSpecSource } from '../api/generated/ImportBinding.ts';
+import type { IImportBinding, ImportBindingSpecPort, ImportBindingSpecSource } from '../api/generated/ImportBinding.ts';
 import type { IPeer } from '../api/generated/Peer.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
@@ -84,7 +84,9 @@ function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
         ...(before === undefined || before === port ? {} : { lastListenPort: before }),
       };
     }),
-    sources: [...spec.sources].sort((a, b) => placeOf(a, scheme) - placeOf(b, scheme)).map(toRouteSource),
+    sources: [...spec.sources]
+      .sort((a, b) => placeOf(a, scheme) - placeOf(b, scheme))
+      .map((source) => toRouteSource(source, spec.ports)),
     labels: spec.labels ?? {},
     localFirst: spec.loadBalancing?.localFirst ?? true,
     ...(scheme === 'RoundRobin' ? {} : { scheme }),
@@ -92,13 +94,22 @@ function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
   };
 }
 
-function toRouteSource(source: ImportBindingSpecSource): RouteSource {
-  const { peer, namespace, name, ports, readyEndpoints, priority = 0, weight = 1 } = source;
+/** Ports of an import and of its source are joined by protocol and name; only an Import may give one another number. */
+function toRouteSource(source: ImportBindingSpecSource, imported: readonly ImportBindingSpecPort[]): RouteSource {
+  const { peer, namespace, name, readyEndpoints, priority = 0, weight = 1 } = source;
+  const ports = source.ports
+    .filter(({ protocol }) => protocol === 'TCP')
+    .map(({ name: portName, port }) => ({
+      here: imported.find((candidate) => candidate.protocol === 'TCP' && candidate.name === portName)?.port ?? port,
+      there: port,
+    }));
+  const others = ports.filter(({ here, there }) => here !== there).map(({ here, there }) => [here, there] as const);
   return {
     peer,
     namespace,
     name,
-    ports: ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port),
+    ports: ports.map(({ here }) => here),
+    ...(others.length === 0 ? {} : { portsThere: Object.fromEntries(others) }),
     readyEndpoints,
     ...(priority === 0 ? {} : { priority }),
     ...(weight === 1 ? {} : { weight }),
@@ -116,13 +127,14 @@ function placeOf({ order = Number.MAX_SAFE_INTEGER }: ImportBindingSpecSource, s
 }
 
 function toExportRoute(entry: Catalogue['entries'][number], forbidden: string | undefined): ExportRoute {
-  const { namespace, name, uid, ports, labels, exportTo, record } = entry;
+  const { namespace, name, uid, ports, defaultPort, labels, exportTo, record } = entry;
   return {
     namespace,
     name,
     uid,
     ports,
     labels,
+    ...(defaultPort === undefined ? {} : { defaultPort }),
     ...(exportTo === undefined ? {} : { exportTo }),
     ...(record.sessionAffinity === 'ClientIP' ? { affinity: 'ClientIP' as const } : {}),
     ...(forbidden === undefined ? {} : { forbidden }),

@@ -88,3 +88,8 @@ function compareRanks(a: Rank, b: Rank): number {
   const index = a.findIndex((place, at) => place !== b[at]);
   return index === -1 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
 }
+
+/** What a port of the import is at its source. */
+export function portThere({ portsThere }: Pick<RouteSource, 'portsThere'>, port: number): number {
+  return portsThere?.[port] ?? port;
+}

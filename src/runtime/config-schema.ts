@@ -53,6 +53,9 @@ const labels = v.record(
   ),
 );
 
+/** Whether peers that speak ClusterLink's form of the wire are served: none, those with a Peer object, or all of the fabric. */
+export const CLUSTERLINK_COMPAT = ['off', 'on', 'fabric'] as const;
+
 export const configSchema = v.strictObject({
   peer: label,
   fabric: v.strictObject({
@@ -66,6 +69,7 @@ export const configSchema = v.strictObject({
     v.strictObject({ listen: v.optional(hostPort), advertise: v.optional(v.array(hostPort), () => []) }),
     () => ({}),
   ),
+  clusterlinkCompat: v.optional(v.picklist(CLUSTERLINK_COMPAT), 'on'),
   proxy: v.optional(proxy),
   proxyExcept: v.optional(v.array(proxyException), () => []),
   vips: v.optional(vips),

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { describeIssues } from './config-problems.ts';
-import { configSchema } from './config-schema.ts';
+import { configSchema, type CLUSTERLINK_COMPAT } from './config-schema.ts';
 import { gatherSettings, type FlagValues } from './config-sources.ts';
 import type { HostPort } from './host-port.ts';
 import { CONFIG_BYTES_MAX } from './limits.ts';
@@ -27,6 +27,8 @@ export interface Config {
   /** `listen` absent: this peer only dials. */
   readonly gateway: { readonly listen?: HostPort; readonly advertise: readonly HostPort[] };
   /** Through which gateways of peers are dialled; absent: directly. */
+  /** Whether ClusterLink's form of the wire is spoken, and with callers that have no Peer object too. */
+  readonly clusterlinkCompat: (typeof CLUSTERLINK_COMPAT)[number];
   readonly proxy?: ProxyAddress;
   /** Hosts, domains, addresses and networks of gateways that are dialled directly all the same. */
   readonly proxyExcept: readonly string[];
@@ -124,6 +126,7 @@ export function parseConfig(sources: ConfigSources): Config {
       ...(fabric.crl === undefined ? {} : { crl: toPath('fabric.crl', fabric.crl) }),
     },
     gateway: { advertise: gateway.advertise, ...(gateway.listen === undefined ? {} : { listen: gateway.listen }) },
+    clusterlinkCompat: output.clusterlinkCompat,
     ...(output.proxy === undefined ? {} : { proxy: output.proxy }),
     proxyExcept: output.proxyExcept,
     vips: output.vips ?? defaultVips(peer),

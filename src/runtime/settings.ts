@@ -42,6 +42,12 @@ export const SETTINGS: readonly Setting[] = [
     'addresses that other peers may dial us at',
     'gateway: {advertise: ["203.0.113.1:4443"]}',
   ],
+  [
+    'clusterlinkCompat',
+    'text',
+    "ClusterLink's form of the wire: off; on, with peers that have a Peer object; fabric, callers without one too",
+    'clusterlinkCompat: fabric',
+  ],
   ['proxy', 'text', 'HTTP proxy through which gateways of peers are dialled', 'proxy: http://proxy.corp.example:3128'],
   [
     'proxyExcept',

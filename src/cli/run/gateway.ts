@@ -72,6 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     identity: () => identity.current(),
     home: home.plane,
     targets: config.exports.targets,
+    compat: config.clusterlinkCompat,
     outbound: { proxy: config.proxy, proxyExcept: config.proxyExcept },
     channel: channel.child,
     ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),

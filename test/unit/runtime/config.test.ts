@@ -32,6 +32,7 @@ describe('parseConfig', () => {
         key: '/srv/conf/east/key.pem',
       },
       gateway: { advertise: [] },
+      clusterlinkCompat: 'on',
       proxyExcept: [],
       vips: '127.125.176.0/20',
       dns: {
