@@ -12,6 +12,7 @@ export const DEBIAN_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'containernetworking-plugins': [join(process.env['CNI_BIN'] ?? '/usr/lib/cni', 'bridge')],
   curl: ['curl'],
   dash: ['dash'],
+  iperf3: ['iperf3'],
   iproute2: ['ip'],
   iptables: ['iptables'],
   'iputils-ping': ['ping'],
