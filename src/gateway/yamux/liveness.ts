@@ -7,6 +7,7 @@ import {
   PING_AFTER_MS,
   PING_TIMEOUT_MS,
   PINGS_AWAITED_MAX,
+  ROUND_TRIP_AGE_MAX_MS,
 } from './limits.ts';
 
 export interface LivenessTimings {
@@ -51,12 +52,14 @@ interface AwaitedPing {
  *     bytes arrive -> (pingAfterMs without one) -> ping -> (max(deadAfterMs, 4 rtt) without one) -> dead
  *
  * It also pings when nothing was *sent* for pingAfterMs: an end that only receives would otherwise be silent to a sender
- * whose bulk data, and the ping behind it, take seconds to drain through a slow link.
+ * whose bulk data, and the ping behind it, take seconds to drain through a slow link. And where bytes come and go all the time,
+ * it pings now and then: the round trip decides which session, and which peer, the next connection takes.
  */
 export function startLiveness({ timings, now, sendPing, onDead }: LivenessOptions): Liveness {
   const awaited = new Map<number, AwaitedPing>();
   let lastReceivedMs = now();
   let lastSentMs = lastReceivedMs;
+  let lastPingMs = lastReceivedMs;
   let unansweredMs: number | undefined;
   let rttMs: number | undefined;
   let value = 0;
@@ -70,6 +73,7 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
   function send(settle?: (result: number | AppError) => void): number {
     value = (value + 1) >>> 0;
     const sentMs = now();
+    lastPingMs = sentMs;
     if (awaited.size < PINGS_AWAITED_MAX) awaited.set(value, { sentMs, ...(settle && { settle }) });
     unansweredMs ??= sentMs;
     sendPing(value);
@@ -79,7 +83,7 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
   function schedule(): void {
     const receiveDueMs =
       unansweredMs === undefined ? lastReceivedMs + timings.pingAfterMs : unansweredMs + deadAfterMs();
-    const dueMs = Math.min(receiveDueMs, lastSentMs + timings.pingAfterMs);
+    const dueMs = Math.min(receiveDueMs, lastSentMs + timings.pingAfterMs, lastPingMs + ROUND_TRIP_AGE_MAX_MS);
     timer = setTimeout(check, Math.max(1, Math.ceil(dueMs - now())));
   }
 
@@ -91,7 +95,8 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
       return;
     }
     const since = Math.min(unansweredMs === undefined ? lastReceivedMs : Infinity, lastSentMs);
-    if (now() - since >= timings.pingAfterMs) send();
+    const isDue = now() - since >= timings.pingAfterMs || now() - lastPingMs >= ROUND_TRIP_AGE_MAX_MS;
+    if (isDue) send();
     schedule();
   }
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
-import { DEAD_AFTER_MS_MAX, PING_TIMEOUT_MS, PINGS_AWAITED_MAX } from '#src/gateway/yamux/limits.ts';
+import {
+  DEAD_AFTER_MS_MAX,
+  PING_TIMEOUT_MS,
+  PINGS_AWAITED_MAX,
+  ROUND_TRIP_AGE_MAX_MS,
+} from '#src/gateway/yamux/limits.ts';
 import { DEFAULT_TIMINGS, type Liveness, startLiveness } from '#src/gateway/yamux/liveness.ts';
 
 describe('startLiveness', () => {
@@ -114,6 +119,17 @@ describe('startLiveness', () => {
     pass(2000, () => liveness.received());
     assert.equal(pings.length, 4);
     assert.equal(deadMs, undefined);
+  });
+
+  it('bytes come and go all the time → the round trip is measured anew every 5 s', () => {
+    pass(ROUND_TRIP_AGE_MAX_MS * 2, () => {
+      liveness.received();
+      liveness.sent();
+    });
+    assert.deepEqual(
+      pings.map(({ sentMs }) => sentMs),
+      [ROUND_TRIP_AGE_MAX_MS, ROUND_TRIP_AGE_MAX_MS * 2],
+    );
   });
 
   it('an answer to no ping of ours → ignored', () => {
