@@ -9,6 +9,7 @@ import { parseAllDocuments } from 'yaml';
 import { startApiServer, type ApiServer } from '#test/support/api-server/api-server.ts';
 import type { Manifest } from '#test/support/api-server/rest.ts';
 import { waitFor } from '#test/support/wait.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 
 export const SYSTEM = 'clusterlink-system';
 export const PARTS_USER = 'clusterlink-mcs';
@@ -16,8 +17,6 @@ export const GATEWAY_PORT = 14_443;
 export const DNS_PORT = 15_353;
 const METRICS_PORTS = { gateway: 19_090, controller: 19_091, dns: 19_092 } as const;
 const POD_ADDRESS = '10.244.1.1';
-/** For profiles: `BENCH_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/prof"`. */
-const NODE_FLAGS = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 const EXIT_TIMEOUT_MS = 20_000;
 
 export type PartName = keyof typeof METRICS_PORTS;
@@ -172,7 +171,7 @@ async function applyPod(server: ApiServer, name: string, ip: string): Promise<vo
 }
 
 /** As the manifests have it: memory is judged as users will see it. */
-async function nodeOptionsOf(part: PartName): Promise<string> {
+export async function nodeOptionsOf(part: PartName): Promise<string> {
   const text = await readFile(new URL(`../../manifests/base/${part}.yaml`, import.meta.url), 'utf8');
   const found = parseAllDocuments(text)
     .map((document) => document.toJS() as Workload)

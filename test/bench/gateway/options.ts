@@ -1,0 +1,97 @@
+/** The command line of the gateway benchmark. Pure. */
+import { parseArgs } from 'node:util';
+import { AppError } from '#src/api/errors.ts';
+import { ALL_FAMILIES, ALL_KEYS, isFamily, isKey, type Family, type Key } from './keys.ts';
+
+export interface GatewayBenchOptions {
+  readonly against: readonly Family[];
+  readonly rounds: number;
+  /** Absent: all. */
+  readonly only: readonly Key[];
+  readonly json: boolean;
+  readonly seconds: number;
+  readonly pacedSeconds: number;
+  readonly idleTunnels: number;
+  /** Programs. */
+  readonly haproxies: readonly string[];
+  readonly envoy: string;
+  readonly clusterlink: string | undefined;
+}
+
+/** Our own caps lie above it, and so do those that rivals are given. */
+const IDLE_TUNNELS_MAX = 7_000;
+const ROUNDS_MAX = 100;
+const SECONDS_MAX = 60;
+
+/** @throws {AppError} `ERR_USAGE`. */
+export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): GatewayBenchOptions {
+  const values = readFlags(args);
+  const { against = ALL_FAMILIES.join(','), only = ALL_KEYS.join(',') } = values;
+  return {
+    against:
+      against === 'none' ? [] : parseList({ flag: '--against', text: against, isOne: isFamily, all: ALL_FAMILIES }),
+    only: parseList({ flag: '--only', text: only, isOne: isKey, all: ALL_KEYS }),
+    json: values.json ?? false,
+    rounds: parseCount({ flag: '--rounds', text: values.rounds ?? '5', max: ROUNDS_MAX }),
+    seconds: parseCount({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
+    pacedSeconds: parseCount({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
+    idleTunnels: parseCount({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
+    haproxies: values.haproxy ?? ['haproxy'],
+    envoy: values.envoy ?? env['ENVOY'] ?? 'envoy',
+    clusterlink: values.clusterlink,
+  };
+}
+
+function readFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        against: { type: 'string' },
+        only: { type: 'string' },
+        json: { type: 'boolean' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        'paced-seconds': { type: 'string' },
+        idle: { type: 'string' },
+        haproxy: { type: 'string', multiple: true },
+        envoy: { type: 'string' },
+        clusterlink: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message, 'see docs/PERFORMANCE.md for the flags');
+  }
+}
+
+interface List<T extends string> {
+  readonly flag: string;
+  readonly text: string;
+  readonly isOne: (name: string) => name is T;
+  readonly all: readonly T[];
+}
+
+function parseList<T extends string>({ flag, text, isOne, all }: List<T>): readonly T[] {
+  return text.split(',').map((name) => {
+    if (!isOne(name)) throw usage(`${flag}: ${JSON.stringify(name)} is none`, `give some of ${all.join(',')}`);
+    return name;
+  });
+}
+
+interface Count {
+  readonly flag: string;
+  readonly text: string;
+  readonly max: number;
+}
+
+function parseCount({ flag, text, max }: Count): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > max) {
+    throw usage(`${flag}: ${JSON.stringify(text)} is no whole number`, `give one from 1 to ${max}`);
+  }
+  return count;
+}
+
+function usage(message: string, fix: string): AppError {
+  return new AppError('ERR_USAGE', `bench gateway: ${message}`, { fix });
+}

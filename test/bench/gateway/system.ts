@@ -1,0 +1,106 @@
+/** What the benchmark needs of a system, ours or a rival's: that it can be started as a pair of gateways on loopback. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '#test/support/wait.ts';
+import { cpuSecondsOf } from './proc.ts';
+import type { ProcessGroup, Processes } from './processes.ts';
+import type { SystemName } from './keys.ts';
+
+/** What is behind the exporter: an iperf3 server, started for each transfer, and a server that echoes. */
+export const SERVICES = ['iperf3', 'echo'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Places = Readonly<Record<ServiceName, Place>>;
+
+/** Importer and exporter, two processes, with a handshake of both certificates between them. */
+export interface Pair {
+  /** Where clients connect. */
+  readonly entries: Places;
+  /** Ids of both gateways; the CPU time and the memory of what they have started count too. */
+  readonly pids: readonly number[];
+}
+
+export interface Credentials {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Certificate and key in one file. */
+  readonly both: string;
+}
+
+/** What a pair is started on. */
+export interface Stage {
+  readonly folder: string;
+  readonly processes: Processes;
+  /** Of one fabric, P-256: every system uses the same certificates. */
+  readonly credentials: { readonly east: Credentials; readonly west: Credentials };
+  /** The importer is west, the exporter east: there the services are. */
+  readonly services: Places;
+}
+
+export interface System {
+  readonly name: SystemName;
+  readonly version: string;
+  /** How it is set, for people to judge. */
+  readonly settings: readonly string[];
+  /** It works even when nothing goes through it: its pair runs only while it is measured. */
+  readonly restless?: true;
+  /** Resolves when both serve. Its processes are the caller's to end, also when it fails. */
+  start(stage: PairStage): Promise<Pair>;
+}
+
+/** A {@link Stage} whose processes are those of one pair. */
+export type PairStage = Omit<Stage, 'processes'> & { readonly processes: ProcessGroup };
+
+export type RunningPair = Pair & { end(): Promise<void> };
+
+export async function startPair(system: System, stage: Stage): Promise<RunningPair> {
+  const group = stage.processes.group();
+  try {
+    const pair = await system.start({ ...stage, processes: group });
+    if (system.restless !== true) await whenQuiet(pair.pids);
+    return { ...pair, end: group.end };
+  } catch (error) {
+    await group.end();
+    throw error;
+  }
+}
+
+/** A rival, or why it is not compared. */
+export type Candidate = System | Absent;
+
+export interface Absent {
+  readonly name: SystemName;
+  readonly absent: string;
+}
+
+export function isPresent(candidate: Candidate): candidate is System {
+  return !('absent' in candidate);
+}
+
+/** How long both gateways together use no more than this share of a core. */
+const QUIET_MS = 1_000;
+const QUIET_SHARE = 0.15;
+const QUIET_TIMEOUT_MS = 60_000;
+
+export const IMPORTER = 'west';
+export const EXPORTER = 'east';
+
+/** A pair that has just started still writes its state and compiles its code: what is measured must not pay for that. */
+async function whenQuiet(pids: readonly number[]): Promise<void> {
+  await waitFor(
+    'both gateways are at rest',
+    async () => {
+      const before = cpuSecondsOf(pids);
+      await sleep(QUIET_MS);
+      const busy = (cpuSecondsOf(pids) - before) / (QUIET_MS / 1_000);
+      if (busy <= QUIET_SHARE) return true;
+      throw new Error(`they use ${(busy * 100).toFixed(0)} % of a core`);
+    },
+    QUIET_TIMEOUT_MS,
+  );
+}
