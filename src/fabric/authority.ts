@@ -1,6 +1,6 @@
 /** The fabric's certificate authority: the one root that its peers share by default. */
 import { AppError } from '../api/errors.ts';
-import { makeKeyPair, makeSerialNumber, P256_SIGNING, toKeyPem } from './keys.ts';
+import { makeKeyPair, makeSerialNumber, SIGNING, toKeyPem, type KeyType } from './keys.ts';
 import { AUTHORITY_DAYS, CLOCK_SKEW_MS } from './limits.ts';
 import {
   BasicConstraintsExtension,
@@ -24,16 +24,18 @@ export interface CertificateAndKey {
 }
 
 /**
- * Makes a self-signed CA on P-256, valid for {@link AUTHORITY_DAYS}. It signs peers and revocation lists, no other CA.
+ * Makes a self-signed CA, on P-256 unless told otherwise, valid for {@link AUTHORITY_DAYS}. It signs peers and revocation lists, no other CA.
  *
  * @param now - when it is made; tests set it.
  * @throws {AppError} `ERR_USAGE` when the name is no fabric name.
  */
 export async function createFabric({
   name,
+  keyType = 'ecdsa',
   now = new Date(),
 }: {
   readonly name: string;
+  readonly keyType?: KeyType;
   readonly now?: Date;
 }): Promise<CertificateAndKey> {
   if (!isFabricName(name)) {
@@ -41,14 +43,14 @@ export async function createFabric({
       fix: 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit first',
     });
   }
-  const keys = await makeKeyPair();
+  const keys = await makeKeyPair(keyType);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [name] }],
     keys,
     serialNumber: makeSerialNumber(),
     notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
     notAfter: new Date(now.getTime() + AUTHORITY_DAYS * DAY_MS),
-    signingAlgorithm: P256_SIGNING,
+    signingAlgorithm: SIGNING[keyType],
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),

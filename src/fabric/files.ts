@@ -5,6 +5,7 @@ import { AppError } from '../api/errors.ts';
 import { createFabric, isFabricName } from './authority.ts';
 import { codeOf } from './error-code.ts';
 import { noteIssued } from './issued.ts';
+import type { KeyType } from './keys.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
 import { assertPeerName, createRequest } from './request.ts';
 import { signRequest } from './sign.ts';
@@ -27,11 +28,13 @@ export interface WrittenFiles {
 export async function createFabricFiles({
   path,
   fabric,
+  keyType = 'ecdsa',
 }: {
   readonly path: string;
   readonly fabric: string;
+  readonly keyType?: KeyType;
 }): Promise<WrittenFiles> {
-  const { certPem, keyPem } = await createFabric({ name: fabric });
+  const { certPem, keyPem } = await createFabric({ name: fabric, keyType });
   const directory = join(path, fabric);
   await writeDirectory({ parent: path, name: fabric, files: { 'cert.pem': certPem, 'key.pem': keyPem } });
   return {
@@ -53,15 +56,16 @@ export async function createPeerCertFiles(options: {
   readonly fabric: string;
   readonly peer: string;
   readonly days?: number;
+  readonly keyType?: KeyType;
 }): Promise<WrittenFiles> {
-  const { path, fabric, peer, days } = options;
+  const { path, fabric, peer, days, keyType = 'ecdsa' } = options;
   assertPeerName(peer);
   assertFabricName(fabric);
   const parent = join(path, fabric);
   const directory = join(parent, peer);
   if (await exists(directory)) throw alreadyExists(directory);
   const { caCertPem, caKeyPem } = await readAuthority({ path, fabric });
-  const { csrPem, keyPem } = await createRequest({ peer });
+  const { csrPem, keyPem } = await createRequest({ peer, keyType });
   const leafPem = await signRequest({ caCertPem, caKeyPem, csrPem, ...(days === undefined ? {} : { days }) });
   await noteIssued(parent, peer, leafPem);
   const files = { 'cert.pem': leafPem + caCertPem, 'key.pem': keyPem, 'ca.pem': caCertPem };

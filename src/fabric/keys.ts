@@ -1,10 +1,16 @@
-/** Keys: made on P-256, read from every PEM form that fabrics use. */
+/** Keys: made on P-256 or as RSA, read from every PEM form that fabrics use. */
 import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
-import { KEYS_MAX, RSA_BITS_MAX, RSA_BITS_MIN, SERIAL_BYTES } from './limits.ts';
+import { KEYS_MAX, RSA_BITS, RSA_BITS_MAX, RSA_BITS_MIN, SERIAL_BYTES } from './limits.ts';
 
 /** What everybody uses; with an exponent of 1 anybody could sign (FIPS 186-5 §5.1 asks for more than 2^16). */
 const RSA_EXPONENT_MIN = 65_537n;
+/** The same number as WebCrypto wants it, big-endian. */
+const RSA_EXPONENT = new Uint8Array([1, 0, 1]);
+
+export const KEY_TYPES = ['ecdsa', 'rsa'] as const;
+/** What a new key is: `rsa` where ClusterLink's CLI has to read it, which reads nothing else. */
+export type KeyType = (typeof KEY_TYPES)[number];
 
 /** What WebCrypto must be told to sign with a key. */
 export interface SigningAlgorithm {
@@ -21,14 +27,34 @@ export interface SigningKey {
 
 export const P256_SIGNING: SigningAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
 
-/** A new key pair on P-256: cheap handshakes, and accepted by Go, Envoy and OpenSSL alike (not so Ed25519). */
-export async function makeKeyPair(): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+/** How keys that are made here sign. */
+export const SIGNING: Readonly<Record<KeyType, SigningAlgorithm>> = {
+  ecdsa: P256_SIGNING,
+  rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+};
+
+/** A new key pair; on P-256: cheap handshakes, and accepted by Go, Envoy and OpenSSL alike (not so Ed25519). */
+export async function makeKeyPair(type: KeyType = 'ecdsa'): Promise<webcrypto.CryptoKeyPair> {
+  const algorithm: webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams =
+    type === 'ecdsa'
+      ? { name: 'ECDSA', namedCurve: 'P-256' }
+      : { ...SIGNING.rsa, modulusLength: RSA_BITS, publicExponent: RSA_EXPONENT };
+  return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
 
-/** PKCS#8 PEM of an extractable private key. */
+/** PEM of an extractable private key, as {@link toPem} has it. */
 export function toKeyPem(key: webcrypto.CryptoKey): string {
-  return KeyObject.from(key).export({ type: 'pkcs8', format: 'pem' }).toString();
+  return toPem(KeyObject.from(key));
+}
+
+/** PKCS#1 for RSA, the one form that ClusterLink's CLI reads; else PKCS#8. */
+export function toPem(key: KeyObject): string {
+  return key.export({ type: typeOfKey(key) === 'rsa' ? 'pkcs1' : 'pkcs8', format: 'pem' }).toString();
+}
+
+/** The type of a key that was accepted: what its successor is, unless somebody says otherwise. */
+export function typeOfKey({ asymmetricKeyType }: KeyObject): KeyType {
+  return asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
 }
 
 /**

@@ -5,7 +5,7 @@ import { AppError } from '../api/errors.ts';
 import { readAuthority } from './files.ts';
 import { peerNameOf } from './identity.ts';
 import { noteIssued } from './issued.ts';
-import { parsePrivateKeys } from './keys.ts';
+import { parsePrivateKeys, toPem, typeOfKey, type KeyType } from './keys.ts';
 import { keyOf, parseCertificates } from './peer-identity.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
 import { replaceFiles, type Step } from './replace-files.ts';
@@ -19,6 +19,8 @@ export interface RenewOptions {
   readonly peer: string;
   readonly days?: number;
   readonly key: 'same' | 'new';
+  /** Of a new key; absent: that of the old one. */
+  readonly keyType?: KeyType;
   readonly mode?: 'write' | 'dry-run';
 }
 
@@ -40,7 +42,7 @@ export interface RenewOptions {
  *   as they are; `ERR_ALREADY_EXISTS` while another renewal is under way.
  */
 export async function renewPeerCertFiles(options: RenewOptions): Promise<SignedFiles> {
-  const { path, fabric, peer, days, key, mode = 'write' } = options;
+  const { path, fabric, peer, days, key, keyType, mode = 'write' } = options;
   assertPeerName(peer);
   const authority = await readAuthority({ path, fabric });
   const directory = join(path, fabric, peer);
@@ -48,13 +50,13 @@ export async function renewPeerCertFiles(options: RenewOptions): Promise<SignedF
   const oldKey = await readPresentKey({ ...files, peer });
   const made =
     key === 'new'
-      ? await createRequest({ peer })
+      ? await createRequest({ peer, keyType: keyType ?? typeOfKey(oldKey) })
       : { csrPem: await createRequestFor({ peer, key: oldKey, what: files.key }), keyPem: undefined };
   const { csrPem, keyPem: newKeyPem } = made;
   const leafPem = await signRequest({ ...authority, csrPem, ...(days === undefined ? {} : { days }) });
   const leaf = new X509Certificate(leafPem);
   const roots = await rootSteps(directory, authority.caCertPem);
-  const oldKeyPem = oldKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const oldKeyPem = toPem(oldKey);
   const steps: Step[] = [
     ...(newKeyPem === undefined ? [] : [{ file: 'key.pem' as const, text: oldKeyPem + newKeyPem }]),
     ...roots,

@@ -6,7 +6,7 @@ import { AppError } from '../api/errors.ts';
 import { exists, readAuthority, writeDirectory } from './files.ts';
 import { peerNameOf } from './identity.ts';
 import { noteIssued } from './issued.ts';
-import { parsePrivateKey, parsePrivateKeys } from './keys.ts';
+import { parsePrivateKey, parsePrivateKeys, type KeyType } from './keys.ts';
 import { ROOTS_MAX } from './limits.ts';
 import { parseCertificates } from './peer-identity.ts';
 import { readKeyFile, readPemFile } from './pem-files.ts';
@@ -32,11 +32,13 @@ export async function createRequestFiles(options: {
   readonly out: string;
   /** A file with the key that the next certificate is for too. */
   readonly key?: string;
+  /** Of a key that is made. */
+  readonly keyType?: KeyType;
 }): Promise<RequestFiles> {
-  const { peer, out, key: keyFile } = options;
+  const { peer, out, key: keyFile, keyType = 'ecdsa' } = options;
   assertPeerName(peer);
   if (keyFile !== undefined) return await requestForKey(peer, keyFile);
-  const { csrPem, keyPem } = await createRequest({ peer });
+  const { csrPem, keyPem } = await createRequest({ peer, keyType });
   await writeDirectory({ parent: out, name: peer, files: { 'key.pem': keyPem, 'request.pem': csrPem } });
   const key = join(out, peer, 'key.pem');
   return { key, request: join(out, peer, 'request.pem'), fingerprint: fingerprintOfKey(parsePrivateKey(keyPem, key)) };

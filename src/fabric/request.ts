@@ -2,25 +2,31 @@
 import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { AppError } from '../api/errors.ts';
 import { isLabel } from '../api/names.ts';
-import { makeKeyPair, P256_SIGNING, toKeyPem, toSigningKey, type SigningAlgorithm } from './keys.ts';
+import { makeKeyPair, SIGNING, toKeyPem, toSigningKey, type KeyType, type SigningAlgorithm } from './keys.ts';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from './x509.ts';
 
 export interface CertificateRequest {
-  /** PKCS#8. */
+  /** PKCS#8, or PKCS#1 for RSA. */
   readonly keyPem: string;
   /** PKCS#10. */
   readonly csrPem: string;
 }
 
 /**
- * Makes a key on P-256 and the request for a certificate whose one DNS SAN is the peer's name.
+ * Makes a key, on P-256 unless told otherwise, and the request for a certificate whose one DNS SAN is the peer's name.
  *
  * @throws {AppError} `ERR_USAGE` when the name is not an RFC 1123 label.
  */
-export async function createRequest({ peer }: { readonly peer: string }): Promise<CertificateRequest> {
+export async function createRequest({
+  peer,
+  keyType = 'ecdsa',
+}: {
+  readonly peer: string;
+  readonly keyType?: KeyType;
+}): Promise<CertificateRequest> {
   assertPeerName(peer);
-  const keys = await makeKeyPair();
-  return { keyPem: toKeyPem(keys.privateKey), csrPem: await requestOf({ peer, keys, algorithm: P256_SIGNING }) };
+  const keys = await makeKeyPair(keyType);
+  return { keyPem: toKeyPem(keys.privateKey), csrPem: await requestOf({ peer, keys, algorithm: SIGNING[keyType] }) };
 }
 
 /**

@@ -124,8 +124,8 @@ async function installPeer(member: Member, options: DeployOptions): Promise<void
 export async function deployPeer(member: Member, { folder, profile, image }: DeployOptions): Promise<string> {
   const { name, kubeconfig, context } = member;
   const where = ['--kubeconfig', kubeconfig, '--context', context];
-  const files = ['--name', name, '--fabric-dir', join(folder, FABRIC)];
-  const gateway = ['--gateway-service', 'NodePort', '--node-port', String(NODE_PORT)];
+  const files = ['--name', name, '--path', folder, '--fabric', FABRIC];
+  const gateway = ['--ingress', 'NodePort', '--ingress-port', String(NODE_PORT)];
   const from = image === undefined ? [] : ['--image', image];
   return cli('deploy', 'peer', ...files, ...gateway, ...where, ...from, '--profile', profile, '--wait', '120');
 }

@@ -1,6 +1,6 @@
 /** `deploy peer` and `delete peer` on a real API server, and the manifests as that server reads them. */
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { Command } from 'commander';
 import { parse } from 'yaml';
@@ -63,7 +63,7 @@ describe('deploy', function () {
     return { exitCode, out, err: err.join('\n') };
   }
   const deployLine = (options = ''): string =>
-    `deploy peer --name east --fabric-dir ${fabric.path}/test --wait 0${options === '' ? '' : ` ${options}`}`;
+    `deploy peer --name east --path ${fabric.path} --fabric test --wait 0${options === '' ? '' : ` ${options}`}`;
 
   /** As it stands in the file: the server's YAML parser is stricter than ours. */
   function dryRunText(path: string, text: string): Promise<{ status: number; body: string }> {
@@ -105,9 +105,7 @@ describe('deploy', function () {
       metadata: { ...crd?.metadata, labels: { 'multicluster.x-k8s.io/release-version': 'v0.2.0' } },
     };
     assert.equal((await server.admin.apply(foreign as Manifest)).status, 201);
-    const { exitCode, out } = await run(
-      deployLine('--profile clusterset --gateway-service NodePort --node-port 30443'),
-    );
+    const { exitCode, out } = await run(deployLine('--profile clusterset --ingress NodePort --ingress-port 30443'));
     assert.equal(exitCode, 0);
     assert.ok(
       out.includes(
@@ -120,9 +118,7 @@ describe('deploy', function () {
   });
 
   it('the same command again → nothing is changed', async () => {
-    const { exitCode, out } = await run(
-      deployLine('--profile clusterset --gateway-service NodePort --node-port 30443'),
-    );
+    const { exitCode, out } = await run(deployLine('--profile clusterset --ingress NodePort --ingress-port 30443'));
     assert.equal(exitCode, 0);
     assert.deepEqual(
       out.filter((line) => !/ (unchanged|left alone: .*)$/.test(line)),
@@ -133,7 +129,7 @@ describe('deploy', function () {
 
   it('another image → the Deployments alone are changed', async () => {
     const { out } = await run(
-      deployLine('--profile clusterset --gateway-service NodePort --node-port 30443 --image registry.example/mcs:2'),
+      deployLine('--profile clusterset --ingress NodePort --ingress-port 30443 --image registry.example/mcs:2'),
     );
     assert.deepEqual(
       out.filter((line) => line.endsWith(' changed')),
@@ -145,12 +141,28 @@ describe('deploy', function () {
     const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/importbindings.mcs.clusterlink.net';
     const labels = { 'app.kubernetes.io/version': '99.0.0' };
     await server.admin.request('PATCH', path, { body: { metadata: { labels } } });
-    const { out } = await run(deployLine('--profile clusterset --gateway-service NodePort --node-port 30443'));
+    const { out } = await run(deployLine('--profile clusterset --ingress NodePort --ingress-port 30443'));
     assert.ok(
       out.includes(
         'CustomResourceDefinition importbindings.mcs.clusterlink.net left alone: a newer version is installed',
       ),
     );
+  });
+
+  it('--start none → k8s.yaml beside the certificate, for its owner only, and nothing applied', async () => {
+    const { exitCode, out, err } = await run(deployLine('--start none --ingress LoadBalancer --ingress-port 443'));
+    const file = `${fabric.path}/test/east/k8s.yaml`;
+    assert.equal(exitCode, 0);
+    assert.deepEqual(out, [file]);
+    assert.match(err, /kubectl apply/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const text = readFileSync(file, 'utf8');
+    for (const kind of ['Secret', 'CustomResourceDefinition']) assert.match(text, new RegExp(`^kind: ${kind}$`, 'm'));
+    const { body } = await server.admin.request<{ spec: { type: string } }>(
+      'GET',
+      `/api/v1/namespaces/${SYSTEM}/services/clusterlink-mcs-gateway`,
+    );
+    assert.equal(body.spec.type, 'NodePort');
   });
 
   it('--dry-run → YAML that the server takes as it stands, and no private key in it', async () => {
@@ -261,6 +273,12 @@ describe('deploy', function () {
         { subresource: 'status', fieldManager: 'clusterlink-mcs-controller' },
       );
       assert.equal(reply.status, 200);
+      const annotations = { 'mcs.clusterlink.net/first-port': '5432' };
+      const noted = await server.admin.apply(
+        { apiVersion: MCS, kind: 'ServiceExport', metadata: { name: 'db', namespace: 'shop', annotations } },
+        { fieldManager: 'clusterlink-mcs-controller' },
+      );
+      assert.equal(noted.status, 200);
     });
 
     it('--dry-run → names it all, deletes nothing', async () => {
@@ -301,14 +319,14 @@ describe('deploy', function () {
         'GET',
         '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
       );
-      assert.equal(crds.body.items.length, 11);
+      assert.equal(crds.body.items.length, 13);
     });
 
-    it('conditions that we wrote into what stays → gone, and so is our name', async () => {
+    it('conditions and notes that we wrote into what stays → gone, and so is our name', async () => {
       const path = '/apis/multicluster.x-k8s.io/v1beta1/namespaces/shop/serviceexports/db';
       const { body } = await server.admin.request<{ status?: { conditions?: unknown[] } }>('GET', path);
       assert.deepEqual(body.status?.conditions ?? [], []);
-      assert.doesNotMatch(JSON.stringify(body), /clusterlink-mcs-controller/);
+      assert.doesNotMatch(JSON.stringify(body), /clusterlink-mcs-controller|first-port/);
     });
 
     it('again → nothing to do; and a namespace that does not go is told (exit code 1)', async () => {

@@ -1,41 +1,42 @@
 /** `deploy peer` and `delete peer`: this product in a Kubernetes cluster, and out of it again. */
-import { basename, join, resolve } from 'node:path';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { AppError, formatError } from '../../api/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { describeObject } from '../../api/object.ts';
-import { loadIdentity } from '../../fabric/files.ts';
+import { assertFabricName, exists, loadIdentity } from '../../fabric/files.ts';
 import { readLists } from '../../fabric/follow-lists.ts';
 import { assertPeerName } from '../../fabric/request.ts';
 import { isProxyException, parseProxyUrl } from '../../runtime/proxy-url.ts';
 import { loadAccess } from '../../store/kubernetes/access.ts';
 import { makeCluster, type Cluster } from '../deploy/cluster.ts';
 import { withVersion } from '../deploy/crd-verdict.ts';
+import {
+  namespaceOption,
+  readClusterLinkFlags,
+  withClusterLinkFlags,
+  type ClusterLinkFlags,
+} from '../deploy/clusterlink-flags.ts';
 import { applyAll, assertCrds, installCrds, waitForDeployments } from '../deploy/install.ts';
 import { GONE_WAIT_SECONDS, READY_WAIT_SECONDS, WAIT_SECONDS_MAX } from '../deploy/limits.ts';
 import { readBase, readClustersetProfile, readCrds, type Manifest } from '../deploy/manifests.ts';
-import {
-  GATEWAY_SERVICES,
-  isIdentitySecret,
-  peerObjects,
-  type GatewayService,
-  type Identity,
-} from '../deploy/peer-objects.ts';
-import { findRemovable, removePeer, waitUntilGone } from '../deploy/remove.ts';
+import { isIdentitySecret, peerObjects, type Identity } from '../deploy/peer-objects.ts';
+import { assertPeer, findRemovable, removePeer, waitUntilGone } from '../deploy/remove.ts';
 import { assertNamespaceFree } from '../deploy/system-namespace.ts';
 import { EXIT } from '../output.ts';
 import { withWhere, type Register, type Where } from '../register.ts';
 import { version } from '../version.ts';
 
+const DEFAULT_FABRIC = 'default_fabric';
 const PROFILES = ['base', 'clusterset'] as const;
 
-interface DeployOptions extends Where {
+interface DeployOptions extends Where, ClusterLinkFlags {
   readonly name: string;
-  readonly fabricDir: string;
+  readonly fabric: string;
+  readonly path: string;
   readonly profile: (typeof PROFILES)[number];
-  readonly gatewayService: GatewayService;
-  readonly nodePort?: number;
   readonly image?: string;
   readonly proxy?: string;
   readonly proxyExcept?: readonly string[];
@@ -45,6 +46,7 @@ interface DeployOptions extends Where {
 }
 
 interface DeleteOptions extends Where {
+  readonly name?: string;
   readonly wait: number;
   readonly dryRun?: boolean;
 }
@@ -66,23 +68,14 @@ export function addDeployCommands({ program, streams, done }: Register): void {
     }
   }
 
-  withWhere(program.command('deploy').description('Install into a Kubernetes cluster.').command('peer'))
+  withClusterLinkFlags(
+    withWhere(program.command('deploy').description('Install into a Kubernetes cluster.').command('peer')),
+  )
     .description('Make this cluster a peer of a fabric: gateway, controller and DNS, with their roles and policies.')
     .requiredOption('--name <NAME>', 'name of the peer, as in its certificate')
-    .requiredOption(
-      '--fabric-dir <DIR>',
-      'folder of the fabric, with NAME/cert.pem, NAME/key.pem and NAME/ca.pem in it',
-    )
+    .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
+    .option('--path <PATH>', 'folder that holds the fabric, with the certificate of the peer in it', '.')
     .addOption(new Option('--profile <PROFILE>', 'clusterset: classic MCS').choices(PROFILES).default('base'))
-    .addOption(
-      new Option(
-        '--gateway-service <TYPE>',
-        'how peers outside reach the gateway; ClusterIP: they do not, it only dials',
-      )
-        .choices(GATEWAY_SERVICES)
-        .default('ClusterIP'),
-    )
-    .option('--node-port <PORT>', 'of a NodePort; without it the cluster chooses', parsePort)
     .option('--image <REFERENCE>', 'image of the program; without it that of the manifests')
     .option('--proxy <URL>', 'HTTP proxy through which peers are dialled, http://[USER:PASSWORD@]HOST:PORT', parseProxy)
     .option('--proxy-except <LIST>', 'hosts, domains and networks dialled without it, by commas', parseExceptions)
@@ -92,10 +85,11 @@ export function addDeployCommands({ program, streams, done }: Register): void {
     .option('--dry-run', 'print the manifests, without the private key, and write nothing')
     .addHelpText(
       'after',
-      '\nExample:\n  npx clusterlink-mcs deploy peer --name east --fabric-dir ./shops --gateway-service NodePort --node-port 30443',
+      '\nExample:\n  npx clusterlink-mcs deploy peer --name east --fabric shops --ingress NodePort --ingress-port 30443',
     )
     .action(async (options: DeployOptions) => {
-      const { crds, objects, profile } = await manifestsOf(options);
+      const { crds, objects, profile, notes } = await manifestsOf(options);
+      for (const note of notes) streams.error(note);
       const all = [...(options.withCrds ? crds : []), ...objects, ...profile];
       if (options.dryRun === true) {
         say(
@@ -105,7 +99,15 @@ export function addDeployCommands({ program, streams, done }: Register): void {
             .join('---\n')
             .trimEnd(),
         );
-        streams.error(`Left out, since it has the private key: ${secretCommand(options, objects)}`);
+        streams.error(`Left out, since it has the private key: ${await secretCommand(options, objects)}`);
+        return;
+      }
+      if (options.start === 'none') {
+        const file = await writeManifests(options, all);
+        say(file);
+        streams.error(
+          `Next: kubectl apply --server-side -f ${file}     (it has the private key of the peer: mode 0600)`,
+        );
         return;
       }
       await inCluster(options, async (cluster) => {
@@ -122,11 +124,14 @@ export function addDeployCommands({ program, streams, done }: Register): void {
     program.command('delete').description('Take what "deploy" installed out of a Kubernetes cluster.').command('peer'),
   )
     .description("Remove everything of ours, also what our controllers wrote. Users' objects and the CRDs stay.")
+    .option('--name <NAME>', 'refuse to delete another peer than this')
+    .addOption(namespaceOption())
     .option('--wait <SECONDS>', 'how long to wait until it is gone; 0: not at all', parseSeconds, GONE_WAIT_SECONDS)
     .option('--dry-run', 'name what would be deleted, and delete nothing')
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs delete peer --context east --dry-run')
-    .action(async ({ wait, dryRun = false, ...where }: DeleteOptions) => {
+    .action(async ({ name, wait, dryRun = false, ...where }: DeleteOptions) => {
       await inCluster(where, async (cluster) => {
+        if (name !== undefined) await assertPeer(cluster, name);
         if (dryRun) {
           for (const object of await findRemovable(cluster)) say(`${describeObject(object)} would be deleted`);
           return;
@@ -141,23 +146,20 @@ interface Manifests {
   readonly crds: readonly Manifest[];
   readonly objects: readonly Manifest[];
   readonly profile: readonly Manifest[];
+  readonly notes: readonly string[];
 }
 
 async function manifestsOf(options: DeployOptions): Promise<Manifests> {
-  const { name, fabricDir, profile, gatewayService, nodePort, image, proxy, proxyExcept } = options;
+  const { name, fabric, profile, image, proxy, proxyExcept } = options;
   assertPeerName(name);
-  if (nodePort !== undefined && gatewayService !== 'NodePort') {
-    throw new AppError('ERR_USAGE', `--node-port: the gateway's Service is of type ${gatewayService}`, {
-      fix: 'add --gateway-service NodePort',
-    });
-  }
-  const identity = await readIdentity(fabricDir, name);
+  assertFabricName(fabric);
+  const { intent, notes } = readClusterLinkFlags(options);
+  const identity = await readIdentity(options);
   const objects = peerObjects({
     base: await readBase(),
     peer: name,
-    fabric: basename(resolve(fabricDir)),
-    gatewayService,
-    ...(nodePort === undefined ? {} : { nodePort }),
+    fabric,
+    ...intent,
     ...(image === undefined ? {} : { image }),
     ...(proxy === undefined ? {} : { proxy }),
     ...(proxyExcept === undefined ? {} : { proxyExcept }),
@@ -167,43 +169,58 @@ async function manifestsOf(options: DeployOptions): Promise<Manifests> {
     crds: (await readCrds()).map((crd) => withVersion(crd, version)),
     objects,
     profile: profile === 'clusterset' ? await readClustersetProfile() : [],
+    notes,
   };
 }
 
+/** Beside the certificate, where ClusterLink's CLI puts its own. */
+async function writeManifests({ path, fabric, name }: DeployOptions, all: readonly Manifest[]): Promise<string> {
+  const file = join(path, fabric, name, 'k8s.yaml');
+  const draft = `${file}.draft`;
+  await writeFile(draft, all.map(toYaml).join('---\n'), { mode: 0o600, flush: true });
+  await rename(draft, file);
+  return file;
+}
+
 /** The certificate is judged here, before a pod would refuse it. */
-async function readIdentity(fabricDir: string, name: string): Promise<Identity> {
-  const folder = join(fabricDir, name);
-  const files = { ca: join(folder, 'ca.pem'), cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+async function readIdentity(options: DeployOptions): Promise<Identity> {
+  const { name, fabric, path } = options;
   try {
-    const identity = await loadIdentity({ ...files, peer: name });
-    const crlPem = await readLists(join(fabricDir, 'crl.pem'));
+    const identity = await loadIdentity({ ...(await identityFiles(options)), peer: name });
+    const crlPem = await readLists(join(path, fabric, 'crl.pem'));
     return crlPem === undefined ? identity : { ...identity, crlPem };
   } catch (cause) {
     if (!(cause instanceof AppError) || cause.code !== 'ERR_NOT_FOUND') throw cause;
-    const fabric = basename(resolve(fabricDir));
     throw new AppError('ERR_NOT_FOUND', cause.message, {
       cause,
-      fix: `give the folder of the fabric with --fabric-dir, and make the certificate with "npx clusterlink-mcs create peer-cert --fabric ${fabric} --name ${name}"`,
+      fix: `give the folder that holds the fabric with --path, and make the certificate with "npx clusterlink-mcs create peer-cert --fabric ${fabric} --name ${name}"`,
     });
   }
 }
 
-function secretCommand({ name, fabricDir, proxy }: DeployOptions, objects: readonly Manifest[]): string {
-  const files = ['ca.pem', 'cert.pem', 'key.pem'].map((file) => `--from-file=${join(fabricDir, name, file)}`);
+/** ClusterLink's CLI writes no ca.pem beside the certificate: there the fabric's own certificate is the root. */
+async function identityFiles({ path, fabric, name }: DeployOptions): Promise<Record<'ca' | 'cert' | 'key', string>> {
+  const folder = join(path, fabric, name);
+  const ca = join(folder, 'ca.pem');
+  return {
+    ca: (await exists(ca)) ? ca : join(path, fabric, 'cert.pem'),
+    cert: join(folder, 'cert.pem'),
+    key: join(folder, 'key.pem'),
+  };
+}
+
+async function secretCommand(options: DeployOptions, objects: readonly Manifest[]): Promise<string> {
+  const { path, fabric, proxy } = options;
+  const { ca, cert, key } = await identityFiles(options);
+  const files = [`--from-file=ca.pem=${ca}`, `--from-file=${cert}`, `--from-file=${key}`];
   const data = objects.find(isIdentitySecret)?.['data'] as Readonly<Record<string, string>> | undefined;
-  if (data?.['crl.pem'] !== undefined) files.push(`--from-file=${join(fabricDir, 'crl.pem')}`);
+  if (data?.['crl.pem'] !== undefined) files.push(`--from-file=${join(path, fabric, 'crl.pem')}`);
   if (proxy !== undefined) files.push('--from-literal=proxy=THE_PROXY_URL');
   return `kubectl -n ${SYSTEM_NAMESPACE} create secret generic clusterlink-mcs-peer ${files.join(' ')}`;
 }
 
 function toYaml(object: Manifest): string {
   return stringify(object, { lineWidth: 0 });
-}
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port >= 1 && port <= 65_535) return port;
-  throw new AppError('ERR_USAGE', `--node-port: ${JSON.stringify(text)} is not a port`, { fix: 'write it like 30443' });
 }
 
 /** Nothing of the text is told: it may hold a password. */

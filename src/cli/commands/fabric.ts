@@ -1,7 +1,8 @@
 /** `create fabric`, `create peer-cert`, `request`, `sign` and `renew cert`, `revoke peer` and `renew crl`: ClusterLink's grammar and its files. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { AppError } from '../../api/errors.ts';
 import { createFabricFiles, createPeerCertFiles } from '../../fabric/files.ts';
+import { KEY_TYPES, type KeyType } from '../../fabric/keys.ts';
 import { PEER_CERTIFICATE_DAYS, PEER_CERTIFICATE_DAYS_MAX } from '../../fabric/limits.ts';
 import { renewPeerCertFiles } from '../../fabric/renew.ts';
 import { renewList, revokePeer, type WrittenList } from '../../fabric/revoke.ts';
@@ -21,9 +22,10 @@ export function addFabricCommands(register: Register): void {
     .description('Make a fabric: a certificate authority that its peers trust. Keep key.pem off-line.')
     .option('--name <NAME>', 'name of the fabric', DEFAULT_FABRIC)
     .option('--path <PATH>', 'folder in which the fabric gets a folder', '.')
+    .addOption(keyTypeOption().default('ecdsa'))
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs create fabric --name shops')
-    .action(async ({ name, path }: { name: string; path: string }) => {
-      const { cert, key } = await createFabricFiles({ path, fabric: name });
+    .action(async ({ name, path, keyType }: { name: string; path: string; keyType: KeyType }) => {
+      const { cert, key } = await createFabricFiles({ path, fabric: name, keyType });
       streams.out(`${cert}\n${key}`);
       streams.error(`Next: npx clusterlink-mcs create peer-cert --fabric ${name} --name east`);
     });
@@ -34,9 +36,10 @@ export function addFabricCommands(register: Register): void {
     .requiredOption('--name <NAME>', 'name of the peer: an RFC 1123 label')
     .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
     .option('--path <PATH>', 'folder that holds the fabric', '.')
+    .addOption(keyTypeOption().default('ecdsa'))
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs create peer-cert --fabric shops --name east')
-    .action(async ({ name, fabric, path }: { name: string; fabric: string; path: string }) => {
-      const { cert, key } = await createPeerCertFiles({ path, fabric, peer: name });
+    .action(async ({ name, fabric, path, keyType }: PeerCertOptions) => {
+      const { cert, key } = await createPeerCertFiles({ path, fabric, peer: name, keyType });
       streams.out(`${cert}\n${key}`);
       streams.error(
         `Next: carry these two and the fabric's cert.pem to the peer, and start it with "run" (see its --help).`,
@@ -46,6 +49,19 @@ export function addFabricCommands(register: Register): void {
   addSignCommand(register);
   addRenewCommands(register);
   addRevokeCommand(register);
+}
+
+interface PeerCertOptions {
+  readonly name: string;
+  readonly fabric: string;
+  readonly path: string;
+  readonly keyType: KeyType;
+}
+
+function keyTypeOption(): Option {
+  return new Option('--key-type <TYPE>', "type of a new key; rsa where ClusterLink's CLI has to read it").choices(
+    KEY_TYPES,
+  );
 }
 
 function addRequestCommand({ program, streams }: Register): void {
@@ -59,6 +75,7 @@ function addRequestCommand({ program, streams }: Register): void {
     )
     .option('--out <DIR>', 'folder in which the peer gets a folder', '.')
     .option('--key <FILE>', 'ask for another certificate for this key; request.pem is put beside it')
+    .addOption(keyTypeOption().conflicts('key'))
     .addHelpText(
       'after',
       `
@@ -66,8 +83,8 @@ Examples:
   npx clusterlink-mcs request cert east
   npx clusterlink-mcs request cert east --key east/key.pem`,
     )
-    .action(async (peer: string, { out, key: keyFile }: { out: string; key?: string }) => {
-      const made = await createRequestFiles({ peer, out, ...(keyFile === undefined ? {} : { key: keyFile }) });
+    .action(async (peer: string, options: { out: string; key?: string; keyType?: KeyType }) => {
+      const made = await createRequestFiles({ peer, ...options });
       streams.out(made.key === undefined ? made.request : `${made.request}\n${made.key}`);
       streams.error(`SHA-256 of the key: ${made.fingerprint}`);
       streams.error(
@@ -120,10 +137,11 @@ function addRenewCommands(register: Register): void {
     .option('--fabric <NAME>', 'name of the fabric', DEFAULT_FABRIC)
     .option('--path <PATH>', 'folder that holds the fabric', '.')
     .option('--days <N>', 'how long the certificate is valid', parseDays, PEER_CERTIFICATE_DAYS)
-    .option('--new-key', 'make a new key too')
+    .option('--new-key', 'make a new key too, of the type of the old one')
+    .addOption(keyTypeOption().implies({ newKey: true }))
     .option('--dry-run', 'say what would be replaced, and write nothing')
     .addHelpText('after', '\nExample:\n  npx clusterlink-mcs renew cert east --fabric shops')
-    .action(async (peer: string, options: SignOptions & { newKey?: boolean }) => {
+    .action(async (peer: string, options: SignOptions & { newKey?: boolean; keyType?: KeyType }) => {
       const { dryRun: isDry = false, newKey: isNew = false, ...rest } = options;
       const key = isNew ? 'new' : 'same';
       const renewed = await renewPeerCertFiles({ ...rest, peer, key, mode: isDry ? 'dry-run' : 'write' });

@@ -14,6 +14,8 @@ export const DELETE_ROUNDS_MAX = 5;
 export const READY_WAIT_SECONDS = 180;
 /** How long the namespace is waited for: its pods have a minute to drain. */
 export const GONE_WAIT_SECONDS = 120;
+/** Pods of one part, as ClusterLink's Instance has it: the spare ones of a site, not its load. */
+export const REPLICAS_MAX = 10;
 /** What `--wait` may say. */
 export const WAIT_SECONDS_MAX = 3_600;
 /** Characters of a refusal that are passed on to the reader. */

@@ -6,8 +6,13 @@ import { formatHostPort } from '../../runtime/host-port.ts';
 import { parseProxyUrl } from '../../runtime/proxy-url.ts';
 import type { Manifest } from './manifests.ts';
 
-export const GATEWAY_SERVICES = ['ClusterIP', 'NodePort', 'LoadBalancer'] as const;
-export type GatewayService = (typeof GATEWAY_SERVICES)[number];
+/** The Service of the gateway. */
+export interface Ingress {
+  readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer';
+  /** Of a NodePort: the node's; absent: the cluster chooses. Of a LoadBalancer: its own; absent: as the manifests have it. */
+  readonly port?: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
 
 export interface Identity {
   readonly caPem: string;
@@ -21,9 +26,11 @@ export interface PeerIntent {
   readonly base: readonly Manifest[];
   readonly peer: string;
   readonly fabric: string;
-  readonly gatewayService: GatewayService;
-  /** Of a NodePort; absent: the cluster chooses. */
-  readonly nodePort?: number;
+  readonly ingress: Ingress;
+  /** Absent: as the manifests have it, as are the next two. */
+  readonly replicas?: Readonly<Partial<Record<'gateway' | 'controller', number>>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly logLevel?: string;
   /** Absent: as the manifests have it. */
   readonly image?: string;
   readonly identity: Identity;
@@ -36,9 +43,10 @@ export interface PeerIntent {
 /** On every object that an installation consists of, by whichever way it came. */
 export const PART_OF = { key: 'app.kubernetes.io/part-of', value: 'clusterlink-mcs' } as const;
 
-const CONFIGURATION = 'clusterlink-mcs';
+export const CONFIGURATION = 'clusterlink-mcs';
 const IDENTITY = 'clusterlink-mcs-peer';
-const GATEWAY = 'clusterlink-mcs-gateway';
+const PART_PREFIX = 'clusterlink-mcs-';
+const GATEWAY = `${PART_PREFIX}gateway`;
 
 /** In the order in which they have to be applied: what pods need comes before their Deployments. */
 export function peerObjects(intent: PeerIntent): Manifest[] {
@@ -62,18 +70,19 @@ export function isIdentitySecret(object: Manifest): boolean {
 
 function configure(object: Manifest, intent: PeerIntent): Manifest {
   if (isNamed(object, 'ConfigMap', CONFIGURATION)) return withPeer(object, intent);
-  if (isNamed(object, 'Service', GATEWAY)) return withServiceType(object, intent);
-  if (object.kind === 'Deployment' && intent.image !== undefined) return withImage(object, intent.image);
-  return object;
+  if (isNamed(object, 'Service', GATEWAY)) return withIngress(object, intent);
+  return object.kind === 'Deployment' ? withReplicas(withImage(object, intent), intent) : object;
 }
 
 /** The file keeps its comments: people read it. */
-function withPeer(object: Manifest, { peer, fabric, proxyExcept }: PeerIntent): Manifest {
+function withPeer(object: Manifest, { peer, fabric, proxyExcept, labels, logLevel }: PeerIntent): Manifest {
   const data = object['data'] as Readonly<Record<string, string>>;
   const file = parseDocument(data['peer.yaml'] ?? '');
   file.set('peer', peer);
   file.setIn(['fabric', 'name'], fabric);
   if (proxyExcept !== undefined) file.set('proxyExcept', proxyExcept);
+  if (labels !== undefined) file.set('labels', labels);
+  if (logLevel !== undefined) file.setIn(['log', 'level'], logLevel);
   return { ...object, data: { ...data, 'peer.yaml': file.toString({ lineWidth: 0 }) } };
 }
 
@@ -81,20 +90,30 @@ interface ServiceSpec {
   readonly ports: readonly { readonly name: string }[];
 }
 
-function withServiceType(object: Manifest, { gatewayService, nodePort }: PeerIntent): Manifest {
+function withIngress(object: Manifest, { ingress: { type, port, annotations } }: PeerIntent): Manifest {
   const spec = object['spec'] as ServiceSpec;
-  const ports = nodePort === undefined ? spec.ports : spec.ports.map((port) => ({ ...port, nodePort }));
-  return { ...object, spec: { ...spec, type: gatewayService, ports } };
+  const chosen = port === undefined ? {} : { [type === 'NodePort' ? 'nodePort' : 'port']: port };
+  const ports = spec.ports.map((each) => ({ ...each, ...chosen }));
+  const metadata = annotations === undefined ? {} : { metadata: { ...object.metadata, annotations } };
+  return { ...object, ...metadata, spec: { ...spec, type, ports } };
 }
 
 interface DeploymentSpec {
+  readonly replicas: number;
   readonly template: {
     readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
     readonly spec: { readonly containers: readonly object[]; readonly volumes?: readonly { readonly name: string }[] };
   };
 }
 
-function withImage(object: Manifest, image: string): Manifest {
+function withReplicas(object: Manifest, { replicas = {} }: PeerIntent): Manifest {
+  const part = object.metadata?.name?.slice(PART_PREFIX.length) as keyof typeof replicas;
+  const count = replicas[part];
+  return count === undefined ? object : { ...object, spec: { ...(object['spec'] as DeploymentSpec), replicas: count } };
+}
+
+function withImage(object: Manifest, { image }: PeerIntent): Manifest {
+  if (image === undefined) return object;
   const spec = object['spec'] as DeploymentSpec;
   const containers = spec.template.spec.containers.map((container) => ({ ...container, image }));
   const template = { ...spec.template, spec: { ...spec.template.spec, containers } };

@@ -4,6 +4,7 @@
  * Kept: what users made (ServiceExports, ServiceImports, rules and policies of theirs) and the CRDs, with which everybody's objects
  * would go.
  */
+import { parse } from 'yaml';
 import { AppError } from '../../api/errors.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { describeObject } from '../../api/object.ts';
@@ -12,10 +13,26 @@ import { waitUntil, type Cluster, type ListOptions } from './cluster.ts';
 import type { Say } from './install.ts';
 import { DELETE_ROUNDS_MAX } from './limits.ts';
 import type { Manifest } from './manifests.ts';
-import { PART_OF } from './peer-objects.ts';
+import { CONFIGURATION, PART_OF } from './peer-objects.ts';
 import { resourceOf } from './resources.ts';
 import { findOthers } from './system-namespace.ts';
 import { takeBack } from './take-back.ts';
+
+/** @throws {AppError} `ERR_USAGE` when the cluster is another peer. */
+export async function assertPeer(cluster: Pick<Cluster, 'get'>, name: string): Promise<void> {
+  const found = await cluster.get({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: CONFIGURATION, namespace: SYSTEM_NAMESPACE },
+  });
+  const { 'peer.yaml': text = '' } = (found?.['data'] ?? {}) as Readonly<Record<string, string | undefined>>;
+  const peer = text === '' ? undefined : (parse(text) as { readonly peer?: unknown } | null)?.peer;
+  // Half of it may be gone after an earlier delete: what is left is nobody's then.
+  if (peer === undefined || peer === name) return;
+  throw new AppError('ERR_USAGE', `--name ${name}: this cluster is peer ${JSON.stringify(peer)}`, {
+    fix: 'choose the cluster with --context, or name the peer that is to go',
+  });
+}
 
 /** Objects of one kind. Labels can be copied with a manifest, so none is ours for its label alone. */
 interface Lot extends ListOptions {

@@ -12,6 +12,8 @@ import { resourceOf } from './resources.ts';
 const KINDS = [
   'ServiceExport',
   'ServiceImport',
+  'Import',
+  'Export',
   'ImportRule',
   'ClusterImportRule',
   'AccessPolicy',

@@ -14,7 +14,7 @@ describe('peerObjects', () => {
   });
 
   const make = (intent: Partial<PeerIntent> = {}): Manifest[] =>
-    peerObjects({ base, peer: 'east', fabric: 'shops', gatewayService: 'ClusterIP', identity: IDENTITY, ...intent });
+    peerObjects({ base, peer: 'east', fabric: 'shops', ingress: { type: 'ClusterIP' }, identity: IDENTITY, ...intent });
   const find = (objects: readonly Manifest[], kind: string, name: string): Manifest =>
     objects.find((object) => object.kind === kind && object.metadata?.name === name) ?? assert.fail(`${kind} ${name}`);
   const configOf = (objects: readonly Manifest[]): string =>
@@ -89,13 +89,40 @@ describe('peerObjects', () => {
   });
 
   it('a NodePort → type and port of the gateway’s Service; the DNS Service stays inside', () => {
-    const objects = make({ gatewayService: 'NodePort', nodePort: 30_443 });
+    const objects = make({ ingress: { type: 'NodePort', port: 30_443 } });
     const spec = find(objects, 'Service', 'clusterlink-mcs-gateway')['spec'] as { type: string; ports: object[] };
     assert.equal(spec.type, 'NodePort');
     assert.deepEqual(spec.ports, [
       { name: 'peers', protocol: 'TCP', port: 4443, targetPort: 'peers', nodePort: 30_443 },
     ]);
     assert.deepEqual((find(objects, 'Service', 'clusterlink-mcs-dns')['spec'] as { type: string }).type, 'ClusterIP');
+  });
+
+  it('a LoadBalancer → its own port and annotations, the port of the pods as it was', () => {
+    const annotations = { 'cloud.example/internal': 'true' };
+    const service = find(
+      make({ ingress: { type: 'LoadBalancer', port: 443, annotations } }),
+      'Service',
+      'clusterlink-mcs-gateway',
+    );
+    assert.deepEqual(service.metadata?.annotations, annotations);
+    const spec = service['spec'] as { type: string; ports: object[] };
+    assert.equal(spec.type, 'LoadBalancer');
+    assert.deepEqual(spec.ports, [{ name: 'peers', protocol: 'TCP', port: 443, targetPort: 'peers' }]);
+  });
+
+  it('labels and a log level → in the configuration, which the program accepts', () => {
+    const config = v.parse(configSchema, parse(configOf(make({ labels: { region: 'eu' }, logLevel: 'debug' }))));
+    assert.deepEqual(config.labels, { region: 'eu' });
+    assert.equal(config.log.level, 'debug');
+  });
+
+  it('replicas → of the parts that they are for', () => {
+    const objects = make({ replicas: { gateway: 5 } });
+    const replicas = ['gateway', 'controller', 'dns'].map(
+      (part) => (find(objects, 'Deployment', `clusterlink-mcs-${part}`)['spec'] as { replicas: number }).replicas,
+    );
+    assert.deepEqual(replicas, [5, 2, 2]);
   });
 
   it('an image → of all three parts; none → that of the manifests', () => {

@@ -3,7 +3,7 @@ import { AppError } from '#src/api/errors.ts';
 import type { Cluster } from '#src/cli/deploy/cluster.ts';
 import { DELETE_ROUNDS_MAX } from '#src/cli/deploy/limits.ts';
 import type { Manifest } from '#src/cli/deploy/manifests.ts';
-import { removePeer } from '#src/cli/deploy/remove.ts';
+import { assertPeer, removePeer } from '#src/cli/deploy/remove.ts';
 import { assertNamespaceFree } from '#src/cli/deploy/system-namespace.ts';
 
 /** A cluster in which nothing is but derived Services, of which a new one comes `rounds` times. */
@@ -154,5 +154,27 @@ describe('assertNamespaceFree', () => {
 
   it('a pod of somebody else → ERR_CONFLICT naming it', async () => {
     await assert.rejects(check(pod({})), { code: 'ERR_CONFLICT', message: /Pod clusterlink-system\/p/ });
+  });
+});
+
+describe('assertPeer', () => {
+  const clusterOf = (text: string | undefined) => ({
+    get: (object: { readonly apiVersion?: string; readonly kind?: string }) =>
+      Promise.resolve(
+        text === undefined ? undefined : ({ ...object, data: { 'peer.yaml': text } } as unknown as Manifest),
+      ),
+  });
+
+  it('the peer of the cluster, or none any more → nothing to say', async () => {
+    await assertPeer(clusterOf('peer: east\n'), 'east');
+    await assertPeer(clusterOf(undefined), 'east');
+    await assertPeer(clusterOf(''), 'east');
+  });
+
+  it('another peer → ERR_USAGE, which names it', async () => {
+    await assert.rejects(assertPeer(clusterOf('peer: west\n'), 'east'), {
+      code: 'ERR_USAGE',
+      message: '--name east: this cluster is peer "west"',
+    });
   });
 });
