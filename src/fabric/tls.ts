@@ -1,5 +1,6 @@
 /**
- * TLS between peers: 1.3 only, both certificates, and a verdict of our own that names the exact reason.
+ * TLS between peers: 1.3, both certificates, and a verdict of our own that names the exact reason. Where a server serves
+ * ClusterLink's form too, callers that speak that form may use 1.2: Envoy can do no more as a client.
  *
  * The server lets a handshake with a bad certificate finish (`rejectUnauthorized: false`), so that the refusal is counted
  * under its reason instead of vanishing in an alert. So nothing may be read from or written to a socket before
@@ -22,8 +23,26 @@ export const ALPN_SESSION = 'clusterlink-mcs/1';
 const ALPN_HTTP = 'http/1.1';
 const OUR_ALPN_PREFIX = 'clusterlink-mcs/';
 
+/** What is spoken over a connection: sessions of ours, or ClusterLink's HTTP/1.1. */
+export type WireForm = 'session' | 'clusterlink';
+
+const SESSIONS_ONLY: readonly WireForm[] = ['session'];
+
+/** TLS 1.2 with nothing but ephemeral keys and authenticated encryption; OpenSSL leaves 1.3 out unless its suites are named too. */
+const SUITES = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+].join(':');
+
 export type PeerVerdict =
-  | { readonly ok: true; readonly peer: string }
+  | { readonly ok: true; readonly peer: string; readonly form: WireForm }
   | {
       readonly ok: false;
       readonly reason: Reason;
@@ -36,13 +55,25 @@ export type PeerVerdict =
  * For `tls.createServer`; the handshake's deadline is the listener's to set.
  *
  * @param caPem - all roots that are believed here ({@link Trust}); absent: those of the fabric.
+ * @param forms - what is served ({@link verifyPeerSocket}); absent: sessions.
  */
 export function serverTlsOptions(
   identity: PeerIdentity,
-  { caPem = identity.caPem }: { readonly caPem?: string } = {},
+  {
+    caPem = identity.caPem,
+    forms = SESSIONS_ONLY,
+  }: { readonly caPem?: string; readonly forms?: readonly WireForm[] } = {},
 ): TlsOptions {
+  const common = commonOptions(identity, caPem);
+  const older = {
+    minVersion: 'TLSv1.2',
+    ciphers: SUITES,
+    // A second handshake in a connection would be judged by nobody.
+    secureOptions: common.secureOptions | constants.SSL_OP_NO_RENEGOTIATION,
+  } as const satisfies TlsOptions;
   return {
-    ...commonOptions(identity, caPem),
+    ...common,
+    ...(forms.includes('clusterlink') ? older : {}),
     requestCert: true,
     rejectUnauthorized: false,
     ALPNCallback: chooseProtocol,
@@ -119,17 +150,29 @@ function mismatchText(expected: string, found: string): string {
  *
  * @param trust - in force now, which may be another one than when the handshake began.
  * @param expected - the peer that was dialled.
+ * @param forms - that are spoken with it; absent: sessions alone.
  */
 export function verifyPeerSocket(
   socket: TLSSocket,
-  { trust, expected }: { readonly trust: Trust; readonly expected?: string | undefined },
+  {
+    trust,
+    expected,
+    forms = SESSIONS_ONLY,
+  }: {
+    readonly trust: Trust;
+    readonly expected?: string | undefined;
+    readonly forms?: readonly WireForm[] | undefined;
+  },
 ): PeerVerdict {
-  if (socket.alpnProtocol !== ALPN_SESSION) {
+  const form = formOf(socket);
+  if (form === undefined || !forms.includes(form)) {
     return refuse(REASONS.ProtocolMismatch, `the other side does not speak ${ALPN_SESSION}`);
   }
-  if (socket.getProtocol() !== 'TLSv1.3' || socket.isSessionReused()) {
-    return refuse(REASONS.ProtocolMismatch, 'not a full TLS 1.3 handshake');
+  if (form === 'session' && socket.getProtocol() !== 'TLSv1.3') {
+    return refuse(REASONS.ProtocolMismatch, 'a session needs TLS 1.3');
   }
+  // A resumed session shows no certificate again.
+  if (socket.isSessionReused()) return refuse(REASONS.ProtocolMismatch, 'not a full handshake');
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return refuse(REASONS.Malformed, 'the other side has shown no certificate');
   // Not only false: a socket that was never judged has no verdict either.
@@ -143,7 +186,13 @@ export function verifyPeerSocket(
     return refuse(REASONS.PeerNameMismatch, mismatchText(expected, read.peer));
   }
   const why = trust.judge({ peer: read.peer, certificate, nowMs: Date.now() });
-  return why === undefined ? { ok: true, peer: read.peer } : { ok: false, ...why, peer: read.peer };
+  return why === undefined ? { ok: true, peer: read.peer, form } : { ok: false, ...why, peer: read.peer };
+}
+
+/** ClusterLink's gateways neither offer nor choose a protocol (reference §3.1); HTTP clients and proxies may name theirs. */
+function formOf({ alpnProtocol }: TLSSocket): WireForm | undefined {
+  if (alpnProtocol === ALPN_SESSION) return 'session';
+  return alpnProtocol === false || alpnProtocol === null || alpnProtocol === ALPN_HTTP ? 'clusterlink' : undefined;
 }
 
 /** Typed as an Error, but Node gives the code's text (lib/_tls_wrap.js, `onServerSocketSecure`). */

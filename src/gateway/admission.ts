@@ -1,17 +1,21 @@
-/** From a connection to a session in the table of peers, on both sides; whoever is turned away leaves a reason. */
+/** From a connection to a session in the table of peers, on both sides, or to a link in ClusterLink's form where we dial; whoever is turned away leaves a reason. */
 import { randomUUID, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
+import { reasonOfTlsError, type WireForm } from '../fabric/tls.ts';
+import { formatHostPort, type HostPort } from '../runtime/host-port.ts';
 import { DistrustError, type Distrust } from '../fabric/distrust.ts';
 import type { Trust } from '../fabric/trust.ts';
+import type { ClusterLinkLinks } from './clusterlink/links.ts';
 import type { Connector } from './gateway-connector.ts';
-import { dialPeer } from './handshake.ts';
+import { dialPeer, type DialPeerResult } from './handshake.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
 import type { DialOutcome } from './dialler.ts';
 import type { PeerBounds } from './peer-bounds.ts';
 import type { Peers, PeersOptions } from './peers.ts';
+import type { PeerLink } from './link.ts';
 import { establishSession, type PeerSession } from './session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
@@ -28,11 +32,13 @@ export interface AdmissionOptions {
   readonly connector: Connector;
   readonly peers: () => Peers;
   readonly bounds: PeerBounds;
+  /** For peers that speak ClusterLink's form; absent: none is dialled that does. */
+  readonly links?: ClusterLinkLinks | undefined;
   isDraining(): boolean;
   onStream(session: PeerSession, stream: YamuxStream): void;
   onRefused(reason: Reason, from: string): void;
   /** A session takes no new streams from now on. */
-  onRetired(session: PeerSession): void;
+  onRetired(session: PeerLink): void;
 }
 
 export interface Admission {
@@ -63,29 +69,31 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     connector,
     peers,
     bounds,
+    links,
     isDraining,
     onStream,
     onRefused,
     onRetired,
   } = options;
   const instance = randomUUID();
+  const forms: readonly WireForm[] = links === undefined ? ['session'] : ['session', 'clusterlink'];
   /** Callers of each peer that have not greeted yet. */
   const greeting = new Map<string, number>();
-  const accepted = new WeakSet<PeerSession>();
+  const accepted = new WeakSet<PeerLink>();
   /** The certificate of this peer that each shows: it stays with its connection. SHA-256. */
-  const shown = new WeakMap<PeerSession, string | undefined>();
+  const shown = new WeakMap<PeerLink, string | undefined>();
   /** Dialled ones whose successor was asked for. */
-  const replaced = new WeakSet<PeerSession>();
+  const replaced = new WeakSet<PeerLink>();
   let own: { readonly certPem: string; readonly fingerprint: string } | undefined;
 
   /** Whether it shows another certificate than the one that is in force: that may have come between its handshake and its hello. */
-  function isOutdated(session: PeerSession): boolean {
+  function isOutdated(session: PeerLink): boolean {
     const { certPem } = identity();
     if (own?.certPem !== certPem) own = { certPem, fingerprint: new X509Certificate(certPem).fingerprint256 };
     return shown.get(session) !== own.fingerprint;
   }
 
-  function distrustOf({ peer, certificate }: PeerSession): Distrust | undefined {
+  function distrustOf({ peer, certificate }: Pick<PeerLink, 'peer' | 'certificate'>): Distrust | undefined {
     if (certificate !== undefined) return trust().judge({ peer, certificate, nowMs: Date.now() });
     return { reason: REASONS.PeerRootMismatch, message: `peer ${peer}: it has shown no certificate` };
   }
@@ -115,6 +123,34 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     }
   }
 
+  function dialGateway(peer: string, gateway: HostPort, signal: AbortSignal): Promise<DialPeerResult> {
+    return dialPeer({ peer, gateway, identity: identity(), trust, connect: connector.connect, forms, signal });
+  }
+
+  /** There is nothing to greet with in ClusterLink's form: its first heartbeat is the answer. */
+  async function makeLink(to: {
+    readonly peer: string;
+    readonly gateway: HostPort;
+    readonly socket: TLSSocket;
+  }): Promise<DialOutcome> {
+    const { peer, gateway, socket } = to;
+    const address = formatHostPort(gateway);
+    const certificate = socket.getX509Certificate()?.fingerprint256;
+    if (links === undefined)
+      return { ok: false, reason: REASONS.ProtocolMismatch, message: `${address}: no session is spoken` };
+    try {
+      const dial = (signal: AbortSignal) => dialGateway(peer, gateway, signal);
+      const session = await links.establish({ socket, peer, address, dial });
+      shown.set(session, certificate);
+      const why = distrustOf(session);
+      if (why === undefined) return { ok: true, session };
+      session.destroy(new DistrustError(why));
+      return { ok: false, ...why };
+    } catch (error) {
+      return { ok: false, reason: reasonOfLink(error), message: `${address}: ${(error as Error).message}` };
+    }
+  }
+
   async function accept(peer: string, socket: TLSSocket): Promise<void> {
     const from = `${peer} at ${socket.remoteAddress ?? 'unknown'}`;
     const count = greeting.get(peer) ?? 0;
@@ -139,7 +175,7 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   /** A retired one lives as long as its streams, and counts: there must be room for its successor, or the peer would have none. */
   function retireOutdated(): void {
     if (isDraining()) return;
-    const present = peers().sessions();
+    const present = peers().links();
     const outdated = present.filter((session) => !session.draining && isOutdated(session));
     const dialled = outdated.filter((session) => !accepted.has(session) && !replaced.has(session));
     for (const session of dialled) replaced.add(session);
@@ -162,15 +198,16 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   return {
     async dial(peer, gateway, signal) {
       if (isDraining()) return { ok: false, reason: REASONS.Drained, message: 'This gateway is shutting down.' };
-      const { connect } = connector;
-      const dialled = await dialPeer({ peer: peer.name, gateway, identity: identity(), trust, connect, signal });
+      const dialled = await dialGateway(peer.name, gateway, signal);
       if (!dialled.ok) return dialled;
       const { socket, address } = dialled;
       const giveUp = (): void => void socket.destroy();
       if (signal.aborted) giveUp();
       signal.addEventListener('abort', giveUp, { once: true });
       try {
-        const greeted = await greet('dialler', peer.name, socket);
+        const greeted = await (dialled.form === 'session'
+          ? greet('dialler', peer.name, socket)
+          : makeLink({ peer: peer.name, gateway, socket }));
         return greeted.ok && address !== undefined ? { ...greeted, address } : greeted;
       } finally {
         signal.removeEventListener('abort', giveUp);
@@ -178,11 +215,19 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     },
     accept,
     endUntrusted() {
-      for (const session of peers().sessions()) {
+      for (const session of peers().links()) {
         const why = distrustOf(session);
         if (why !== undefined) session.destroy(new DistrustError(why));
       }
+      links?.endUntrusted(distrustOf);
     },
     renewSessions: retireOutdated,
   };
+}
+
+/** What TLS 1.3 has against our certificate comes with the first byte that is read (reference §3.1). */
+function reasonOfLink(error: unknown): Reason {
+  if (!(error instanceof AppError)) return error instanceof Error ? reasonOfTlsError(error) : REASONS.PeerUnreachable;
+  if (error.code === 'ERR_TIMEOUT') return REASONS.HandshakeTimeout;
+  return error.code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
 }

@@ -97,17 +97,19 @@ export interface IngressQuestion {
   readonly peer: string;
   readonly asserted: AssertedClient;
   readonly export: { readonly namespace: string; readonly name: string };
+  /** A peer without a Peer object may ask too (setting `clusterlinkCompat: fabric`); absent: it is refused. */
+  readonly strangers?: 'may-ask';
 }
 
 /** May this workload of this peer use this export? Policies of the export's namespace count. */
-export function decideIngress({ routes, self, peer, asserted, export: key }: IngressQuestion): Admission {
+export function decideIngress({ routes, self, peer, asserted, export: key, strangers }: IngressQuestion): Admission {
   const route = routes.exports.get(formatKey(key));
   if (route === undefined) {
     return { allowed: false, reason: REASONS.NothingOffered, message: `${formatKey(key)} is not exported here.` };
   }
   const isSelf = peer === self.name;
   const peerRoute = routes.peers.get(peer);
-  if (!isSelf && peerRoute === undefined) {
+  if (!isSelf && peerRoute === undefined && strangers === undefined) {
     return { allowed: false, reason: REASONS.PeerUnknown, message: `There is no Peer object for ${peer}.` };
   }
   if (!isOfferedTo(route, peer)) {
@@ -124,7 +126,9 @@ export function decideIngress({ routes, self, peer, asserted, export: key }: Ing
 }
 
 /** What policies are asked about it: `test policy` asks the same. */
-export function toIngressQuestion(input: Omit<IngressQuestion, 'export'> & { readonly route: ExportRoute }): Question {
+export function toIngressQuestion(
+  input: Omit<IngressQuestion, 'export' | 'strangers'> & { readonly route: ExportRoute },
+): Question {
   const { routes, self, peer, asserted, route } = input;
   const isSelf = peer === self.name;
   const peerRoute = routes.peers.get(peer);
@@ -144,7 +148,7 @@ export function toIngressQuestion(input: Omit<IngressQuestion, 'export'> & { rea
  * denial is the real one.
  */
 export function decideOwnIngress(
-  question: Omit<IngressQuestion, 'peer' | 'asserted'> & { readonly client: ClientIdentity },
+  question: Omit<IngressQuestion, 'peer' | 'asserted' | 'strangers'> & { readonly client: ClientIdentity },
 ): Admission {
   const { self, routes, client, export: key } = question;
   const asserted = isUnidentified(client) ? null : client;
@@ -167,13 +171,13 @@ export function isOfferedTo({ exportTo }: ExportRoute, peer: string): boolean {
 
 /** Whether some workload of this peer could be admitted: nobody else learns that the export is there (DESIGN §3.3). */
 export function mayKnowExport(question: Omit<IngressQuestion, 'asserted'>): boolean {
-  const { routes, self, peer, export: key } = question;
+  const { routes, self, peer, export: key, strangers } = question;
   const route = routes.exports.get(formatKey(key));
   const peerRoute = routes.peers.get(peer);
-  if (route === undefined || peerRoute === undefined) return false;
+  if (route === undefined || (peerRoute === undefined && strangers === undefined)) return false;
   if (!isOfferedTo(route, peer)) return false;
   return couldAdmit(routes.policies, {
-    from: workloadAttributes({ peer, peerLabels: peerRoute.labels }),
+    from: workloadAttributes({ peer, peerLabels: peerRoute?.labels ?? {} }),
     to: ownExportAttributes(self, route),
     namespace: key.namespace,
   });

@@ -1,5 +1,6 @@
 /**
- * Keeps a session to one gateway of a peer. Where the peer says that it has replicas, to two instances behind it: a load
+ * Keeps a session, or a link in ClusterLink's form, to one gateway of a peer. Which of the two is asked at every dial: a peer that
+ * is upgraded has sessions from then on. Where the peer says that it has replicas, to two instances behind it: a load
  * balancer gives whom it likes, so it is asked a few times, and now and then later.
  *
  * A session can be replaced: the new one is there before the old one is retired, which then ends with its last stream. So it
@@ -17,11 +18,11 @@ import {
   SPARE_INTERVAL_MS,
 } from './limits.ts';
 import { makeMovedAddress } from './moved-address.ts';
-import type { PeerSession } from './session.ts';
+import type { PeerLink } from './link.ts';
 
 export type DialOutcome =
   /** `address`: which of those that the gateway's name has; absent where that is not known here. */
-  | { readonly ok: true; readonly session: PeerSession; readonly address?: string }
+  | { readonly ok: true; readonly session: PeerLink; readonly address?: string }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** In the hello of a gateway that may be one of several behind its address. */
@@ -30,14 +31,14 @@ export const REPLICAS_FEATURE = 'replicas';
 export interface DiallerOptions {
   dial(signal: AbortSignal): Promise<DialOutcome>;
   /** False: not taken; destroy it. */
-  add(session: PeerSession): boolean;
+  add(session: PeerLink): boolean;
   /** Whether the peer has no session at all: then waits are short. */
   isUrgent(): boolean;
   onFailure(failure: { readonly reason: Reason; readonly message: string }): void;
   /** What the gateway's name resolves to now; undefined where it has none, or another one resolves it. */
   lookUp?(): Promise<readonly string[]> | undefined;
   /** Another session stands in for it: it takes no new streams from now on, and ends with its last one. */
-  retire(session: PeerSession): void;
+  retire(session: PeerLink): void;
   /** Between two looks at the name; tests shorten it. */
   readonly resolveIntervalMs?: number | undefined;
 }
@@ -46,12 +47,12 @@ export interface Dialler {
   /** Looks whether there is something to dial for. */
   refresh(): void;
   /** One of the peer's sessions has ended. */
-  ended(session: PeerSession, how: { readonly young: boolean }): void;
+  ended(session: PeerLink, how: { readonly young: boolean }): void;
   /**
    * Dials anew for each of its sessions that is meant, and retires that one when its successor is there; until then it serves.
    * Sessions that are replaced already, or are not of this dialler, are left alone.
    */
-  replace(isMeant: (session: PeerSession) => boolean): void;
+  replace(isMeant: (session: PeerLink) => boolean): void;
   close(): void;
 }
 
@@ -66,10 +67,10 @@ export function startDialler(options: DiallerOptions): Dialler {
   const abort = new AbortController();
   const { signal } = abort;
   /** With the address that each was dialled at, where that is known. */
-  const sessions = new Map<PeerSession, string | undefined>();
+  const sessions = new Map<PeerLink, string | undefined>();
   /** Those that serve until a successor is there. */
-  const outgoing = new Set<PeerSession>();
-  const moved = makeMovedAddress<PeerSession>();
+  const outgoing = new Set<PeerLink>();
+  const moved = makeMovedAddress<PeerLink>();
   let isRunning = false;
   let isLooking = false;
   /** The wait before the next dial: grows while sessions fail, or die young. */
@@ -82,7 +83,7 @@ export function startDialler(options: DiallerOptions): Dialler {
   const canReplace = (): boolean =>
     [...sessions.keys()].filter(({ draining }) => draining).length < INSTANCES_PER_ADDRESS;
   /** Those that count: without the ones that are on their way out. */
-  function lasting(): PeerSession[] {
+  function lasting(): PeerLink[] {
     const replacing = canReplace();
     return [...sessions.keys()].filter((session) => !session.draining && !(replacing && outgoing.has(session)));
   }
@@ -165,7 +166,7 @@ export function startDialler(options: DiallerOptions): Dialler {
     void run();
   }
 
-  function replace(isMeant: (session: PeerSession) => boolean): void {
+  function replace(isMeant: (session: PeerLink) => boolean): void {
     for (const session of sessions.keys()) if (!session.draining && isMeant(session)) outgoing.add(session);
     if (outgoing.size === 0) return;
     // Whatever was met before: this is another beginning.

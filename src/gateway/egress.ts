@@ -17,12 +17,11 @@ import type { ExportAccess, Ingress } from './ingress.ts';
 import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { Arrival } from './listeners.ts';
 import type { ClosingRecord, ConnectionSubject, ImportRoute, RouteSource } from './messages.ts';
-import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
 import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
-import type { PeerSession } from './session.ts';
+import { openConnection, type PeerLink } from './link.ts';
 import { portThere } from './source-choice.ts';
 import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
@@ -87,7 +86,7 @@ export function makeEgress(options: EgressOptions): Egress {
   const affinity = makeAffinity({ now });
   const chooser = makeSourceChooser({
     random: Math.random,
-    latencyMsOf: (peer) => (peer === self.name ? 0 : peers.sessionFor(peer)?.rttMs),
+    latencyMsOf: (peer) => (peer === self.name ? 0 : peers.linkFor(peer)?.rttMs),
   });
 
   async function serveClient(arrival: Arrival, socket: Socket): Promise<void> {
@@ -140,6 +139,8 @@ export function makeEgress(options: EgressOptions): Egress {
           ? {}
           : { onStart: watchClient({ address, source, port: portThere(source, arrival.port), said: attempt.said }) }),
       });
+      // A peer may end both directions while the client has not ended its own: nobody listens to that any more.
+      socket.destroy();
       onClosed(record);
     } finally {
       settled();
@@ -247,9 +248,9 @@ export function makeEgress(options: EgressOptions): Egress {
     const client = clients.at(from.address);
     const said = toAsserted(client);
     let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
-    const tried = new Set<PeerSession>();
+    const tried = new Set<PeerLink>();
     for (let count = 1; count <= SESSIONS_PER_CONNECTION_MAX; count++) {
-      const session = await peers.nextSession(source.peer, { tried, signal: () => signalOfClose(from.socket) });
+      const session = await peers.nextLink(source.peer, { tried, signal: () => signalOfClose(from.socket) });
       if (session === undefined) break;
       tried.add(session);
       const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && othersThan(session).some((one) => !tried.has(one));
@@ -266,7 +267,7 @@ export function makeEgress(options: EgressOptions): Egress {
         via: [self.name],
         crit: [],
       };
-      const attempt = await openStream(session, request, hasReplica ? SWITCH_AFTER_MS : timeoutMs);
+      const attempt = await openConnection(session, request, hasReplica ? SWITCH_AFTER_MS : timeoutMs);
       if (attempt.ok) return { ...attempt, said };
       failure = withClient(attempt, client);
       if (attempt.overdue === true) {
@@ -274,7 +275,7 @@ export function makeEgress(options: EgressOptions): Egress {
         // The same process would let it wait again.
         if (!hasReplica || timeoutMs <= SWITCH_AFTER_MS) break;
         const others = othersThan(session);
-        for (const sibling of peers.sessionsFor(source.peer)) if (!others.includes(sibling)) tried.add(sibling);
+        for (const sibling of peers.linksFor(source.peer)) if (!others.includes(sibling)) tried.add(sibling);
       }
       const isOfSession = attempt.reason === REASONS.PeerUnreachable || attempt.reason === REASONS.Drained;
       if (!isOfSession || from.socket.destroyed) break;
@@ -283,8 +284,8 @@ export function makeEgress(options: EgressOptions): Egress {
   }
 
   /** Sessions with other instances of its peer. */
-  function othersThan({ peer, hello }: PeerSession): readonly PeerSession[] {
-    return peers.sessionsFor(peer).filter((session) => session.hello.instance !== hello.instance);
+  function othersThan({ peer, hello }: PeerLink): readonly PeerLink[] {
+    return peers.linksFor(peer).filter((session) => session.hello.instance !== hello.instance);
   }
 
   function recheckEgress(

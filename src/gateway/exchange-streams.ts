@@ -11,6 +11,7 @@ import {
 import type { DownMessage, ExchangeRef, UpMessage } from './messages.ts';
 import type { Peers } from './peers.ts';
 import { readHead } from './read-head.ts';
+import type { PeerLink } from './link.ts';
 import type { PeerSession } from './session.ts';
 import { makeTurns } from './turns.ts';
 import { encodeAnswer, encodeExchange, parseAnswer } from './wire/connect.ts';
@@ -23,7 +24,7 @@ export interface ExchangeStreams {
   serve(session: PeerSession, stream: YamuxStream): void;
   digest(message: Extract<DownMessage, { kind: `exchange-${string}` }>): void;
   /** Ends those over this session, which another one has replaced: both sides open them anew, and offer what they have. */
-  leave(session: PeerSession): void;
+  leave(session: PeerLink): void;
   close(): void;
 }
 

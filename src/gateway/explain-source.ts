@@ -62,7 +62,8 @@ function explainHere(question: SourceQuestion): Hop[] {
 }
 
 /** What the owner's gateway says: first whether it admits the client, then, by doing it, whether an endpoint can be reached. */
-async function explainThere(question: SourceQuestion, known: readonly Hop[]): Promise<Hop[]> {
+async function explainThere(question: SourceQuestion, here: readonly Hop[]): Promise<Hop[]> {
+  let known = here;
   const { input, source } = question;
   const port = portThere(source, question.port);
   const subject = formatSource(source);
@@ -73,6 +74,7 @@ async function explainThere(question: SourceQuestion, known: readonly Hop[]): Pr
     const fix = fixIngress(question, decided);
     return [...known, { hop: 'ingress', ok: false, subject, ...told(decided), fix }];
   }
+  known = withHeartbeat(known, decided);
   const admitted: Hop = { hop: 'ingress', ok: true, subject, message: `${source.peer} admits it` };
   if (source.readyEndpoints === 0) return [...known, admitted, explainNotReady(question)];
 
@@ -120,7 +122,13 @@ function explainSession({ input, routes, source }: SourceQuestion): Hop {
   const observation = input.peer(source.peer);
   const subject = source.peer;
   if (observation?.version !== undefined) {
-    return { hop: 'session', ok: true, subject, message: `${observation.sessions} open` };
+    const isOurs = observation.form === undefined;
+    return {
+      hop: 'session',
+      ok: true,
+      subject,
+      message: isOurs ? `${observation.sessions} open` : observation.message,
+    };
   }
   const code = observation === undefined ? REASONS.PeerUnknown : (observation.reason ?? REASONS.PeerUnreachable);
   const message = observation?.message ?? 'There is no Peer object of this name.';
@@ -134,6 +142,13 @@ function lostSession({ routes, source }: SourceQuestion, hops: readonly Hop[], r
   const fix = fixSession(source.peer, { reason, gateways: routes.peers.get(source.peer)?.gateways ?? [] });
   const before = hops.filter(({ hop }) => hop !== 'session' && hop !== 'ingress');
   return [...before, { hop: 'session', ok: false, subject: source.peer, ...told(refusal), fix }];
+}
+
+/** As fresh as the answer is. */
+function withHeartbeat(hops: readonly Hop[], { silentMs }: Extract<ProbeOutcome, { ok: true }>): readonly Hop[] {
+  if (silentMs === undefined) return hops;
+  const said = `speaks ClusterLink's form, heartbeat ${(silentMs / 1_000).toFixed(1)} s ago`;
+  return hops.map((hop) => (hop.hop === 'session' ? { ...hop, message: said } : hop));
 }
 
 function told({ reason, message }: Refusal): Pick<Hop, 'code' | 'message'> {
@@ -167,6 +182,9 @@ function fixIngress({ input, source, port }: SourceQuestion, { reason }: Refusal
     return 'try again; see docs/LIMITS.md for the bounds, and status for who opens so many';
   if (reason === REASONS.NothingOffered) return `export ${namespace}/${name} with TCP port ${port}`;
   if (reason !== REASONS.IngressDenied) return 'see that both ends are of compatible versions';
+  if (input.peer(peer)?.form === 'clusterlink') {
+    return `at ${peer}: see that there is an Export ${namespace}/${name}, and an AccessPolicy in its namespace that allows clients of peer ${self.name}`;
+  }
   const words = `--namespace ${namespace} --export ${namespace}/${name} --from-peer ${self.name}`;
   if (isHere) return `${writeCommand(store, 'allow', words)}, or change the policy that denies it`;
   return `at ${peer}: npx clusterlink-mcs allow ${words}; if that is said, its policies ask for more than it believes of clients here: see may-assert on its Peer object ${self.name}`;

@@ -6,6 +6,10 @@
  * of the places, so that a flood out of one leaves room for all others. Peers behind one address translation share its rate:
  * their own redials are far below it.
  *
+ * A neighbourhood out of which a caller has proved to be a peer is *known*: its callers have another, far higher rate, and may wait
+ * for a place ({@link makeHandshakeQueue}), since a ClusterLink peer makes a connection for each of its clients. Handshakes of a
+ * known neighbourhood that come to nothing are taken from the rate of all others; when that is used up, it is known no more.
+ *
  * When all places are taken, the caller gets that of the oldest handshake in the neighbourhood that holds most, if it holds more
  * than the caller's would; or that of the oldest of all, if an honest one would have ended by then. So nobody keeps others out by
  * calling from two neighbourhoods and saying nothing.
@@ -13,19 +17,24 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { makeBucket, type Bucket } from '../runtime/bucket.ts';
 import {
+  HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX,
   HANDSHAKE_BURST_PER_PREFIX_MAX,
+  HANDSHAKE_KNOWN_MS,
   HANDSHAKE_PREFIXES_MAX,
   HANDSHAKE_YIELDS_AFTER_MS,
   HANDSHAKES_MAX,
   HANDSHAKES_PER_PREFIX_MAX,
+  HANDSHAKES_PER_SECOND_KNOWN_MAX,
   HANDSHAKES_PER_SECOND_MAX,
 } from './limits.ts';
 
 export type HandshakeLimit = 'handshakes' | 'handshakes_per_prefix' | 'handshake_rate';
 
 export type HandshakeVerdict =
-  /** Call `done` when the handshake has ended, one way or the other. */
-  { readonly ok: true; readonly done: () => void } | { readonly ok: false; readonly limit: HandshakeLimit };
+  /** Call `done` when the handshake has ended, one way or the other, and before it `proved` where the caller is a peer. */
+  | { readonly ok: true; readonly proved: () => void; readonly done: () => void }
+  /** `mayWait`: it comes from a known neighbourhood, and may be asked for again. */
+  | { readonly ok: false; readonly limit: HandshakeLimit; readonly mayWait: boolean };
 
 export interface HandshakeRate {
   /** @param yieldPlace - ends this handshake at once, for another caller; `done` is called for it. */
@@ -37,7 +46,10 @@ export interface HandshakeRate {
 }
 
 interface Neighbourhood {
+  /** Of callers of whom nothing is known, and of failures. */
   readonly bucket: Bucket;
+  /** While it is known. */
+  known?: { readonly bucket: Bucket; readonly untilMs: number } | undefined;
   inFlight: number;
 }
 
@@ -93,17 +105,49 @@ export function makeHandshakeRate({ now }: { readonly now: () => number }): Hand
     return leave;
   }
 
+  function standingOf(neighbourhood: Neighbourhood): Neighbourhood['known'] {
+    if (neighbourhood.known !== undefined && now() > neighbourhood.known.untilMs) neighbourhood.known = undefined;
+    return neighbourhood.known;
+  }
+
+  /** Its peers may have been known before: what they have used of their rate stays used. */
+  function becomeKnown(neighbourhood: Neighbourhood): void {
+    const bucket = neighbourhood.known?.bucket ?? makeBucket({ ...KNOWN_RATE, now });
+    neighbourhood.known = { bucket, untilMs: now() + HANDSHAKE_KNOWN_MS };
+  }
+
   return {
     admit(address, yieldPlace) {
       const neighbourhood = neighbourhoodOf(prefixOf(address));
-      if (neighbourhood.inFlight >= HANDSHAKES_PER_PREFIX_MAX) return { ok: false, limit: 'handshakes_per_prefix' };
+      const standing = standingOf(neighbourhood);
+      const refuse = (limit: HandshakeLimit): HandshakeVerdict => {
+        return { ok: false, limit, mayWait: standing !== undefined };
+      };
+      if (neighbourhood.inFlight >= HANDSHAKES_PER_PREFIX_MAX) return refuse('handshakes_per_prefix');
       const yielding = places.size < HANDSHAKES_MAX ? undefined : whoYields(neighbourhood);
       // Before the rate: whoever is turned away for want of a place has cost nothing.
-      if (places.size >= HANDSHAKES_MAX && yielding === undefined) return { ok: false, limit: 'handshakes' };
-      if (!neighbourhood.bucket.take()) return { ok: false, limit: 'handshake_rate' };
+      if (places.size >= HANDSHAKES_MAX && yielding === undefined) return refuse('handshakes');
+      if (!(standing ?? neighbourhood).bucket.take()) return refuse('handshake_rate');
       yielding?.leave();
       yielding?.yieldPlace();
-      return { ok: true, done: enter(neighbourhood, yieldPlace) };
+      const leave = enter(neighbourhood, yieldPlace);
+      let isOpen = true;
+      let isProved = false;
+      return {
+        ok: true,
+        proved() {
+          if (!isOpen) return;
+          isProved = true;
+          becomeKnown(neighbourhood);
+        },
+        done() {
+          leave();
+          if (isOpen && !isProved && standing !== undefined && !neighbourhood.bucket.take()) {
+            neighbourhood.known = undefined;
+          }
+          isOpen = false;
+        },
+      };
     },
     get inFlight() {
       return places.size;
@@ -113,6 +157,11 @@ export function makeHandshakeRate({ now }: { readonly now: () => number }): Hand
     },
   };
 }
+
+const KNOWN_RATE = {
+  perSecondMax: HANDSHAKES_PER_SECOND_KNOWN_MAX,
+  burstMax: HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX,
+};
 
 const RATE = { perSecondMax: HANDSHAKES_PER_SECOND_MAX, burstMax: HANDSHAKE_BURST_PER_PREFIX_MAX };
 

@@ -1,16 +1,25 @@
-/** TLS on both sides of a session: who calls, whom we call, and the exact reason when it comes to nothing. */
+/** TLS on both sides of a connection between peers: who calls, whom we call, and the exact reason when it comes to nothing. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Distrust } from '../fabric/distrust.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
-import { clientTlsOptions, reasonOfTlsError, serverTlsOptions, verifyPeerSocket } from '../fabric/tls.ts';
+import {
+  clientTlsOptions,
+  reasonOfTlsError,
+  serverTlsOptions,
+  verifyPeerSocket,
+  type WireForm,
+} from '../fabric/tls.ts';
 import { makeTrust, type Trust } from '../fabric/trust.ts';
+import type { Caller } from './clusterlink/served-connections.ts';
 import { makeConnector, type Connector } from './gateway-connector.ts';
 import { keepAlive } from './keep-alive.ts';
+import { makeHandshakeQueue } from './handshake-queue.ts';
 import { makeHandshakeRate, type HandshakeLimit } from './handshake-rate.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './limits.ts';
+import { rememberRawSocket } from './raw-socket.ts';
 
 export interface AcceptorOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -19,6 +28,8 @@ export interface AcceptorOptions {
   readonly trust?: () => Trust;
   /** A caller whose certificate names `peer`; the handshake is done. */
   onPeer(peer: string, socket: TLSSocket): void;
+  /** The same for one that speaks ClusterLink's form; absent: that is not spoken here. */
+  onClusterLinkPeer?(caller: Caller): void;
   /** A caller that was turned away before it had a name. */
   onRefused(reason: Reason, from: string): void;
   /** The same before TLS began, for want of room: told besides. */
@@ -40,16 +51,20 @@ export interface Acceptor {
  * @throws {AppError} `ERR_LISTEN` when the address cannot be had.
  */
 export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
-  const { listen, identity, onPeer, onRefused, onLimit, onDistrusted } = options;
+  const { listen, identity, onPeer, onClusterLinkPeer, onRefused, onLimit, onDistrusted } = options;
+  const forms: readonly WireForm[] = onClusterLinkPeer === undefined ? ['session'] : ['session', 'clusterlink'];
   const trust = options.trust ?? (() => trustOfFabric(identity()));
-  const raw = new Set<Socket>();
-  const rate = makeHandshakeRate({ now: () => performance.now() });
+  const now = (): number => performance.now();
+  const rate = makeHandshakeRate({ now });
+  const queue = makeHandshakeQueue({ rate, now });
   /** Handshakes that were ended here for other callers, and of which TLS has not said yet that they are. */
   let yielded = 0;
   /** By the caller's address and port; ends the counting of its handshake. */
-  const inFlight = new Map<string, () => void>();
+  const inFlight = new Map<string, (end: 'proved' | 'failed') => void>();
+  /** Connections, by the same. */
+  const raws = new Map<string, Socket>();
   let inForce = { identity: identity(), caPem: trust().serverCaPem };
-  const contextOf = ({ identity: own, caPem }: typeof inForce) => serverTlsOptions(own, { caPem });
+  const contextOf = ({ identity: own, caPem }: typeof inForce) => serverTlsOptions(own, { caPem, forms });
   const tls = createTlsServer({ ...contextOf(inForce), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
   /** Handshakes that have begun, and connections, stay with the certificate that they have. */
   const followIdentity = (): void => {
@@ -58,11 +73,21 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     tls.setSecureContext(contextOf(now));
     inForce = now;
   };
+
+  function welcome(socket: TLSSocket, { peer, form }: { readonly peer: string; readonly form: WireForm }): void {
+    if (form === 'session') return onPeer(peer, socket);
+    const certificate = socket.getPeerX509Certificate();
+    const raw = raws.get(callerOf(socket));
+    if (certificate === undefined || raw === undefined) return void socket.destroy();
+    rememberRawSocket(socket, raw);
+    onClusterLinkPeer?.({ peer, socket, certificate });
+  }
+
   tls.on('secureConnection', (socket) => {
-    inFlight.get(callerOf(socket))?.();
     socket.on('error', () => undefined);
-    const verified = verifyPeerSocket(socket, { trust: trust() });
-    if (verified.ok) return onPeer(verified.peer, socket);
+    const verified = verifyPeerSocket(socket, { trust: trust(), forms });
+    inFlight.get(callerOf(socket))?.(verified.ok ? 'proved' : 'failed');
+    if (verified.ok) return welcome(socket, verified);
     const from = fromOf(socket);
     socket.destroy();
     const { peer } = verified;
@@ -77,7 +102,8 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     else onRefused(reason, from);
   });
 
-  const server = createServer({ noDelay: true }, (socket) => {
+  // What a caller says while it waits stays in the kernel.
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     keepAlive(socket);
     socket.on('error', () => undefined);
     const turnAway = (limit: HandshakeLimit): void => {
@@ -85,25 +111,35 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
       onRefused(REASONS.Overloaded, fromOf(socket));
       socket.resetAndDestroy();
     };
-    const verdict = rate.admit(fromOf(socket), () => {
-      yielded++;
-      turnAway('handshakes');
-    });
-    if (!verdict.ok) return turnAway(verdict.limit);
     const caller = callerOf(socket);
-    const done = (): void => {
-      verdict.done();
-      if (inFlight.get(caller) === done) inFlight.delete(caller);
-    };
-    inFlight.set(caller, done);
-    raw.add(socket);
+    /** Once it has begun. Of its own: two callers that have left already may have one name. */
+    let endHandshake: ((end: 'proved' | 'failed') => void) | undefined;
+    const leave = queue.enter({
+      address: fromOf(socket),
+      refuse: turnAway,
+      yieldPlace() {
+        yielded++;
+        turnAway('handshakes');
+      },
+      start({ proved, done }) {
+        const end = (how: 'proved' | 'failed'): void => {
+          if (inFlight.get(caller) === end) inFlight.delete(caller);
+          if (how === 'proved') proved();
+          done();
+        };
+        endHandshake = end;
+        inFlight.set(caller, end);
+        followIdentity();
+        tls.emit('connection', socket);
+      },
+    });
+    raws.set(caller, socket);
     // A handshake that fails ends with its socket.
     socket.once('close', () => {
-      raw.delete(socket);
-      done();
+      if (raws.get(caller) === socket) raws.delete(caller);
+      endHandshake?.('failed');
+      leave();
     });
-    followIdentity();
-    tls.emit('connection', socket);
   });
   const address = await listenOn(server, listen);
   return {
@@ -112,7 +148,8 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
       return rate.inFlight;
     },
     close() {
-      for (const socket of raw) socket.destroy();
+      queue.close();
+      for (const socket of raws.values()) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
@@ -146,17 +183,19 @@ export interface DialPeerOptions {
   readonly trust?: () => Trust;
   /** The way there, up to where TLS begins; absent: directly. */
   readonly connect?: Connector['connect'];
+  /** That may be spoken there; absent: sessions alone. */
+  readonly forms?: readonly WireForm[];
   readonly signal: AbortSignal;
 }
 
 export type DialPeerResult =
   /** `address`: which of those that the gateway's name has; absent where a proxy has resolved it. */
-  | { readonly ok: true; readonly socket: TLSSocket; readonly address?: string }
+  | { readonly ok: true; readonly socket: TLSSocket; readonly form: WireForm; readonly address?: string }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** Connects to a gateway and proves that it is the peer. Never rejects. */
 export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult> {
-  const { peer, gateway, identity, connect = makeConnector({}).connect, signal } = options;
+  const { peer, gateway, identity, connect = makeConnector({}).connect, forms, signal } = options;
   const trust = options.trust ?? (() => trustOfFabric(identity));
   const where = `${gateway.host}:${gateway.port}`;
   const roots = trust().rootsFor(peer);
@@ -188,10 +227,12 @@ export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult
     socket.on('error', (error) => fail(reasonOfDialError(error), error.message));
     socket.once('close', onClose);
     socket.once('secureConnect', () => {
-      const verified = verifyPeerSocket(socket, { trust: trust(), expected: peer });
+      const verified = verifyPeerSocket(socket, { trust: trust(), expected: peer, forms });
       if (!verified.ok) return fail(verified.reason, verified.message);
       socket.off('close', onClose);
-      settle({ ok: true, socket, ...(address === undefined ? {} : { address }) });
+      const { form } = verified;
+      if (form === 'clusterlink') rememberRawSocket(socket, raw);
+      settle({ ok: true, socket, form, ...(address === undefined ? {} : { address }) });
     });
     if (signal.aborted) onAbort();
   });

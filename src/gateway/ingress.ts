@@ -51,6 +51,8 @@ export interface ExportAccess {
   readonly clientKey: string;
   /** A client of this peer itself; what it is stands here, and not in `asserted`. */
   readonly own?: ClientIdentity;
+  /** As in a question to policies: {@link decideIngress}. */
+  readonly strangers?: 'may-ask';
 }
 
 export type ExportDial =
@@ -65,6 +67,8 @@ export interface Ingress {
   open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial>;
   decide(access: ExportAccess): ExportDecision;
   recheck(routes: Routes, access: ExportAccess): Revocation | undefined;
+  /** What the one who asks is told: that an export is there, only where it may know that. */
+  toRefusal(reason: Reason, access: ExportAccess): ReturnType<typeof toWire>;
 }
 
 /** One request of a peer, on its way to an answer. */
@@ -226,7 +230,7 @@ export function makeIngress(options: IngressOptions): Ingress {
     return isToldToExist && reason !== REASONS.NothingOffered ? { ...coarse, status: 403 } : coarse;
   }
 
-  return { serveConnect, open, decide, recheck };
+  return { serveConnect, open, decide, recheck, toRefusal };
 }
 
 /** What is wrong with a request before anybody is asked for a decision. */

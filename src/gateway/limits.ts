@@ -15,6 +15,21 @@ export const HANDSHAKES_PER_PREFIX_MAX = 32;
 export const HANDSHAKES_PER_SECOND_MAX = 20;
 /** At once: a fabric of 100 peers behind one address that comes back after an outage. */
 export const HANDSHAKE_BURST_PER_PREFIX_MAX = 100;
+/**
+ * The same for a prefix out of which a peer has called: ClusterLink's peers make a connection for each of their clients. Half a
+ * core, which only somebody beside a peer can cost, and only with handshakes that succeed.
+ */
+export const HANDSHAKES_PER_SECOND_KNOWN_MAX = 250;
+/** At once: a thousand clients of such a peer that connect together, over two of its gateways. */
+export const HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX = 2_000;
+/** How long a prefix is known after a handshake that a peer has made: its heartbeats may use one connection for days. */
+export const HANDSHAKE_KNOWN_MS = 86_400_000;
+/** Callers of such a prefix who wait for a place, 6 KiB each: TLS has not begun, and what they have said waits in the kernel. */
+export const HANDSHAKES_WAITING_PER_PREFIX_MAX = 2_000;
+/** Those of all prefixes: 24 MiB. */
+export const HANDSHAKES_WAITING_MAX = 4_000;
+/** How long: less than HANDSHAKE_TIMEOUT_MS, so that nobody waits for a place behind callers who say nothing, to say nothing himself. */
+export const HANDSHAKE_WAIT_MS = 4_000;
 /** Prefixes that are remembered, 300 bytes each: more than call in the five seconds in which a bucket fills again. */
 export const HANDSHAKE_PREFIXES_MAX = 4_096;
 /** Streams that one session may have open, also told in the hello. */

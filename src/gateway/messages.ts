@@ -191,6 +191,10 @@ export interface PeerObservation {
    * that one is alone. Absent while there is no session.
    */
   readonly epochs?: readonly string[];
+  /** That its gateways speak ClusterLink's form: `sessions` is how many of them answer heartbeats. Absent: sessions of ours. */
+  readonly form?: 'clusterlink';
+  /** What it claims its labels to be, where that form has a word for it. No decision is made by them. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Why there is no session. */
   readonly reason?: Reason;
   readonly message: string;
@@ -204,7 +208,9 @@ export interface ImportObservation {
 }
 
 export type ProbeOutcome =
-  { readonly ok: true } | { readonly ok: false; readonly reason: Reason; readonly message: string };
+  /** `silentMs`: in ClusterLink's form, how long ago the gateway was heard before. */
+  | { readonly ok: true; readonly silentMs?: number }
+  | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** `egress`: from a client here to a source; `ingress`: from a peer to an export here. */
 export type Direction = 'egress' | 'ingress';

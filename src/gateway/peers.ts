@@ -1,5 +1,5 @@
 /**
- * The sessions with other peers: one dialled to each address that a peer has, those that it dials to us, counted, replaced
+ * The sessions with other peers, and the links to those that speak ClusterLink's form, which are one kind of thing here: one dialled to each address that a peer has, those that it dials to us, counted, replaced
  * when they die.
  *
  * A peer may be several replicas behind one address, each an instance of its own. Any of them serves any stream, so a peer is
@@ -25,6 +25,7 @@ import {
 } from './limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
+import type { PeerLink } from './link.ts';
 
 export interface PeersOptions {
   /** Makes a session to one of the peer's gateways, or says why none could be. Has its own deadlines. */
@@ -36,7 +37,7 @@ export interface PeersOptions {
   /** What the gateway's name resolves to now; undefined where nobody here resolves it. */
   lookUp?(gateway: PeerRoute['gateways'][number]): Promise<readonly string[]> | undefined;
   /** A session that was replaced takes no new streams; it ends when its last one has. */
-  onRetired?(session: PeerSession): void;
+  onRetired?(session: PeerLink): void;
   readonly resolveIntervalMs?: number | undefined;
 }
 
@@ -51,31 +52,33 @@ export interface Peers {
    * A session was made by either side. False: there are enough with this peer or this instance of it, or the peer is not
    * known; destroy it.
    */
-  add(session: PeerSession): boolean;
+  add(session: PeerLink): boolean;
   /** Somebody who has a certificate of this name was turned away for it: told while there is no session. */
   distrusted(peer: string, why: { readonly reason: Reason; readonly message: string }): void;
   /** A session has ended or drains. */
-  changed(session: PeerSession, ended: { readonly error: Error | undefined } | undefined): void;
-  /** The nearest session that has room for a new stream, else one that is full; undefined if there is none. */
+  changed(session: PeerLink, ended: { readonly error: Error | undefined } | undefined): void;
+  /** The nearest that has room for a new stream, else one that is full; undefined if there is none. */
+  linkFor(peer: string): PeerLink | undefined;
+  /** Of those the first that is a session of ours. */
   sessionFor(peer: string): PeerSession | undefined;
   /** All that take new streams, in this order. */
-  sessionsFor(peer: string): readonly PeerSession[];
+  linksFor(peer: string): readonly PeerLink[];
   /** It has left a stream without an answer: for a while the others of its peer come before it. */
-  passOver(session: PeerSession): void;
+  passOver(session: PeerLink): void;
   /** The first of them that was not tried. Where there is none at all and the peer is missed, waits for one until the signal. */
-  nextSession(
+  nextLink(
     peer: string,
-    input: { readonly tried: ReadonlySet<PeerSession>; signal(): AbortSignal },
-  ): Promise<PeerSession | undefined>;
-  sessions(): readonly PeerSession[];
+    input: { readonly tried: ReadonlySet<PeerLink>; signal(): AbortSignal },
+  ): Promise<PeerLink | undefined>;
+  links(): readonly PeerLink[];
   /** Dials anew for each session that is meant and was dialled here; it is retired when its successor is there. */
-  replace(isMeant: (session: PeerSession) => boolean): void;
+  replace(isMeant: (session: PeerLink) => boolean): void;
   close(): void;
 }
 
 interface Entry {
   route: PeerRoute;
-  readonly sessions: Set<PeerSession>;
+  readonly sessions: Set<PeerLink>;
   /** By `host:port`. */
   readonly diallers: Map<string, Dialler>;
   last: { readonly reason: Reason; readonly message: string };
@@ -91,11 +94,11 @@ export function makePeers(options: PeersOptions): Peers {
   const entries = new Map<string, Entry>();
   const reachable = new Set<string>();
   /** When each session began. */
-  const bornMs = new WeakMap<PeerSession, number>();
+  const bornMs = new WeakMap<PeerLink, number>();
   /** Until when others come before it. */
-  const passedOverMs = new WeakMap<PeerSession, number>();
+  const passedOverMs = new WeakMap<PeerLink, number>();
 
-  const usableOf = (entry: Entry): PeerSession[] => [...entry.sessions].filter(({ draining }) => !draining);
+  const usableOf = (entry: Entry): PeerLink[] => [...entry.sessions].filter(({ draining }) => !draining);
 
   function refresh(entry: Entry): void {
     const { name } = entry.route;
@@ -108,7 +111,7 @@ export function makePeers(options: PeersOptions): Peers {
       sessions: entry.sessions.size,
       ...(first === undefined
         ? { reason: entry.last.reason, message: entry.last.message }
-        : { version: first.hello.version, ...expiryOf(first), epochs: epochsOf(entry.sessions), message: '' }),
+        : { version: first.hello.version, ...expiryOf(first), ...describeForm(entry, first) }),
     };
     const text = JSON.stringify(observation);
     if (text !== entry.told) {
@@ -173,7 +176,7 @@ export function makePeers(options: PeersOptions): Peers {
     refresh(entry);
   }
 
-  function add(session: PeerSession): boolean {
+  function add(session: PeerLink): boolean {
     const entry = entries.get(session.peer);
     if (entry === undefined || entry.sessions.size >= SESSIONS_PER_PEER_MAX) return false;
     const { instance } = session.hello;
@@ -185,7 +188,7 @@ export function makePeers(options: PeersOptions): Peers {
     return true;
   }
 
-  function end(entry: Entry, session: PeerSession, error: Error | undefined): void {
+  function end(entry: Entry, session: PeerLink, error: Error | undefined): void {
     entry.sessions.delete(session);
     // It was waited for long enough: a peer that fell silent is not about to return.
     if (isSilence(error) && usableOf(entry).length === 0) giveUp(entry);
@@ -202,10 +205,10 @@ export function makePeers(options: PeersOptions): Peers {
     for (const session of [...entry.sessions]) session.destroy(error);
   }
 
-  function sessionsFor(peer: string): PeerSession[] {
+  function linksFor(peer: string): PeerLink[] {
     const entry = entries.get(peer);
     const nowMs = performance.now();
-    const cost = (session: PeerSession): number => {
+    const cost = (session: PeerLink): number => {
       if (session.full) return Infinity;
       if ((passedOverMs.get(session) ?? 0) > nowMs) return Number.MAX_VALUE;
       return session.rttMs ?? Number.MAX_SAFE_INTEGER;
@@ -259,15 +262,16 @@ export function makePeers(options: PeersOptions): Peers {
       const entry = entries.get(peer);
       if (entry !== undefined) fail(entry, why);
     },
-    sessionFor: (peer) => sessionsFor(peer)[0],
-    sessionsFor,
+    linkFor: (peer) => linksFor(peer)[0],
+    sessionFor: (peer) => linksFor(peer).find((link) => link.form === 'session'),
+    linksFor,
     passOver: (session) => void passedOverMs.set(session, performance.now() + EJECTED_MAX_MS),
-    async nextSession(peer, { tried, signal }) {
+    async nextLink(peer, { tried, signal }) {
       const entry = entries.get(peer);
       if (entry?.grace !== undefined) await graceOf(entry, signal());
-      return sessionsFor(peer).find((session) => !tried.has(session));
+      return linksFor(peer).find((session) => !tried.has(session));
     },
-    sessions: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
+    links: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
     replace(isMeant) {
       for (const { diallers } of entries.values()) for (const dialler of diallers.values()) dialler.replace(isMeant);
     },
@@ -298,7 +302,7 @@ function isSilence(error: Error | undefined): boolean {
   return error instanceof AppError && error.code === 'ERR_TIMEOUT';
 }
 
-function epochsOf(sessions: ReadonlySet<PeerSession>): string[] {
+function epochsOf(sessions: readonly PeerSession[]): string[] {
   return [...new Set([...sessions].map(({ hello }) => toInstallation(hello)))].sort(compareText);
 }
 
@@ -310,7 +314,19 @@ function toInstallation({ epoch, instance, features }: PeerSession['hello']): st
   return features.includes(REPLICAS_FEATURE) ? epoch : `${epoch}/${instance}`;
 }
 
-function expiryOf({ certificate }: PeerSession): Pick<PeerObservation, 'certificateExpires'> {
+/** What is told of a peer besides, while it is reachable. */
+function describeForm(
+  { route, sessions }: Pick<Entry, 'route' | 'sessions'>,
+  first: PeerLink,
+): Pick<PeerObservation, 'epochs' | 'form' | 'labels' | 'message'> {
+  const ours = [...sessions].filter((link) => link.form === 'session');
+  if (first.form === 'session') return { epochs: epochsOf(ours), message: '' };
+  const answering = new Set([...sessions].filter(({ draining }) => !draining).map(({ hello }) => hello.instance)).size;
+  const message = `It speaks ClusterLink's form; ${answering} of ${route.gateways.length} gateways answer heartbeats.`;
+  return { form: 'clusterlink', labels: first.labels, message };
+}
+
+function expiryOf({ certificate }: PeerLink): Pick<PeerObservation, 'certificateExpires'> {
   return certificate === undefined ? {} : { certificateExpires: certificate.validToDate.toISOString() };
 }
 

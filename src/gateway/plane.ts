@@ -13,6 +13,8 @@ import { makeAdmission } from './admission.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { makeClientKeys } from './affinity.ts';
 import { makeClientTable } from './client-table.ts';
+import { makeClusterLinkExporter } from './clusterlink/exporter.ts';
+import { makeClusterLinkLinks } from './clusterlink/links.ts';
 import type { Self } from './decisions.ts';
 import { REPLICAS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
@@ -82,7 +84,7 @@ const NOTHING: Routes = toRoutes({
 
 /** @throws {AppError} `ERR_LISTEN` when the gateway's own address cannot be had. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { self, epoch, version, identity, listen, home, channel, keepAliveMs } = options;
+  const { self, epoch, version, identity, listen, home, channel, keepAliveMs, compat = 'on' } = options;
   const now = (): number => performance.now();
   const post = (message: UpMessage): void => channel.post(message);
   const onRefused = (reason: Reason, from: string): void => post({ kind: 'refused', reason, from });
@@ -120,9 +122,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const connector = makeConnector({ ...options.outbound, keepAliveMs });
   let shownCertPem = identity().certPem;
   const trust = makeTrustInForce({ self: self.name, identity, routes: () => routes });
+  const links = makeClusterLinkLinks({
+    self,
+    now,
+    onChange: (link) => peers.changed(link, undefined),
+    onClose: (link, error) => peers.changed(link, { error }),
+  });
   const admission = makeAdmission({
     trust,
     connector,
+    links: compat === 'off' ? undefined : links,
     self: self.name,
     epoch,
     version,
@@ -134,6 +143,17 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     onStream: (session, stream) => void serveStream(session, stream),
     onRefused,
     onRetired: (session) => exchanges.leave(session),
+  });
+  const clusterlink = makeClusterLinkExporter({
+    ...shared('ingress'),
+    ...(compat === 'fabric' ? { strangers: 'may-ask' } : {}),
+    ingress,
+    bounds,
+    turns,
+    identity,
+    trust,
+    phase: () => phase,
+    onRefused,
   });
   const peers: Peers = makePeers({
     dial: admission.dial,
@@ -216,7 +236,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     table.recheck(routes);
     peers.apply(routes.peers);
     bounds.retain(routes.peers);
-    admission.endUntrusted();
+    endUntrusted();
     imports.apply(phase === 'draining' ? new Map() : routes.imports);
     egress.retain(routes.imports);
     post({ kind: 'acknowledged', version: snapshot.version });
@@ -229,7 +249,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   async function drain({ deadlineMs, quietMs }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
     const { signal } = closing;
     phase = 'leaving';
-    for (const session of peers.sessions()) session.drain(deadlineMs);
+    for (const link of peers.links()) if (link.form === 'session') link.drain(deadlineMs);
     if (quietMs === 0) takeNothing();
     if (!(await table.whenQuiet({ quietMs, deadlineMs, signal }))) {
       table.abortOpen(DRAIN_REVOCATION);
@@ -241,8 +261,13 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     post({ kind: 'drained' });
   }
 
-  function followIdentity(): void {
+  function endUntrusted(): void {
     admission.endUntrusted();
+    clusterlink.recheck();
+  }
+
+  function followIdentity(): void {
+    endUntrusted();
     const { certPem } = identity();
     if (certPem === shownCertPem) return;
     shownCertPem = certPem;
@@ -289,6 +314,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       trust,
       onDistrusted: (peer, why) => peers.distrusted(peer, why),
       onPeer: (peer, socket) => void admission.accept(peer, socket),
+      ...(compat === 'off' ? {} : { onClusterLinkPeer: clusterlink.accept }),
       onRefused,
       onLimit: (limit) => limitsReport.refuse(limit),
     });
@@ -297,7 +323,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
 
   // Certificates expire without a message.
   const recheck = setInterval(() => {
-    admission.endUntrusted();
+    endUntrusted();
     admission.renewSessions();
   }, TRUST_RECHECK_MS);
 
@@ -310,6 +336,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       exchanges.close();
       await imports.close();
       table.abortAll(DRAIN_REVOCATION);
+      await clusterlink.close();
       peers.close();
       await acceptor?.close();
     },

@@ -6,9 +6,9 @@ import { explainUnidentified, isUnidentified, type ClientIdentity } from './clie
 import type { Self } from './decisions.ts';
 import { toAsserted } from './asserted.ts';
 import type { Ingress } from './ingress.ts';
+import { probeConnection } from './link.ts';
 import { PROBE_TIMEOUT_MS } from './limits.ts';
 import type { ProbeOutcome } from './messages.ts';
-import { openStream } from './open-stream.ts';
 import type { Peers } from './peers.ts';
 
 export interface ProbeOptions {
@@ -24,11 +24,11 @@ export interface ProbeOptions {
 export async function probeSource(options: ProbeOptions): Promise<ProbeOutcome> {
   const { self, client, peers, source, port, mode } = options;
   if (source.peer === self.name) return probeSelf(options);
-  const session = peers.sessionFor(source.peer);
-  if (session === undefined)
+  const link = peers.linkFor(source.peer);
+  if (link === undefined)
     return { ok: false, reason: REASONS.PeerUnreachable, message: `No session with ${source.peer}.` };
   const connection = randomBytes(16).toString('hex');
-  const attempt = await openStream(session, {
+  const outcome = await probeConnection(link, {
     exporter: source.peer,
     export: { namespace: source.namespace, name: source.name },
     port: { port, protocol: 'TCP' },
@@ -39,14 +39,10 @@ export async function probeSource(options: ProbeOptions): Promise<ProbeOutcome> 
     probe: mode,
     crit: ['mcs-probe'],
   });
-  if (!attempt.ok) {
-    const { reason, message } = attempt;
-    const isUntold = reason === REASONS.IngressDenied && isUnidentified(client);
-    return { ok: false, reason, message: isUntold ? `${message} ${explainUnidentified(client).message}` : message };
-  }
-  // The answer was all there is; an exporter that never ends its half holds nothing here.
-  attempt.upstream.reset();
-  return { ok: true };
+  if (outcome.ok) return outcome;
+  const { reason, message } = outcome;
+  const isUntold = reason === REASONS.IngressDenied && isUnidentified(client);
+  return { ok: false, reason, message: isUntold ? `${message} ${explainUnidentified(client).message}` : message };
 }
 
 async function probeSelf({ self, client, ingress, source, port, mode }: ProbeOptions): Promise<ProbeOutcome> {

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
+import { rawSocketOf } from './raw-socket.ts';
 
 export type RelaySide = 'left' | 'right';
 
@@ -105,9 +106,17 @@ function prematureClose(side: RelaySide): AppError {
   return new AppError('ERR_STREAM_RESET', `relay: the ${side} side closed before its end`, { retryable: true });
 }
 
-/** Ends a connection so that the other end sees a reset, never an end of file. */
+/** Ends a connection so that the other end sees a reset, never an end of file. TLS over TCP: in the next turn. */
 export function resetConnection(side: Duplex, error: Error): void {
   // Only a TCP handle can send RST; a stream of a session does it in destroy().
-  if (side instanceof Socket && !(side instanceof TLSSocket) && !side.destroyed) side.resetAndDestroy();
+  if (side instanceof TLSSocket) setImmediate(resetTls, side, error);
+  else if (side instanceof Socket && !side.destroyed) side.resetAndDestroy();
   else side.destroy(error);
+}
+
+/** Never within an event of the TLS socket: OpenSSL is still at work then, and its connection must not go away below it. */
+function resetTls(side: TLSSocket, error: Error): void {
+  const raw = rawSocketOf(side);
+  if (raw?.destroyed === false) raw.resetAndDestroy();
+  side.destroy(error);
 }

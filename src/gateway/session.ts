@@ -43,6 +43,7 @@ export type Cut =
   | { readonly kind: 'told'; readonly reason: WireReason };
 
 export interface PeerSession {
+  readonly form: 'session';
   readonly peer: string;
   /** What the peer has proved its name with, and the chain that came with it. */
   readonly certificate: X509Certificate | undefined;
@@ -199,6 +200,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
     let opened = 0;
     const streamsMax = Math.min(theirs.streams, STREAMS_PER_SESSION_MAX - 1);
     return {
+      form: 'session',
       peer,
       certificate,
       hello: theirs,

@@ -78,11 +78,12 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
     const object = caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name });
     if (!isLeading || observation === undefined || object === undefined) return undefined;
     if (!paceOf(name).take()) return { requeueAfterMs: 1_000 / PEER_STATUS_WRITES_PER_SECOND_MAX };
-    const { sessions, version, reason, message } = observation;
+    const { sessions, version, reason, message, form, labels } = observation;
     const draft: ConditionDraft = {
       type: 'PeerReachable',
       status: version === undefined ? 'False' : 'True',
-      reason: version === undefined ? toConditionReason(reason ?? '') : 'SessionOpen',
+      reason:
+        version === undefined ? toConditionReason(reason ?? '') : form === 'clusterlink' ? 'Heartbeat' : 'SessionOpen',
       message,
       observedGeneration: object.metadata?.generation ?? 1,
     };
@@ -92,7 +93,12 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
         apiVersion: object.apiVersion,
         kind: 'Peer',
         metadata: { namespace: SYSTEM_NAMESPACE, name },
-        status: { conditions, sessions, ...(version === undefined ? {} : { version }) },
+        status: {
+          conditions,
+          sessions,
+          ...(version === undefined ? {} : { version }),
+          ...(labels === undefined ? {} : { labels: { ...labels } }),
+        },
       },
       { fieldManager: GATEWAY_STATUS_MANAGER, force: true },
     );

@@ -32,6 +32,8 @@ export interface TunnelOptions {
   /** Absent when both ends are here. */
   readonly peerSide?: PeerSide | undefined;
   recheck(routes: Routes): Revocation | undefined;
+  /** What waits at either side has changed: for sides that are no streams of a session, which see that themselves. */
+  readonly onHeld?: () => void;
   /** Told how to cut it; the result is called when it has ended. */
   onStart?(abort: (revocation: Revocation) => void): () => void;
 }
@@ -40,7 +42,8 @@ export interface TunnelOptions {
 export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
   const { subject, message, openedMs, table, now, downstream, upstream, client, peerSide, recheck, onStart } = options;
   const measured = joinForMemory(downstream, upstream);
-  const relay = startRelay({ left: downstream, right: upstream, onHeld: () => measured?.measure() });
+  const onHeld = options.onHeld ?? (() => measured?.measure());
+  const relay = startRelay({ left: downstream, right: upstream, onHeld });
   let revoked: Revocation | undefined;
   const tunnel: Tunnel = {
     subject,

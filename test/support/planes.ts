@@ -16,7 +16,7 @@ import { compilePolicies } from '#src/policy/compile.ts';
 import { makeChannelPair } from '#src/runtime/channel.ts';
 import type { TestFabric } from './fabric.ts';
 
-export type SnapshotParts = Partial<Pick<GatewaySnapshot, 'peers' | 'imports' | 'exports'>> & {
+export type SnapshotParts = Partial<Pick<GatewaySnapshot, 'peers' | 'imports' | 'exports' | 'revoked'>> & {
   readonly policies?: readonly IAccessPolicy[];
 };
 
@@ -50,6 +50,7 @@ export interface TestPlaneOptions {
   /** Where it lives; else alone on a host. */
   readonly home?: Home;
   readonly keepAliveMs?: number;
+  readonly compat?: NonNullable<DataPlaneOptions['compat']>;
   readonly outbound?: NonNullable<DataPlaneOptions['outbound']>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * HTTP/1.1 heads (RFC 9112), as strict as can be: what two parsers might read differently is refused.
  *
- * CRLF only, no folding, no duplicate fields, no space around names, visible ASCII, no body. Requests and responses share
- * the grammar of fields; ClusterLink's `CONNECT` and `POST` come through here as well as ours. Pure.
+ * CRLF only, no folding, no duplicate fields, no space around names, visible ASCII, no body unless the parser is one for such.
+ * Requests and responses share the grammar of fields; ClusterLink's `CONNECT` and `POST` come through here as well as ours. Pure.
  */
 import { AppError } from '../../api/errors.ts';
 import { HEAD_BYTES_MAX, HEAD_FIELDS_MAX } from './limits.ts';
@@ -58,10 +58,20 @@ function quote(text: string): string {
 }
 
 export function makeRequestHeadParser(): HeadParser<RequestHead> {
+  return makeHeadParser((lines) => withoutBody(parseRequestHead(lines)));
+}
+
+/** The same, but the head may announce a body: ClusterLink's `POST /authz` has one. What the fields say of it is not looked at. */
+export function makeBodiedRequestHeadParser(): HeadParser<RequestHead> {
   return makeHeadParser(parseRequestHead);
 }
 
 export function makeResponseHeadParser(): HeadParser<ResponseHead> {
+  return makeHeadParser((lines) => withoutBody(parseResponseHead(lines)));
+}
+
+/** The same, but the head may announce a body: ClusterLink's refusals have one. What the fields say of it is not looked at. */
+export function makeBodiedResponseHeadParser(): HeadParser<ResponseHead> {
   return makeHeadParser(parseResponseHead);
 }
 
@@ -130,8 +140,12 @@ function parseFields(lines: readonly string[]): HeadFields {
     if (fields.has(name)) throw malformed(`head: field ${quote(name)} appears twice`);
     fields.set(name, line.slice(colon + 1).trim());
   }
-  checkNoBody(fields);
   return fields;
+}
+
+function withoutBody<H extends { readonly fields: HeadFields }>(head: H): H {
+  checkNoBody(head.fields);
+  return head;
 }
 
 function checkNoBody(fields: HeadFields): void {

@@ -48,7 +48,7 @@ export const PING_TIMEOUT_MS = 5000;
 export const PING_AFTER_MS = 500;
 
 /** While bytes come and go no silence asks for a ping: the round trip is measured anew after so long. */
-export const ROUND_TRIP_AGE_MAX_MS = 5_000;
+export const ROUND_TRIP_AGE_MAX_MS = 5000;
 
 /** No byte for this long after a ping: the peer is lost. With PING_AFTER_MS it makes 2 s. */
 export const DEAD_AFTER_MS = 1500;

@@ -224,3 +224,39 @@ describe('a client that is not identified', () => {
     assert.ok(!admission.allowed && admission.reason === 'INGRESS_DENIED');
   });
 });
+
+describe('strangers: may-ask (clusterlinkCompat: fabric)', () => {
+  const stranger = { ...ask, peer: 'north', strangers: 'may-ask' } as const;
+  const byName = { 'peer.clusterlink.net/name': 'north' };
+  const cases = [
+    { name: 'no policy', policies: [], want: 'INGRESS_DENIED', knows: false },
+    { name: 'a policy that names it', policies: [makePolicy('shop', 'allow', byName)], want: 'allowed', knows: true },
+    {
+      name: 'a policy for a label that another peer has',
+      policies: [makePolicy('shop', 'allow', { 'peer.clusterlink.net/labels.region': 'us' })],
+      want: 'INGRESS_DENIED',
+      knows: false,
+    },
+    {
+      name: 'a deny for what it says of its client',
+      policies: [makePolicy('shop', 'allow', {}), makePolicy('shop', 'deny', byNamespace)],
+      want: 'INGRESS_DENIED',
+      knows: true,
+    },
+  ];
+  for (const { name, policies, want, knows } of cases) {
+    it(`${name} → ${want}, ${knows ? 'may know' : 'may not know'} of the export`, () => {
+      const routes = makeRoutes(policies);
+      const admission = decideIngress({ routes, ...stranger });
+      assert.equal(admission.allowed ? 'allowed' : admission.reason, want);
+      assert.equal(mayKnowExport({ routes, ...stranger }), knows);
+    });
+  }
+
+  it('the same question without it → PEER_UNKNOWN', () => {
+    const routes = makeRoutes([makePolicy('shop', 'allow', {})]);
+    const admission = decideIngress({ routes, ...ask, peer: 'north' });
+    assert.equal(!admission.allowed && admission.reason, 'PEER_UNKNOWN');
+    assert.equal(mayKnowExport({ routes, ...ask, peer: 'north' }), false);
+  });
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { startDialler, type Dialler, type DialOutcome } from '#src/gateway/dialler.ts';
 import { INSTANCES_PER_ADDRESS } from '#src/gateway/limits.ts';
-import type { PeerSession } from '#src/gateway/session.ts';
+import type { PeerLink } from '#src/gateway/link.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { makeSession as makeFakeSession, type FakeSession } from './fake-session.ts';
 
@@ -13,8 +13,8 @@ function makeSession(instance = 'i', features: string[] = []): FakeSession {
 
 describe('startDialler', () => {
   let dials: PromiseWithResolvers<DialOutcome>[];
-  let added: PeerSession[];
-  let retired: PeerSession[];
+  let added: PeerLink[];
+  let retired: PeerLink[];
   let dialler: Dialler;
   let lookUp: (() => Promise<readonly string[]> | undefined) | undefined;
 

@@ -87,6 +87,27 @@ describe('explain', () => {
     );
   });
 
+  describe("a source whose peer speaks ClusterLink's form", () => {
+    const peer: ExplainInput['peer'] = (name) => ({
+      ...{ name, sessions: 1, version: 'clusterlink', form: 'clusterlink' as const },
+      message: "It speaks ClusterLink's form; 1 of 1 gateways answer heartbeats.",
+    });
+    const sessionOf = ({ hops }: Awaited<ReturnType<typeof explain>>): string | undefined =>
+      hops.find(({ hop }) => hop === 'session')?.message;
+
+    it('is well → how long ago it was heard', async () => {
+      const explained = await explain(makeInput({ peer, probes: [{ ok: true, silentMs: 312 }] }));
+      assert.equal(explained.ok, true);
+      assert.equal(sessionOf(explained), "speaks ClusterLink's form, heartbeat 0.3 s ago");
+    });
+    it('denies → the remedy is in its own words: there is no clusterlink-mcs there', async () => {
+      const refusal: ProbeOutcome = { ok: false, reason: 'INGRESS_DENIED', message: 'east answered 403 to /authz.' };
+      const { hops } = await explain(makeInput({ peer, probes: [refusal] }));
+      assert.equal(hops.at(-1)?.hop, 'ingress');
+      assert.match(hops.at(-1)?.fix ?? '', /Export shop\/db, and an AccessPolicy .* peer west/);
+    });
+  });
+
   it('several sources → by priority, local first; the rule says how it chooses, the source what sets it apart', async () => {
     const input = makeInput({
       sources: [

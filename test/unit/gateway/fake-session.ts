@@ -11,6 +11,7 @@ export interface FakeSession extends PeerSession {
 
 export function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
   const session: FakeSession = {
+    form: 'session',
     peer: 'east',
     certificate: undefined,
     hello: { peer: 'east', epoch: 'e', instance: 'i', version: '1.0.0', features: [], streams: 10 },

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { makeHandshakeRate, prefixOf, type HandshakeRate, type HandshakeVerdict } from '#src/gateway/handshake-rate.ts';
 import {
+  HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX,
   HANDSHAKE_BURST_PER_PREFIX_MAX,
+  HANDSHAKE_KNOWN_MS,
   HANDSHAKE_PREFIXES_MAX,
   HANDSHAKE_YIELDS_AFTER_MS,
   HANDSHAKES_MAX,
   HANDSHAKES_PER_PREFIX_MAX,
+  HANDSHAKES_PER_SECOND_KNOWN_MAX,
   HANDSHAKES_PER_SECOND_MAX,
   REDIAL_MAX_MS,
 } from '#src/gateway/limits.ts';
@@ -130,5 +133,63 @@ describe('makeHandshakeRate', () => {
     }
     assert.deepEqual(new Set(call('10.255.0.2', HANDSHAKES_PER_PREFIX_MAX - 1)), new Set(['taken']));
     assert.equal(said(admit('10.255.0.3')), 'handshakes_per_prefix');
+  });
+
+  describe('a neighbourhood out of which a peer has called', () => {
+    /** A handshake that proves a peer. */
+    function prove(address: string): string {
+      const verdict = admit(address);
+      if (!verdict.ok) return verdict.limit;
+      verdict.proved();
+      verdict.done();
+      return 'taken';
+    }
+    const count = (shaken: () => string, times: number): number =>
+      Array.from({ length: times }, shaken).filter((verdict) => verdict === 'taken').length;
+
+    it('a burst of peers → taken; one more → handshake_rate, and it may wait; a second later as many as its rate', () => {
+      const most = HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX;
+      prove('192.0.2.1');
+      assert.equal(
+        count(() => prove('192.0.2.2'), most + 1),
+        most,
+      );
+      const verdict = admit('192.0.2.3');
+      assert.ok(!verdict.ok && verdict.mayWait && verdict.limit === 'handshake_rate');
+      nowMs = 1_000;
+      assert.equal(
+        count(() => prove('192.0.2.2'), most),
+        HANDSHAKES_PER_SECOND_KNOWN_MAX,
+      );
+    });
+
+    it('no other neighbourhood is known by it: nobody may wait there', () => {
+      prove('192.0.2.1');
+      call('198.51.100.1', HANDSHAKES_PER_PREFIX_MAX);
+      const verdict = admit('198.51.100.1');
+      assert.ok(!verdict.ok && !verdict.mayWait);
+    });
+
+    it('failures as many as a stranger may make → it is known still; one more → it is not', () => {
+      prove('192.0.2.1'); // The first one was a stranger's.
+      const most = HANDSHAKE_BURST_PER_PREFIX_MAX - 1;
+      assert.equal(
+        count(() => shake('192.0.2.66'), most),
+        most,
+      );
+      assert.equal(prove('192.0.2.1'), 'taken');
+      assert.equal(shake('192.0.2.66'), 'taken');
+      assert.equal(shake('192.0.2.66'), 'handshake_rate');
+    });
+
+    it('as long as it is known → known; a millisecond more → not', () => {
+      prove('192.0.2.1');
+      call('192.0.2.1', HANDSHAKES_PER_PREFIX_MAX);
+      nowMs = HANDSHAKE_KNOWN_MS;
+      const known = admit('192.0.2.1');
+      nowMs++;
+      const forgotten = admit('192.0.2.1');
+      assert.deepEqual([!known.ok && known.mayWait, !forgotten.ok && forgotten.mayWait], [true, false]);
+    });
   });
 });

@@ -4,7 +4,7 @@ import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
 import { REPLICAS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
 import { makePeers } from '#src/gateway/peers.ts';
-import type { PeerSession } from '#src/gateway/session.ts';
+import type { PeerLink } from '#src/gateway/link.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { makeSession, type FakeSession } from './fake-session.ts';
 
@@ -91,7 +91,7 @@ describe('makePeers', () => {
     dials[0]?.resolve({ ok: true, session: late });
     await waitFor('it is dropped', () => late.destroyed);
     dials[1]?.resolve({ ok: true, session: present });
-    await waitFor('it is taken', () => peers.sessionFor('east') === present);
+    await waitFor('it is taken', () => peers.linkFor('east') === present);
     assert.equal(dials.length, 2);
   });
 
@@ -114,12 +114,12 @@ describe('makePeers', () => {
     const [one, two] = [instance('a'), instance('b')];
     dials[0]?.resolve({ ok: true, session: one });
     dials[1]?.resolve({ ok: true, session: two });
-    await waitFor('both are there', () => peers.sessions().length === 2);
+    await waitFor('both are there', () => peers.links().length === 2);
     one.draining = true;
     peers.changed(one, undefined);
     assert.ok(peers.reachable.has('east'));
     await waitFor('it is dialled again', () => dials.length === 3);
-    assert.equal(peers.sessionFor('east'), two);
+    assert.equal(peers.linkFor('east'), two);
   });
 
   it('a peer with replicas → another instance is looked for, the same one again is closed, and at rest after a while', async () => {
@@ -130,10 +130,10 @@ describe('makePeers', () => {
       return { ok: true, session: { ...session, close: () => void closed.push(session.hello.instance) } };
     };
     peers.apply(routes(address));
-    await waitFor('both instances are there', () => peers.sessions().length === 2);
+    await waitFor('both instances are there', () => peers.links().length === 2);
     assert.deepEqual(closed, ['a', 'a']);
     assert.deepEqual(
-      peers.sessions().map(({ hello }) => hello.instance),
+      peers.links().map(({ hello }) => hello.instance),
       ['a', 'b'],
     );
     assert.equal(dials.length, 4);
@@ -163,8 +163,8 @@ describe('makePeers', () => {
   });
 
   describe('the last session is lost', () => {
-    let waiting: Promise<PeerSession | undefined>;
-    let tried: Set<PeerSession>;
+    let waiting: Promise<PeerLink | undefined>;
+    let tried: Set<PeerLink>;
 
     beforeEach(async () => {
       peers.apply(routes(address));
@@ -173,7 +173,7 @@ describe('makePeers', () => {
       await waitFor('it is reachable', () => peers.isConnected('east'));
       peers.changed(session, { error: undefined });
       tried = new Set();
-      waiting = peers.nextSession('east', { tried, signal: () => new AbortController().signal });
+      waiting = peers.nextLink('east', { tried, signal: () => new AbortController().signal });
       assert.deepEqual([peers.isConnected('east'), [...peers.reachable]], [false, ['east']]);
     });
 
@@ -183,7 +183,7 @@ describe('makePeers', () => {
       assert.equal(await waiting, session);
       assert.deepEqual(reached, ['east']);
       tried.add(session);
-      assert.equal(await peers.nextSession('east', { tried, signal: () => assert.fail('there is one') }), undefined);
+      assert.equal(await peers.nextLink('east', { tried, signal: () => assert.fail('there is one') }), undefined);
     });
 
     it('it cannot be dialled → out of reach at once, and nobody waits on', async () => {
@@ -206,7 +206,7 @@ describe('makePeers', () => {
       reached = [];
       peers.changed(silent, { error: new AppError('ERR_TIMEOUT', 'session: nothing received') });
       assert.deepEqual(reached, ['']);
-      assert.equal(await peers.nextSession('east', { tried, signal: () => assert.fail('nobody waits') }), undefined);
+      assert.equal(await peers.nextLink('east', { tried, signal: () => assert.fail('nobody waits') }), undefined);
     });
 
     it('one of two fell silent → still reachable by the other', () => {
@@ -219,7 +219,7 @@ describe('makePeers', () => {
 
     it('who waits leaves → the wait ends', async () => {
       const leaving = new AbortController();
-      const mine = peers.nextSession('east', { tried, signal: () => leaving.signal });
+      const mine = peers.nextLink('east', { tried, signal: () => leaving.signal });
       leaving.abort();
       assert.equal(await mine, undefined);
       assert.deepEqual(reached, ['east']);
@@ -241,9 +241,9 @@ describe('makePeers', () => {
     const [near, far] = [makeSession({ rttMs: 1 }), makeSession({ rttMs: 9 })];
     assert.ok(peers.add(near) && peers.add(far));
     peers.passOver(near);
-    assert.deepEqual(peers.sessionsFor('east'), [far, near]);
+    assert.deepEqual(peers.linksFor('east'), [far, near]);
     far.full = true;
-    assert.deepEqual(peers.sessionsFor('east'), [near, far], 'one that is full takes nothing at all');
+    assert.deepEqual(peers.linksFor('east'), [near, far], 'one that is full takes nothing at all');
   });
 
   it('several sessions → the nearest that has room; a full one only when all are; a draining one never', () => {
@@ -254,10 +254,10 @@ describe('makePeers', () => {
       makeSession({ rttMs: 0, draining: true }),
     ];
     for (const session of [far, draining, near]) assert.ok(peers.add(session));
-    assert.equal(peers.sessionFor('east'), near);
+    assert.equal(peers.linkFor('east'), near);
     near.full = true;
-    assert.equal(peers.sessionFor('east'), far);
+    assert.equal(peers.linkFor('east'), far);
     far.draining = true;
-    assert.equal(peers.sessionFor('east'), near);
+    assert.equal(peers.linkFor('east'), near);
   });
 });

@@ -118,6 +118,7 @@ describe('followPods', () => {
           ServiceExport: {
             list: () => [{ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: key }],
           },
+          Export: { list: () => [] },
           Service: { list: () => [] },
           EndpointSlice: { list: () => [slice('10.1.0.5')] },
         })

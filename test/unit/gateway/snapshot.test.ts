@@ -34,6 +34,32 @@ function routeOf(spec: Partial<IImportBinding['spec']>): ImportRoute {
   return imports[0] ?? assert.fail();
 }
 
+describe('desiredSnapshot: ports that are other numbers at the source', () => {
+  const ports = [{ name: '', protocol: 'TCP' as const, port: 80 }];
+  const sourceAt = (port: number, peer = 'east') =>
+    makeSource(peer, { ports: [{ name: '', protocol: 'TCP', port }], order: 0 });
+
+  it('an Import: port 80, 8080 at one source, 80 at another → each by its own number', () => {
+    const { sources } = routeOf({ ports, sources: [sourceAt(8080), sourceAt(80, 'west')] });
+    assert.deepEqual(
+      sources.map(({ ports: here, portsThere }) => [here, portsThere]),
+      [
+        [[80], { 80: 8080 }],
+        [[80], undefined],
+      ],
+    );
+  });
+
+  it('Imports: Static in the order that is written, Random and RoundRobin with their places kept (ClusterLink §5)', () => {
+    const listed = ['c', 'a', 'b'].map((peer, order) => ({ ...sourceAt(80, peer), order }));
+    for (const scheme of ['Static', 'Random', 'RoundRobin'] as const) {
+      const route = routeOf({ ports, sources: listed, loadBalancing: { scheme, localFirst: false } });
+      assert.equal(route.sources.map(({ peer }) => peer).join(''), 'cab', scheme);
+      assert.equal(route.localFirst, false);
+    }
+  });
+});
+
 describe('desiredSnapshot: how sources are chosen', () => {
   it('a binding that says nothing → local first, no scheme, no affinity, plain sources', () => {
     const { localFirst, scheme, affinityTimeoutSeconds, sources } = routeOf({});

@@ -94,6 +94,19 @@ describe('makeStatusWriter', () => {
   const peerStatus = () => caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name: 'east' })?.status;
   const entryOf = (pod: string) => status()?.gateways?.find(({ name }) => name === pod);
 
+  it("a peer that speaks ClusterLink's form → reason Heartbeat as there, the form in words, and the labels that it claims", async () => {
+    const message = "It speaks ClusterLink's form; 1 of 2 gateways answer heartbeats.";
+    const labels = { region: 'eu' };
+    start().observePeer({ ...reachable, version: 'clusterlink', form: 'clusterlink', labels, message });
+    await waitFor('it is written', () => peerStatus()?.conditions?.[0]?.status === 'True');
+    const { conditions = [], ...rest } = peerStatus() ?? {};
+    assert.deepEqual([conditions[0]?.reason, conditions[0]?.message], ['Heartbeat', message]);
+    assert.deepEqual(rest, { labels, sessions: 1, version: 'clusterlink' });
+    writer.observePeer({ name: 'east', sessions: 0, reason: 'PEER_UNREACHABLE', message: 'gone' });
+    await waitFor('it is gone', () => peerStatus()?.conditions?.[0]?.status === 'False');
+    assert.equal(peerStatus()?.labels, undefined);
+  });
+
   it('in a cluster → an entry of this pod alone, under a field manager of its own', async () => {
     start(POD).observeImport(observe());
     await waitFor('it is written', () => entryOf(POD));

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { AppError } from '#src/api/errors.ts';
+import { parseRequest } from '#src/gateway/clusterlink/requests.ts';
 import {
   encodeRequestHead,
   encodeResponseHead,
   type HeadParser,
+  makeBodiedRequestHeadParser,
   makeRequestHeadParser,
   makeResponseHeadParser,
 } from '#src/gateway/wire/head.ts';
@@ -111,6 +113,14 @@ describe('makeRequestHeadParser', () => {
         code: 'ERR_MALFORMED',
         message,
       });
+    });
+
+    it(`${name}, in ClusterLink's form → ERR_MALFORMED by its head or what is made of it`, () => {
+      const read = (): unknown => {
+        const read = makeBodiedRequestHeadParser().push(Buffer.from(text, 'latin1'));
+        return parseRequest(read?.head ?? assert.fail('no head'));
+      };
+      assert.throws(read, { code: 'ERR_MALFORMED' });
     });
   }
 
