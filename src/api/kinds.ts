@@ -4,6 +4,8 @@ import type { IBaselineAccessPolicy } from './generated/BaselineAccessPolicy.ts'
 import type { IClusterImportRule } from './generated/ClusterImportRule.ts';
 import type { IClusterProperty } from './generated/ClusterProperty.ts';
 import type { IEndpointSlice } from './generated/EndpointSlice.ts';
+import type { IExport } from './generated/Export.ts';
+import type { IImport } from './generated/Import.ts';
 import type { IImportBinding } from './generated/ImportBinding.ts';
 import type { IImportRule } from './generated/ImportRule.ts';
 import type { INamespace } from './generated/Namespace.ts';
@@ -26,9 +28,11 @@ export interface KindMap {
   ServiceExport: IServiceExport;
   ServiceImport: IServiceImport;
   Peer: IPeer;
+  Export: IExport;
   AccessPolicy: IAccessPolicy;
   PrivilegedAccessPolicy: IPrivilegedAccessPolicy;
   BaselineAccessPolicy: IBaselineAccessPolicy;
+  Import: IImport;
   ImportRule: IImportRule;
   ClusterImportRule: IClusterImportRule;
   PeerRecords: IPeerRecords;
@@ -75,6 +79,8 @@ export const KINDS: Readonly<Record<KindName, KindInfo>> = {
   ServiceExport: kind(MCS, 'v1beta1', 'serviceexports', { served: ['v1beta1', 'v1alpha1'] }),
   ServiceImport: kind(MCS, 'v1beta1', 'serviceimports', { served: ['v1beta1', 'v1alpha1'] }),
   Peer: kind(CLUSTERLINK, 'v1alpha1', 'peers'),
+  Export: kind(CLUSTERLINK, 'v1alpha1', 'exports'),
+  Import: kind(CLUSTERLINK, 'v1alpha1', 'imports'),
   AccessPolicy: kind(CLUSTERLINK, 'v1alpha1', 'accesspolicies'),
   PrivilegedAccessPolicy: kind(CLUSTERLINK, 'v1alpha1', 'privilegedaccesspolicies', { namespaced: false }),
   BaselineAccessPolicy: kind(OURS, 'v1alpha1', 'baselineaccesspolicies', { namespaced: false }),

@@ -7,14 +7,20 @@ export const OUR_PREFIX = 'mcs.clusterlink.net/';
 export const ANNOTATIONS = {
   /** On a Service, standalone: where it listens, `[port=]host:port[,host:port...][;port=...]`. */
   endpoints: `${OUR_PREFIX}endpoints`,
-  /** On a ServiceExport: comma-separated peers that alone may use it. */
+  /** On a ServiceExport or an Export: comma-separated peers that alone may use it. */
   exportTo: `${OUR_PREFIX}export-to`,
+  /** On a ServiceExport: name or number of the TCP port that ClusterLink peers get who ask for the export by its name alone. */
+  port: `${OUR_PREFIX}port`,
+  /** On a ServiceExport, written by the controller: the number of the first TCP port when it was first seen. */
+  firstPort: `${OUR_PREFIX}first-port`,
   /** On a Peer: comma-separated attributes it may assert about its workloads: namespace, service-account, labels. */
   mayAssert: `${OUR_PREFIX}may-assert`,
   /** On a Peer: the roots that alone vouch for it, in PEM; absent: those of the fabric. */
   roots: `${OUR_PREFIX}roots`,
   /** On a Peer: confirms that records which are held since then (RFC 3339) were meant to go. */
   acceptLoss: `${OUR_PREFIX}accept-loss`,
+  /** On a Peer: comma-separated `namespace/name:port` of exports that it has and tells no records of. */
+  exports: `${OUR_PREFIX}exports`,
   /** On a ServiceImport of a user: comma-separated `peer/namespace/name` of the exports that are to back it. */
   sources: `${OUR_PREFIX}sources`,
   /** On a derived Service: `namespace/name` of its import. */
@@ -35,6 +41,8 @@ export const LABELS = {
   appName: 'app.kubernetes.io/name',
   component: 'app.kubernetes.io/component',
 } as const;
+/** ClusterLink's, on an Import: `true` adds its endpoints to a Service that is there. */
+export const IMPORT_MERGE_LABEL = 'import.clusterlink.net/merge';
 export const MANAGED_BY = 'clusterlink-mcs';
 
 /** Kubernetes bounds the names of field managers so. */

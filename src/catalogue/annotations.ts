@@ -9,7 +9,7 @@ import { ourAnnotationProblems } from '../api/validation/our-annotations.ts';
  * chance; through an API server it may not have had it.
  */
 export function findAnnotationProblem(
-  kind: 'ServiceExport' | 'Service',
+  kind: 'ServiceExport' | 'Export' | 'Service',
   metadata: ObjectMeta | undefined,
 ): string | undefined {
   const [finding] = ourAnnotationProblems(kind, { metadata });

@@ -3,7 +3,9 @@
  * of them changes whenever one of its pods does.
  */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IExport } from '../api/generated/Export.ts';
 import { formatKey, keyOf, type ObjectKey } from '../api/object.ts';
+import { makeBackedServices } from './backing.ts';
 import { SERVICE_NAME_LABEL } from './endpoints.ts';
 import { API_SERVER } from './pod-targets.ts';
 
@@ -14,6 +16,7 @@ interface Followed {
 /** Caches have this shape. */
 export interface CatalogueCaches {
   readonly ServiceExport: Followed & { get(key: ObjectKey): unknown };
+  readonly Export: Followed & { list(): readonly IExport[] };
   readonly Service: Followed;
   readonly EndpointSlice: Followed & {
     get(key: ObjectKey): IEndpointSlice | undefined;
@@ -23,8 +26,9 @@ export interface CatalogueCaches {
 
 /** Calls back on each change that may matter; the result stops it. */
 export function onCatalogueChange(caches: CatalogueCaches, listener: () => void): () => void {
-  const { ServiceExport, Service, EndpointSlice } = caches;
-  const isExported = (key: ObjectKey): boolean => ServiceExport.get(key) !== undefined;
+  const { ServiceExport, Export, Service, EndpointSlice } = caches;
+  const isBacking = makeBackedServices(Export);
+  const isExported = (key: ObjectKey): boolean => ServiceExport.get(key) !== undefined || isBacking(key);
   /** Text of a slice's key -> its Service: a slice that is gone says no more whose it was. */
   const serviceBySlice = new Map<string, ObjectKey>();
   for (const slice of EndpointSlice.list()) serviceBySlice.set(formatKey(keyOf(slice)), serviceOf(slice));
@@ -42,6 +46,7 @@ export function onCatalogueChange(caches: CatalogueCaches, listener: () => void)
 
   const stops = [
     ServiceExport.onChange(listener),
+    Export.onChange(listener),
     Service.onChange((key) => {
       if (isExported(key)) listener();
     }),

@@ -1,4 +1,5 @@
 /** Whether an export may be offered (EXP-08 to EXP-10, NSS-03), told by the condition `Valid`. */
+import type { IExport } from '../api/generated/Export.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import { isLabel, isRestrictedNamespace, LABELS, MANAGED_BY } from '../api/names.ts';
@@ -27,12 +28,24 @@ export function findExportRefusal(
   serviceExport: IServiceExport,
   allowedNamespaces: ReadonlySet<string>,
 ): Refusal | undefined {
-  const { namespace } = keyOf(serviceExport);
+  const message = findExportProblem(serviceExport);
+  return (
+    findPlaceRefusal(serviceExport, allowedNamespaces) ??
+    (message === undefined ? undefined : { reason: 'InvalidExport', message })
+  );
+}
+
+/** What is wrong with its name and namespace, of either kind. */
+export function findPlaceRefusal(
+  object: IServiceExport | IExport,
+  allowedNamespaces: ReadonlySet<string>,
+): Refusal | undefined {
+  const { namespace } = keyOf(object);
   if (isRestrictedNamespace(namespace) && !allowedNamespaces.has(namespace)) {
     const message = `Namespace ${namespace} is restricted. Fix: an administrator can list it in the configuration.`;
     return { reason: 'RestrictedNamespace', message };
   }
-  const message = findExportProblem(serviceExport);
+  const message = findNameProblem(object);
   return message === undefined ? undefined : { reason: 'InvalidExport', message };
 }
 
@@ -50,13 +63,17 @@ export function findServiceRefusal(service: IService): Refusal | undefined {
   return message === undefined ? undefined : { reason: 'InvalidService', message };
 }
 
-function findExportProblem({ metadata, spec }: IServiceExport): string | undefined {
+function findNameProblem({ metadata }: IServiceExport | IExport): string | undefined {
   if (!isLabel(metadata?.namespace ?? '') || !isLabel(metadata?.name ?? '')) {
     return 'Its name and namespace must be RFC 1123 labels: they become parts of a DNS name.';
   }
   if (Number.isNaN(Date.parse(metadata?.creationTimestamp ?? '')) || !metadata?.uid) {
     return 'It has no uid or no creationTimestamp yet: the store gives them.';
   }
+  return undefined;
+}
+
+function findExportProblem({ metadata, spec }: IServiceExport): string | undefined {
   return (
     findAnnotationProblem('ServiceExport', metadata) ??
     findMapProblem('exportedLabels', spec?.exportedLabels) ??

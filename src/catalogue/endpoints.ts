@@ -2,7 +2,7 @@
 import type { EndpointSliceEndpoint, EndpointSlicePort, IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IService } from '../api/generated/Service.ts';
 import { AppError } from '../api/errors.ts';
-import { ANNOTATIONS, isLabel } from '../api/names.ts';
+import { ANNOTATIONS, isLabel, LABELS, MANAGED_BY } from '../api/names.ts';
 import { compareText } from '../api/object.ts';
 import { parseEndpointsAnnotation } from '../api/validation/endpoints.ts';
 import { ENDPOINTS_PER_PORT_MAX, RECORD_HOSTNAMES_MAX } from './limits.ts';
@@ -66,7 +66,9 @@ function fromAnnotation(service: IService, text: string): Found {
 
 /** Service port and slice port meet by name, as in kube-proxy. */
 function fromSlices(service: IService, slices: readonly IEndpointSlice[]): Found {
-  const ready = slices.map(({ ports = [], endpoints }) => ({ ports, endpoints: endpoints.filter(isReady) }));
+  // An Import that joins a Service adds slices that lead to gateways: an import is never a source (DESIGN §7).
+  const own = slices.filter(({ metadata }) => metadata?.labels?.[LABELS.managedBy] !== MANAGED_BY);
+  const ready = own.map(({ ports = [], endpoints }) => ({ ports, endpoints: endpoints.filter(isReady) }));
   return {
     ports: portsOf(service).map(({ name, protocol, port }) => ({
       name,

@@ -10,6 +10,7 @@ import type { IService } from '../api/generated/Service.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { parseEndpointsAnnotation } from '../api/validation/endpoints.ts';
+import { backingOf } from './backing.ts';
 import { SERVICE_NAME_LABEL } from './endpoints.ts';
 import type { CatalogueSources } from './read.ts';
 
@@ -50,41 +51,80 @@ export interface TargetRules {
 }
 
 export function restrictSources(sources: CatalogueSources, { isAllowed, canonical }: TargetRules): RestrictedSources {
-  const exported = new Set(sources.ServiceExport.list().map((object) => formatKey(keyOf(object))));
+  const taken = new Set(sources.ServiceExport.list().map((object) => formatKey(keyOf(object))));
+  const exportsByService = groupByService(sources, taken);
   const slices = sources.EndpointSlice.list();
   const apiServer = new Set(apiServerAddresses(slices).map(canonical));
   const hosts = new Set<string>();
+  /** By the `namespace/name` of the Service. */
   const left = new Map<string, Set<string>>();
+  /** By that of the Export that names a host. */
+  const leftHosts = new Map<string, Set<string>>();
 
-  function permits(key: string, target: ExportTarget): boolean {
+  function permits(key: string, target: ExportTarget, at = left): boolean {
     hosts.add(target.host);
     if (!apiServer.has(canonical(target.host)) && isAllowed(target)) return true;
-    left.set(key, (left.get(key) ?? new Set()).add(`${target.host}:${target.port}`));
+    at.set(key, (at.get(key) ?? new Set()).add(`${target.host}:${target.port}`));
     return false;
   }
 
   const restrictedSlices = slices.flatMap((slice) => {
     const key = serviceOf(slice);
-    return exported.has(key) ? restrictSlice(slice, (target) => permits(key, target)) : [];
+    return exportsByService.has(key) ? restrictSlice(slice, (target) => permits(key, target)) : [];
   });
   const services = sources.Service.list().map((service) => {
     const key = formatKey(keyOf(service));
-    return exported.has(key) ? restrictService(service, (target) => permits(key, target)) : service;
+    return exportsByService.has(key) ? restrictService(service, (target) => permits(key, target)) : service;
   });
+  for (const object of sources.Export.list()) {
+    const backing = backingOf(object);
+    const { namespace } = keyOf(object);
+    if (backing.kind === 'service') continue;
+    permits(formatKey(keyOf(object)), { namespace, host: backing.host, port: object.spec?.port ?? 0 }, leftHosts);
+  }
+  const leftServices = [...left].flatMap(([service, targets]) =>
+    [...(exportsByService.get(service) ?? [])].map((key) => [key, targets] as const),
+  );
   return {
     sources: {
       ...pickSources(sources),
+      forbiddenHosts: new Set(leftHosts.keys()),
       Service: { list: () => services },
       EndpointSlice: { list: () => restrictedSlices },
     },
-    forbidden: new Map([...left].map(([key, targets]) => [key, explain(key, [...targets].sort(compareText))])),
+    forbidden: new Map(
+      [...[...leftHosts].filter(([key]) => !taken.has(key)), ...leftServices].map(([key, targets]) => [
+        key,
+        explain(key, [...targets].sort(compareText)),
+      ]),
+    ),
     hosts,
   };
 }
 
 /** Not a spread of caches: they are objects with getters. */
-function pickSources({ ServiceExport, Service, EndpointSlice, Namespace }: CatalogueSources): CatalogueSources {
-  return { ServiceExport, Service, EndpointSlice, ...(Namespace === undefined ? {} : { Namespace }) };
+function pickSources({ ServiceExport, Export, Service, EndpointSlice, Namespace }: CatalogueSources): CatalogueSources {
+  return { ServiceExport, Export, Service, EndpointSlice, ...(Namespace === undefined ? {} : { Namespace }) };
+}
+
+/**
+ * Every Service that an export leads to, and the `namespace/name` of those exports. Of an Export whose name a ServiceExport has taken
+ * nothing is told under that name.
+ */
+function groupByService(
+  { Export }: CatalogueSources,
+  taken: ReadonlySet<string>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const exportsByService = new Map<string, Set<string>>();
+  for (const key of taken) exportsByService.set(key, new Set([key]));
+  for (const object of Export.list()) {
+    const backing = backingOf(object);
+    if (backing.kind === 'host') continue;
+    const [service, key] = [formatKey(backing.service), formatKey(keyOf(object))];
+    const keys = exportsByService.get(service) ?? new Set();
+    exportsByService.set(service, taken.has(key) ? keys : keys.add(key));
+  }
+  return exportsByService;
 }
 
 function serviceOf({ metadata }: IEndpointSlice): string {
@@ -135,6 +175,6 @@ function explain(key: string, targets: readonly string[]): string {
   const more = targets.length > NAMED_TARGETS ? ` and ${targets.length - NAMED_TARGETS} more` : '';
   return (
     `Left out of ${key}: ${targets.slice(0, NAMED_TARGETS).join(', ')}${more}: not the address of one live pod of namespace ` +
-    `${namespace}, nor listed. Fix: let the Service select pods, or add it to exports.targets in the configuration.`
+    `${namespace}, nor listed. Fix: name a Service that selects pods, or add it to exports.targets in the configuration.`
   );
 }

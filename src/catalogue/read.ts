@@ -1,5 +1,6 @@
 /** The catalogue of what lists of objects hold now: caches have this shape, and so have plain arrays with a `list`. Pure. */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IExport } from '../api/generated/Export.ts';
 import type { INamespace } from '../api/generated/Namespace.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
@@ -8,15 +9,19 @@ import type { Catalogue } from './types.ts';
 
 export interface CatalogueSources {
   readonly ServiceExport: { list(): readonly IServiceExport[] };
+  readonly Export: { list(): readonly IExport[] };
   readonly Service: { list(): readonly IService[] };
   readonly EndpointSlice: { list(): readonly IEndpointSlice[] };
   /** In Kubernetes only. */
   readonly Namespace?: { list(): readonly INamespace[] };
+  /** `namespace/name` of Exports whose host is no permitted target; standalone, that is seen when it is dialled. */
+  readonly forbiddenHosts?: ReadonlySet<string>;
 }
 
 /** The kinds that a catalogue is made of: whoever keeps one watches these. */
 export const CATALOGUE_KINDS = [
   'ServiceExport',
+  'Export',
   'Service',
   'EndpointSlice',
 ] as const satisfies (keyof CatalogueSources)[];
@@ -24,6 +29,8 @@ export const CATALOGUE_KINDS = [
 export function readCatalogue(sources: CatalogueSources, allowedNamespaces: readonly string[]): Catalogue {
   return buildCatalogue({
     serviceExports: sources.ServiceExport.list(),
+    exports: sources.Export.list(),
+    ...(sources.forbiddenHosts === undefined ? {} : { forbiddenHosts: sources.forbiddenHosts }),
     services: sources.Service.list(),
     endpointSlices: sources.EndpointSlice.list(),
     allowedNamespaces,

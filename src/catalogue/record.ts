@@ -1,4 +1,5 @@
 /** The export record: what other peers are told of a Service (EXP-05) and its export (EXP-06). Never an address. */
+import type { IExport } from '../api/generated/Export.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import type { ExportRecord } from '../api/record.ts';
@@ -9,7 +10,7 @@ import { exportableAnnotations, exportableLabels } from './exported-keys.ts';
 const AFFINITY_TIMEOUT_DEFAULT_SECONDS = 10_800;
 
 export interface RecordInput {
-  readonly serviceExport: IServiceExport;
+  readonly object: IServiceExport | IExport;
   readonly service: IService;
   readonly readyEndpoints: number;
   readonly hostnames: readonly string[];
@@ -19,8 +20,10 @@ export interface RecordInput {
  * A record with the values that an API server would have defaulted, so that a Service in a directory and one in a cluster
  * that mean the same never conflict. `createdAt` is the age of the export object (EXP-20), in seconds.
  */
-export function toRecord({ serviceExport, service, readyEndpoints, hostnames }: RecordInput): ExportRecord {
-  const { metadata, spec: exported } = serviceExport;
+export function toRecord({ object, service, readyEndpoints, hostnames }: RecordInput): ExportRecord {
+  const { metadata } = object;
+  // A ClusterLink Export exports neither labels nor annotations.
+  const exported = object.kind === 'ServiceExport' ? object.spec : undefined;
   const { spec = {} } = service;
   const affinity = spec.sessionAffinity ?? 'None';
   return {

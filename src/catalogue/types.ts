@@ -1,11 +1,15 @@
-/** What this peer offers: one entry for each ServiceExport. All values survive structured clone. */
+/** What this peer offers: one entry for each ServiceExport, and each Export of another name. All values survive structured clone. */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
+import type { IExport } from '../api/generated/Export.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
 import type { ExportRecord } from '../api/record.ts';
 
 export interface CatalogueInput {
   readonly serviceExports: readonly IServiceExport[];
+  readonly exports?: readonly IExport[];
+  /** `namespace/name` of Exports whose host is no permitted target: they have no endpoint. */
+  readonly forbiddenHosts?: ReadonlySet<string>;
   readonly services: readonly IService[];
   readonly endpointSlices: readonly IEndpointSlice[];
   /** Restricted namespaces (`isRestrictedNamespace`) that the administrator lists: exports of these are offered all the same. */
@@ -15,7 +19,7 @@ export interface CatalogueInput {
 }
 
 export interface Endpoint {
-  /** An IP address, or standalone also a DNS name (resolved and filtered when dialled). */
+  /** An IP address or a DNS name (resolved and filtered when dialled). */
   readonly host: string;
   readonly port: number;
 }
@@ -29,7 +33,7 @@ export interface CataloguePort {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** A ServiceExport that may be offered. */
+/** An export that may be offered. */
 export interface CatalogueEntry {
   readonly namespace: string;
   readonly name: string;
@@ -44,18 +48,26 @@ export interface CatalogueEntry {
   readonly exportTo?: readonly string[];
 }
 
-/** Whether a ServiceExport may be offered (condition `Valid`). */
+/** Whether an export may be offered (condition `Valid`, of an Export `ExportValid`). */
 export interface ExportVerdict {
+  readonly kind: 'ServiceExport' | 'Export';
   readonly namespace: string;
   readonly name: string;
   readonly valid: boolean;
   readonly reason:
-    'Valid' | 'NoService' | 'InvalidServiceType' | 'InvalidService' | 'InvalidExport' | 'RestrictedNamespace';
-  /** For people; empty when valid. */
+    | 'Valid'
+    | 'NoService'
+    | 'NoPort'
+    | 'InvalidServiceType'
+    | 'InvalidService'
+    | 'InvalidExport'
+    | 'NameTaken'
+    | 'RestrictedNamespace';
+  /** For people; when valid, what is not as it was asked for, else empty. */
   readonly message: string;
 }
 
-/** Both lists in order of (namespace, name). A withdrawn export (EXP-21) is in neither. */
+/** Both lists in order of (namespace, name), ServiceExports first. A withdrawn export (EXP-21) is in neither. */
 export interface Catalogue {
   readonly entries: readonly CatalogueEntry[];
   readonly verdicts: readonly ExportVerdict[];

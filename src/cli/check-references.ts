@@ -1,11 +1,13 @@
 /** What is wrong between objects that are right each by itself. Pure. */
-import type { KindMap, KindName } from '../api/kinds.ts';
 import { ATTRIBUTES } from '../api/names.ts';
 import { describeObject, formatKey, keyOf, type ObjectKey } from '../api/object.ts';
+import { backingOf } from '../catalogue/backing.ts';
 import { policyProblems } from '../api/validation/policy.ts';
 import { matchSelector, type Selector } from '../policy/selector.ts';
 import type { Attributes } from '../policy/types.ts';
 import type { ManifestFile, ManifestObject, Problem } from '../store/directory/manifest.ts';
+import { ofKind, warningAt, type Found } from './check-found.ts';
+import { checkImports } from './check-imports.ts';
 import { checkRuleTargets, importNamespaces } from './check-rules.ts';
 
 export type Rejected = ManifestFile['rejected'][number];
@@ -17,28 +19,12 @@ export function checkReferences(objects: readonly ManifestObject[], rejected: re
   return [
     ...problems,
     ...checkExportedServices(distinct, rejected),
+    ...checkExportNames(distinct),
     ...checkRuleTargets(ofKind(distinct, 'ClusterImportRule'), ofKind(distinct, 'ImportRule')),
+    ...checkImports(ofKind(distinct, 'Import'), ofKind(distinct, 'ServiceImport')),
     ...checkPolicyNamespaces(distinct),
     ...checkAdmission(distinct),
   ];
-}
-
-/** An object of a known kind, and where it stands. */
-export interface Found<K extends KindName> {
-  readonly object: KindMap[K];
-  readonly at: ManifestObject;
-}
-
-export function ofKind<K extends KindName>(objects: readonly ManifestObject[], kind: K): Found<K>[] {
-  // The schema of the kind has passed it.
-  return objects.filter((at) => at.kind === kind).map((at) => ({ object: at.object as KindMap[K], at }));
-}
-
-export function warningAt(
-  { object, file, line }: ManifestObject,
-  words: Pick<Problem, 'field' | 'message' | 'fix'>,
-): Problem {
-  return { file, line, column: 1, object: describeObject(object), ...words, severity: 'warning' };
 }
 
 /** Of several documents of one object the first counts, in order of file and line. */
@@ -60,14 +46,34 @@ function splitDuplicates(objects: readonly ManifestObject[]): { distinct: Manife
 function checkExportedServices(objects: readonly ManifestObject[], rejected: readonly Rejected[]): Problem[] {
   const wrong = rejected.filter(({ kind }) => kind === 'Service').map(({ key }) => formatKey(key));
   const services = new Set([...ofKind(objects, 'Service').map(({ object }) => formatKey(keyOf(object))), ...wrong]);
-  return ofKind(objects, 'ServiceExport')
-    .filter(({ object }) => !services.has(formatKey(keyOf(object))))
-    .map(({ object, at }) => {
-      const message = `exports Service ${formatKey(keyOf(object))}, which is in none of these files`;
+  const exported = ofExports(objects).flatMap(({ object, at }) => {
+    const backing = backingOf(object);
+    return backing.kind === 'service' ? [{ object, at, service: formatKey(backing.service) }] : [];
+  });
+  return exported
+    .filter(({ service }) => !services.has(service))
+    .map(({ object, at, service }) => {
+      const message = `exports Service ${service}, which is in none of these files`;
       return warningAt(at, {
         message,
-        fix: 'Add the Service, or give the ServiceExport the name of one that is there.',
+        fix: `Add the Service, or give the ${object.kind} the name of one that is there.`,
       });
+    });
+}
+
+/** Both kinds of exports are told of alike. */
+function ofExports(objects: readonly ManifestObject[]): Found<'ServiceExport' | 'Export'>[] {
+  return [...ofKind(objects, 'ServiceExport'), ...ofKind(objects, 'Export')];
+}
+
+/** Of two exports of one name the ServiceExport counts, whatever their order. */
+function checkExportNames(objects: readonly ManifestObject[]): Problem[] {
+  const taken = new Set(ofKind(objects, 'ServiceExport').map(({ object }) => formatKey(keyOf(object))));
+  return ofKind(objects, 'Export')
+    .filter(({ object }) => taken.has(formatKey(keyOf(object))))
+    .map(({ object, at }) => {
+      const message = `is not offered: ServiceExport ${formatKey(keyOf(object))} has this name and counts`;
+      return warningAt(at, { message, fix: 'Delete one of the two, or rename the Export.' });
     });
 }
 
@@ -75,7 +81,7 @@ function checkExportedServices(objects: readonly ManifestObject[], rejected: rea
 function checkPolicyNamespaces(objects: readonly ManifestObject[]): Problem[] {
   const imported = importNamespaces(ofKind(objects, 'ClusterImportRule'), ofKind(objects, 'ImportRule'));
   if (imported === 'any') return [];
-  const users = [...ofKind(objects, 'ServiceExport'), ...ofKind(objects, 'ServiceImport')];
+  const users = [...ofExports(objects), ...ofKind(objects, 'ServiceImport'), ...ofKind(objects, 'Import')];
   const used = new Set([...imported, ...users.map(({ object }) => keyOf(object).namespace)]);
   return ofKind(objects, 'AccessPolicy')
     .filter(({ object }) => !used.has(keyOf(object).namespace))
@@ -94,7 +100,7 @@ function checkAdmission(objects: readonly ManifestObject[]): Problem[] {
     isAllow,
   );
   const regular = ofKind(objects, 'AccessPolicy').filter(isAllow);
-  return ofKind(objects, 'ServiceExport').flatMap(({ object, at }) => {
+  return ofExports(objects).flatMap(({ object, at }) => {
     const { namespace, name } = keyOf(object);
     const own = regular.filter((policy) => keyOf(policy.object).namespace === namespace);
     const attributes = exportAttributes({ namespace, name }, object.metadata?.labels ?? {});

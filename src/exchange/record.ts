@@ -28,10 +28,12 @@ const keyValues = v.pipe(
   v.check((map) => Object.keys(map).length <= 128, 'has more than 128 keys'),
 );
 
+const portNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
+
 const port = v.object({
   name: emptyOrLabel,
   protocol: v.picklist(['TCP', 'UDP', 'SCTP']),
-  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535)),
+  port: portNumber,
   appProtocol: v.optional(v.pipe(printable, v.maxLength(253))),
 });
 
@@ -49,6 +51,7 @@ const record = v.pipe(
     trafficDistribution: v.optional(v.pipe(printable, v.maxLength(63))),
     labels: v.optional(keyValues),
     annotations: v.optional(keyValues),
+    defaultPort: v.optional(portNumber),
     createdAt: timestamp,
     readyEndpoints: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000)),
     hostnames: v.optional(v.pipe(v.array(label), v.maxLength(HOSTNAMES_PER_RECORD_MAX))),

@@ -5,6 +5,7 @@
  *   rules in order ─ select ─▶ exports ─ place ─▶ names ─ first rule owns ─▶ claims ─ combine ─▶ imports, verdicts
  *                                 └──────── skipped, with a reason ──────────┴──────────────────▶ status of the rule
  *
+ * ClusterLink's Imports come first (imports.ts), and rules get what is left of names and limits.
  * ServiceImports of others take part in `place`: they have their names, and rules of mode Requested answer them.
  */
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
@@ -12,6 +13,7 @@ import { compareText, formatKey, type ObjectKey } from '../api/object.ts';
 import { giveAliases } from './aliases.ts';
 import { compareSources, indexCandidates, type Candidate, type PeerCandidates } from './candidate.ts';
 import { combine, type Combined } from './combine.ts';
+import { mergeImports } from './imports.ts';
 import { IMPORTS_MAX, IMPORTS_PER_NAMESPACE_MAX, PORTS_PER_NAMESPACE_MAX } from './limits.ts';
 import { place, type Placement, type Skip, type Space } from './placement.ts';
 import { makeReport, noteCollision, noteImported, noteSkipped, toRuleStatus, type RuleReport } from './report.ts';
@@ -42,13 +44,20 @@ export function merge(input: MergeInput): MergeResult {
   const reports = rules.map((rule, order) => makeReport(rule, problems[order]));
   const previousByName = indexBindings(input.previous);
   const space: Space = { namespaces, requests: indexRequests(requests) };
-  const claims = [...claimNames(reports, index, space).values()];
+  const written = mergeImports({
+    imports: input.imports ?? [],
+    index,
+    previousByName,
+    namespaces,
+    isRequested: (name) => space.requests.has(name),
+  });
+  const claims = [...claimNames(reports, index, { ...space, taken: written.taken }).values()];
   const built: Built[] = [];
-  const verdicts: ConstituentVerdict[] = [];
+  const verdicts: ConstituentVerdict[] = [...written.verdicts];
   const isTenants = ({ key, report: { rule } }: Claim): boolean =>
     rule.kind === 'ImportRule' || space.requests.get(formatKey(key)) !== undefined;
-  const portsByNamespace = new Map<string, number>();
-  for (const claim of withinLimits(claims, { isTenants, previousByName })) {
+  const portsByNamespace = countByNamespace(written.merged);
+  for (const claim of withinLimits(claims, { isTenants, previousByName, written: written.merged })) {
     const ports = isTenants(claim) ? (portsByNamespace.get(claim.key.namespace) ?? 0) : 0;
     const request = space.requests.get(formatKey(claim.key));
     const combined = build(claim, { request, previousByName, portsLeft: PORTS_PER_NAMESPACE_MAX - ports });
@@ -58,7 +67,7 @@ export function merge(input: MergeInput): MergeResult {
     verdicts.push(...combined.verdicts);
   }
   built.sort((a, b) => compareKeys(a.merged.key, b.merged.key));
-  const imports = withAliases(built, previousByName);
+  const imports = [...withAliases(built, previousByName), ...written.merged].sort((a, b) => compareKeys(a.key, b.key));
   return {
     imports,
     verdicts: verdicts.sort((a, b) => compareKeys(a.import, b.import) || compareSources(a.source, b.source)),
@@ -69,6 +78,7 @@ export function merge(input: MergeInput): MergeResult {
       isCovered: ({ key, sources }) =>
         reports.some(({ rule, problem }) => problem === undefined && covers(rule, key, sources)),
     }),
+    importStatuses: written.statuses,
   };
 }
 
@@ -144,11 +154,16 @@ function covers(rule: AnyImportRule, { namespace }: ObjectKey, sources: readonly
   return exported.some((candidate) => namespaceOf(rule, candidate) === namespace);
 }
 
+interface ClaimSpace extends Space {
+  /** Names that no rule gets. */
+  readonly taken: ReadonlySet<string>;
+}
+
 /** One rule owns an import: the first in order that has an export for the name. */
 function claimNames(
   reports: readonly RuleReport[],
   index: readonly PeerCandidates[],
-  space: Space,
+  space: ClaimSpace,
 ): Map<string, Claim> {
   const claims = new Map<string, Claim>();
   for (const report of reports) {
@@ -156,7 +171,8 @@ function claimNames(
     const selected = selectCandidates(report.rule, index);
     report.matched = selected.length;
     for (const candidate of selected) {
-      for (const placement of place(report.rule, candidate, space)) claim(claims, { report, candidate, placement });
+      for (const placement of place(report.rule, candidate, space))
+        claim(claims, { report, candidate, placement, taken: space.taken });
     }
   }
   return claims;
@@ -166,12 +182,14 @@ interface Claimant {
   readonly report: RuleReport;
   readonly candidate: Candidate;
   readonly placement: Placement;
+  readonly taken: ReadonlySet<string>;
 }
 
-function claim(claims: Map<string, Claim>, { report, candidate, placement }: Claimant): void {
+function claim(claims: Map<string, Claim>, { report, candidate, placement, taken }: Claimant): void {
   const { source } = candidate;
   if ('skip' in placement) return noteSkipped(report, { source, ...placement.skip });
   const { key } = placement;
+  if (taken.has(formatKey(key))) return noteCollision(report, { source, key, by: { kind: 'Import', ...key } });
   const present = claims.get(formatKey(key));
   if (present === undefined) claims.set(formatKey(key), { key, report, candidates: [candidate] });
   else if (present.report === report) present.candidates.push(candidate);
@@ -182,12 +200,14 @@ interface LimitContext {
   /** Whether the people of its namespace asked for it, and not the administrator. */
   readonly isTenants: (claim: Claim) => boolean;
   readonly previousByName: ReadonlyMap<string, IImportBinding>;
+  /** What Imports have already. */
+  readonly written: readonly MergedImport[];
 }
 
 /** Names in use stay when there are too many, so that no peer can push them out with new ones. */
-function withinLimits(claims: readonly Claim[], { isTenants, previousByName }: LimitContext): Claim[] {
+function withinLimits(claims: readonly Claim[], { isTenants, previousByName, written }: LimitContext): Claim[] {
   const rank = ({ key }: Claim): number => (previousByName.has(formatKey(key)) ? 0 : 1);
-  const counts = new Map<string, number>();
+  const counts = countByNamespace(written);
   const kept: Claim[] = [];
   for (const claim of [...claims].sort((a, b) => rank(a) - rank(b) || compareKeys(a.key, b.key))) {
     const { namespace } = claim.key;
@@ -197,7 +217,7 @@ function withinLimits(claims: readonly Claim[], { isTenants, previousByName }: L
         claim,
         `would be one import more than the ${IMPORTS_PER_NAMESPACE_MAX} that the people of one namespace can ask for`,
       );
-    } else if (kept.length >= IMPORTS_MAX)
+    } else if (kept.length + written.length >= IMPORTS_MAX)
       skipClaim(claim, `would be one import more than the ${IMPORTS_MAX} that a peer can have`);
     else {
       counts.set(namespace, count);
@@ -205,6 +225,13 @@ function withinLimits(claims: readonly Claim[], { isTenants, previousByName }: L
     }
   }
   return kept;
+}
+
+/** As many ports: each has one. */
+function countByNamespace(written: readonly MergedImport[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { key } of written) counts.set(key.namespace, (counts.get(key.namespace) ?? 0) + 1);
+  return counts;
 }
 
 function skipClaim({ key, report, candidates }: Claim, why: string): void {

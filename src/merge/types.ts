@@ -8,6 +8,7 @@ import type {
   ImportBindingSpecPort,
   ImportBindingSpecSource,
 } from '../api/generated/ImportBinding.ts';
+import type { IImport } from '../api/generated/Import.ts';
 import type { IImportRule } from '../api/generated/ImportRule.ts';
 import type { ObjectKey } from '../api/object.ts';
 import type { ExportRecord, SourceKey } from '../api/record.ts';
@@ -20,6 +21,8 @@ export interface MergePeer {
   readonly labels: Readonly<Record<string, string>>;
   /** RFC 3339, of the local Peer object: no export of this peer counts as older. For self: the epoch of time. */
   readonly createdAt: string;
+  /** It says itself what it exports, so that what it does not name is not there; absent: a ClusterLink peer tells nothing. */
+  readonly tellsRecords?: boolean;
 }
 
 /** One export as its peer last said; self's own exports are among them. */
@@ -40,6 +43,8 @@ export interface MergeInput {
   readonly namespaces?: ReadonlySet<string>;
   /** ServiceImports that are not ours: their names are taken, and rules of mode Requested answer them. */
   readonly requests?: readonly ImportRequest[];
+  /** ClusterLink's: they go before rules. */
+  readonly imports?: readonly IImport[];
 }
 
 /** What a ServiceImport that somebody else made asks for. */
@@ -78,6 +83,8 @@ export interface MergedImport {
   readonly requested?: true;
   /** An ordinary Service of its name goes with it. */
   readonly service?: true;
+  /** Its endpoints are added to a Service of its name that somebody else made. */
+  readonly joinsService?: true;
   /** Further DNS names, in no other import; sorted. Absent: none. */
   readonly aliases?: readonly string[];
 }
@@ -128,10 +135,24 @@ export interface UnmetRequest {
   readonly message: string;
 }
 
+/** What became of one of ClusterLink's Imports. */
+export interface ImportStatus {
+  readonly key: ObjectKey;
+  /** `Valid`, `ImportTargetPortValid` and `SourcesResolved`. */
+  readonly conditions: readonly ConditionDraft[];
+  /** Why nothing is made of it; absent: it is among the imports. */
+  readonly refusal?: {
+    readonly reason: SkipReason | 'InvalidImport' | 'TargetPortTaken';
+    readonly message: string;
+  };
+}
+
 /** Imports in order of key, verdicts of (import, source), statuses of rule precedence, requests of key. */
 export interface MergeResult {
   readonly imports: readonly MergedImport[];
   readonly verdicts: readonly ConstituentVerdict[];
   readonly ruleStatuses: readonly RuleStatus[];
   readonly unmet: readonly UnmetRequest[];
+  /** Of all Imports that are there and stay, in order of key. */
+  readonly importStatuses: readonly ImportStatus[];
 }

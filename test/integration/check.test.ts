@@ -82,11 +82,39 @@ describe('checkManifests', () => {
   });
 
   const allow = policy('allow');
+  const clusterlinkExport = (spec: string): string =>
+    `apiVersion: clusterlink.net/v1alpha1\nkind: Export\nmetadata: {name: db, namespace: shop}\nspec: ${spec}\n`;
   const rows: [title: string, text: string[], expected: RegExp[]][] = [
     [
       'a ServiceExport without Service',
       [serviceExport, allow],
       [/^a.yaml:1 warning ServiceExport shop\/db: exports Service shop\/db, which is in none/],
+    ],
+    [
+      'a ClusterLink Export without Service',
+      [clusterlinkExport('{port: 5432}'), allow],
+      [/^a.yaml:1 warning Export shop\/db: exports Service shop\/db, which is in none/],
+    ],
+    [
+      'one of another Service by its DNS name',
+      [service, clusterlinkExport('{port: 80, host: web.shop.svc.cluster.local}'), allow],
+      [/warning Export shop\/db: exports Service shop\/web, which is in none/],
+    ],
+    ['one of a host', [clusterlinkExport('{port: 80, host: db.internal.example}'), allow], []],
+    [
+      'one without policy',
+      [service, clusterlinkExport('{port: 5432}')],
+      [/warning Export shop\/db: no policy in these files allows anybody/],
+    ],
+    [
+      'one with the name of a ServiceExport, which counts',
+      [service, clusterlinkExport('{port: 5432}'), serviceExport, allow],
+      [/warning Export shop\/db: is not offered: ServiceExport shop\/db has this name and counts/],
+    ],
+    [
+      'one without a port',
+      [service, clusterlinkExport('{}'), allow],
+      [/error Export shop\/db: is missing/, /AccessPolicy shop\/p: has no effect/],
     ],
     [
       'a ServiceExport whose Service is wrong',
@@ -143,6 +171,18 @@ describe('checkManifests', () => {
     [
       'a policy where a rule imports',
       [policy('allow', { namespace: 'store' }), rule('a', 'into: {namespace: store}')],
+      [],
+    ],
+    [
+      'a policy where an Import is',
+      [
+        policy('allow', { namespace: 'store' }),
+        `apiVersion: clusterlink.net/v1alpha1
+kind: Import
+metadata: {name: cart, namespace: store}
+spec: {port: 80, sources: [{peer: a, exportName: b, exportNamespace: c}]}
+`,
+      ],
       [],
     ],
     [

@@ -67,12 +67,16 @@ describe('manifests/base, rights', function () {
           `patch importbindings/status.${ours} ${SYSTEM}`,
           `create leases.coordination.k8s.io ${SYSTEM}`,
           `update leases.coordination.k8s.io ${SYSTEM}/clusterlink-mcs-exchange`,
-          `create events.events.k8s.io ${SYSTEM}`,
+          'create events.events.k8s.io shop',
+          `watch exports.${shared}`,
+          `get serviceimports.${mcs} shop`,
+          `get imports.${shared} shop`,
         ],
         no: [
           ...['create', 'patch', 'delete'].map((verb) => `${verb} services shop`),
           ...['create', 'patch'].map((verb) => `${verb} serviceimports.${mcs} shop`),
           `patch serviceexports/status.${mcs} shop`,
+          `patch exports/status.${shared} shop`,
           `create peerrecords.${ours} shop`,
           `patch importbindings.${ours} ${SYSTEM}`,
           `patch peers.${shared} ${SYSTEM}`,
@@ -90,6 +94,10 @@ describe('manifests/base, rights', function () {
             ),
           ),
           ...['serviceexports', 'serviceimports'].map((what) => `patch ${what}/status.${mcs} shop`),
+          `watch exports.${shared} shop`,
+          `patch exports/status.${shared} shop`,
+          // Narrowed to one annotation by the admission policy below.
+          `patch serviceexports.${mcs} shop`,
           ...['importrules', 'clusterimportrules', 'baselineaccesspolicies'].map(
             (what) => `patch ${what}/status.${ours}`,
           ),
@@ -104,8 +112,9 @@ describe('manifests/base, rights', function () {
           'create events.events.k8s.io shop',
         ],
         no: [
-          `patch serviceexports.${mcs} shop`,
+          `create serviceexports.${mcs} shop`,
           `delete serviceexports.${mcs} shop`,
+          `patch exports.${shared} shop`,
           `patch importrules.${ours} shop`,
           `create accesspolicies.${shared} shop`,
           `patch peerrecords.${ours} ${SYSTEM}`,
@@ -130,11 +139,19 @@ describe('manifests/base, rights', function () {
       },
       // The roles are bound here by themselves: no controller of Kubernetes runs that would add them to view, edit and admin.
       'user of view': {
-        yes: [`get serviceimports.${mcs} shop`, `list serviceexports.${mcs} shop`, `get importrules.${ours} shop`],
-        no: [`create serviceexports.${mcs} shop`, `get clusterimportrules.${ours}`],
+        yes: [
+          `get serviceimports.${mcs} shop`,
+          `list serviceexports.${mcs} shop`,
+          `get importrules.${ours} shop`,
+          `list exports.${shared} shop`,
+        ],
+        no: [`create exports.${shared} shop`, `create serviceexports.${mcs} shop`, `get clusterimportrules.${ours}`],
       },
       'user of edit': {
-        yes: ['create', 'update', 'patch', 'delete'].map((verb) => `${verb} serviceexports.${mcs} shop`),
+        yes: ['create', 'update', 'patch', 'delete'].flatMap((verb) => [
+          `${verb} serviceexports.${mcs} shop`,
+          `${verb} exports.${shared} shop`,
+        ]),
         no: [
           ...['create', 'update', 'patch', 'delete'].map((verb) => `${verb} serviceimports.${mcs} shop`),
           `create accesspolicies.${shared} shop`,
@@ -286,6 +303,47 @@ describe('manifests/base, rights', function () {
       }
       await refused(controller.request('DELETE', asked), /only objects that it made/);
       assert.equal((await patch({ spec: { ips: null, ipFamilies: null } })).status, 200);
+    });
+
+    it("a user's ServiceExport → gets the note of its first port and status; nothing else of it changes, and it stays", async () => {
+      const exported = (metadata: object, spec: object = {}): Manifest => ({
+        apiVersion: MCS,
+        kind: 'ServiceExport',
+        metadata: { name: 'db', namespace: 'shop', ...metadata },
+        ...spec,
+      });
+      const db = '/apis/multicluster.x-k8s.io/v1beta1/namespaces/shop/serviceexports/db';
+      const noted = (port: string): Manifest => exported({ annotations: { 'mcs.clusterlink.net/first-port': port } });
+      const options = { fieldManager: 'clusterlink-mcs-controller' };
+      const theirs = { labels: { ...OURS, app: 'db' }, annotations: { note: 'x' } };
+      // An apply to one that has gone must not bring it back.
+      assert.equal((await controller.apply(exported(theirs))).status, 403);
+      assert.equal((await server.admin.apply(exported(theirs, { spec: { exportedLabels: { a: 'b' } } }))).status, 201);
+      assert.equal((await controller.apply(noted('5432'), options)).status, 200);
+      assert.equal((await controller.apply(noted('6432'), options)).status, 200);
+      const status = { conditions: [] };
+      assert.equal((await controller.apply(exported({}, { status }), { subresource: 'status' })).status, 200);
+      const patch = (body: object): Promise<Reply<unknown>> => controller.request('PATCH', db, { body });
+      for (const body of [
+        { spec: null },
+        { spec: { exportedLabels: { a: 'c' } } },
+        { metadata: { labels: { app: null } } },
+        { metadata: { annotations: { note: null } } },
+        { metadata: { annotations: { note: 'y' } } },
+        { metadata: { annotations: { 'mcs.clusterlink.net/export-to': 'west' } } },
+        { metadata: { finalizers: ['mcs.clusterlink.net/x'] } },
+      ]) {
+        await refused(patch(body), /writes one annotation/);
+      }
+      assert.equal((await controller.request('DELETE', db)).status, 403);
+      assert.equal(
+        (await patch({ metadata: { annotations: { 'mcs.clusterlink.net/first-port': null } } })).status,
+        200,
+      );
+      // One without annotations and labels before.
+      assert.equal((await server.admin.apply(exported({ name: 'web' }))).status, 201);
+      const web = exported({ name: 'web', annotations: { 'mcs.clusterlink.net/first-port': '80' } });
+      assert.equal((await controller.apply(web, options)).status, 200);
     });
 
     it('a ServiceImport of ours → label at birth, then free', async () => {

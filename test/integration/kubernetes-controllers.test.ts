@@ -9,7 +9,10 @@ import { makeDerivedServices } from '#src/controllers/derived-service/home.ts';
 import { derivedServiceName } from '#src/controllers/derived-service/name.ts';
 import { RECREATE_INTERVAL_MS } from '#src/controllers/limits.ts';
 import { makeEndpointsController } from '#src/controllers/endpoints/reconciler.ts';
-import { makeImportController, type ImportEvent } from '#src/controllers/import/reconciler.ts';
+import type { ImportEvent } from '#src/controllers/import/events.ts';
+import { makeExportController } from '#src/controllers/export/reconciler.ts';
+import { makeImportController } from '#src/controllers/import/reconciler.ts';
+import { makeServiceExportController } from '#src/controllers/service-export/reconciler.ts';
 import { wallClock } from '#src/runtime/clock.ts';
 import { whenSynced } from '#src/store/cache.ts';
 import { closeCaches, openCaches } from '#src/store/caches.ts';
@@ -54,6 +57,8 @@ async function startWorld(server: ApiServer) {
         onEvent: (event) => events.push(event),
       }),
       makeEndpointsController(common),
+      makeServiceExportController({ ...common, self: 'west', allowedNamespaces: [], clusterlinkCompat: 'on' }),
+      makeExportController({ ...common, allowedNamespaces: [], isForbidden: () => false }),
       makeClusterPropertyController({ self: 'west', fabric: 'demo', store, caches }),
     ],
     { logger: makeSilentLogger(), onResult: ({ ok, controller }) => void (ok || failed.push(controller)) },
@@ -170,6 +175,89 @@ describe('controllers on an API server', function () {
     const before = world.sent.length;
     await new Promise((resolve) => setTimeout(resolve, 2 * REST_MS));
     assert.deepEqual(world.sent.slice(before), []);
+  });
+
+  it("ClusterLink's Export and a ServiceExport → ExportValid, the note of the first port; nothing else, and once", async () => {
+    const user = { fieldManager: 'kubectl', force: true };
+    const metadata = { namespace: 'store', name: 'pair' };
+    const service = (...ports: { name: string; port: number; protocol: 'TCP' }[]) =>
+      world.store.apply({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports } }, user);
+    const [web, pg] = [
+      { name: 'web', port: 80, protocol: 'TCP' } as const,
+      { name: 'pg', port: 5432, protocol: 'TCP' } as const,
+    ];
+    await service(web, pg);
+    await world.store.apply({ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata }, user);
+    const host = 'pair.store.svc';
+    const exported = { namespace: 'store', name: 'api' };
+    await world.store.apply(
+      { apiVersion: 'clusterlink.net/v1alpha1', kind: 'Export', metadata: exported, spec: { host, port: 5432 } },
+      user,
+    );
+    await waitFor('both are judged', async () => {
+      const conditions = (await get('Export', 'store', 'api'))?.status?.conditions;
+      const { annotations } = (await get('ServiceExport', 'store', 'pair'))?.metadata ?? {};
+      return (
+        findCondition(conditions, 'ExportValid')?.reason === 'Verified' &&
+        annotations?.['mcs.clusterlink.net/first-port'] === '80'
+      );
+    });
+    await world.rest();
+    const before = world.sent.length;
+    await service(pg, web);
+    await world.rest();
+    assert.deepEqual(world.sent.slice(before), ['apply Service'], 'the test itself');
+    assert.deepEqual(world.failed, []);
+  });
+
+  it("ClusterLink's Import → Service and conditions; labels count, a Service in the way is told, and nothing is written twice", async () => {
+    const user = { fieldManager: 'kubectl', force: true };
+    const key = { namespace: 'store', name: 'cart' };
+    const sources = [{ peer: 'east', exportName: 'db.pg', exportNamespace: 'shop' }];
+    const write = (labels: Record<string, string>, name = key.name) =>
+      world.store.apply(
+        {
+          apiVersion: 'clusterlink.net/v1alpha1',
+          kind: 'Import',
+          metadata: { ...key, name, labels },
+          spec: { port: 80, targetPort: 3000, sources },
+        },
+        user,
+      );
+    const said = async (type: string): Promise<string> => {
+      const condition = findCondition((await get('Import', key.namespace, key.name))?.status?.conditions, type);
+      return `${condition?.status} ${condition?.reason}`;
+    };
+    await assert.rejects(write({}, 'a'.repeat(64)), { code: 'ERR_INVALID_OBJECT' });
+    const inTheWay = { apiVersion: 'v1', kind: 'Service', metadata: key, spec: { ports: [{ port: 1 }] } } as const;
+    await world.store.apply({ ...inTheWay, spec: { ports: [{ port: 1 }] } }, user);
+    await write({ tier: 'gold' });
+    await waitFor(
+      'the Service is told to be in the way',
+      async () => (await said('ImportServiceValid')) === 'False Error',
+    );
+    await world.store.delete('Service', key);
+    await waitFor('the Import has its Service', async () => (await said('ImportServiceValid')) === 'True Valid');
+    assert.equal(await said('ImportTargetPortValid'), 'True Leased');
+    const service = await get('Service', key.namespace, key.name);
+    assert.deepEqual([service?.spec?.ports?.[0]?.port, service?.spec?.selector], [80, undefined]);
+    assert.equal(await get('ServiceImport', key.namespace, key.name), undefined);
+    await world.rest();
+    const before = world.sent.length;
+    // A change of labels changes no generation.
+    await write({ tier: 'silver' });
+    const binding = () => get('ImportBinding', SYSTEM, 'cart.store');
+    await waitFor('the labels are in force', async () => (await binding())?.spec.labels?.['tier'] === 'silver');
+    assert.deepEqual((await binding())?.spec.sources[0]?.ports, [{ name: '', protocol: 'TCP', port: 5432 }]);
+    assert.deepEqual(
+      world.sent.slice(before),
+      ['apply Import', 'apply ImportBinding'],
+      'the test itself, and one write',
+    );
+    await world.store.delete('Import', key);
+    await waitFor('all is gone', async () => (await binding()) === undefined);
+    await waitFor('its Service too', async () => (await get('Service', key.namespace, key.name)) === undefined);
+    assert.deepEqual(world.failed, []);
   });
 
   it('the derived Service deleted by hand → made again with its address; then nothing more is written (IMP-07)', async () => {

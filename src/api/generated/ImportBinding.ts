@@ -65,7 +65,7 @@ export interface ImportBindingSpecVerdict {
 
 export interface ImportBindingSpec {
   import: ImportBindingSpecImport;
-  /** The rule that names this import. */
+  /** The rule that names this import, or the Import that is it. */
   owner: ImportBindingSpecOwner;
   type: 'ClusterSetIP' | 'Headless';
   ips: string[];
@@ -77,6 +77,8 @@ export interface ImportBindingSpec {
   verdicts?: ImportBindingSpecVerdict[];
   /** Whether an ordinary Service of the same name goes with the import. */
   service?: boolean;
+  /** Whether the endpoints of the import are added to a Service of the same name that somebody else made. */
+  joinsService?: boolean;
   /** Further DNS names that are answered like the import. */
   aliases?: string[];
   /** Labels of the import, which policies may select. */

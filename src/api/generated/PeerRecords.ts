@@ -23,6 +23,8 @@ export interface PeerRecordsSpecRecordRecord {
   trafficDistribution?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
+  /** The TCP port that an Import of one port gets. Absent: the first one. */
+  defaultPort?: number;
   createdAt: string;
   readyEndpoints: number;
   hostnames?: string[];

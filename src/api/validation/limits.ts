@@ -20,6 +20,8 @@ export const ANNOTATIONS_BYTES_MAX = 256 * 1024;
 export const EXPORT_TO_PEERS_MAX = 256;
 /** Exports that `sources` may name: as many as can back one import. */
 export const REQUESTED_SOURCES_MAX = 64;
+/** Exports that `exports` on a Peer may declare: what people keep by hand. A peer that has more tells records. */
+export const DECLARED_EXPORTS_MAX = 256;
 /** Endpoints in one annotation, over all ports: as many as an EndpointSlice has. */
 export const ANNOTATED_ENDPOINTS_MAX = 1_000;
 /** Items of a policy's `from` and `to`, as in the CRD. */

@@ -7,7 +7,7 @@ import { annotationProblems, labelProblems } from './labels.ts';
 import { quote } from './quote.ts';
 
 /** Their names become labels of DNS names (DNS-03), or are one in a certificate. */
-const NAMED_BY_LABEL: readonly KindName[] = ['Peer', 'Service', 'ServiceExport', 'ServiceImport'];
+const NAMED_BY_LABEL: readonly KindName[] = ['Peer', 'Service', 'ServiceExport', 'ServiceImport', 'Export'];
 const LABEL_RULE = 'at most 63 of a-z, 0-9 and "-", with a letter or digit at both ends';
 const SUBDOMAIN_RULE = 'lower-case letters, digits, "-" and ".", at most 253, with a letter or digit at both ends';
 

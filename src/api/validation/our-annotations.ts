@@ -1,7 +1,9 @@
 /** The annotations of ours. An unknown one makes its object invalid: it could have been meant to narrow something. */
 import type { KindName } from '../kinds.ts';
+import { parseDeclaredExports } from '../declared-exports.ts';
 import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
 import { parsePeerRoots } from '../peer-roots.ts';
+import { isPort } from './addresses.ts';
 import { askWhether, didYouMean } from './did-you-mean.ts';
 import { below, type Finding } from './finding.ts';
 import { mapAt, textAt, type JsonObject } from './json.ts';
@@ -23,9 +25,14 @@ interface OurAnnotation {
 const OURS: readonly OurAnnotation[] = [
   { key: ANNOTATIONS.endpoints, kind: 'Service', problem: () => undefined },
   { key: ANNOTATIONS.exportTo, kind: 'ServiceExport', problem: exportToProblem },
+  { key: ANNOTATIONS.exportTo, kind: 'Export', problem: exportToProblem },
+  { key: ANNOTATIONS.port, kind: 'ServiceExport', problem: portProblem },
+  // A note of the controller: one that cannot be read counts as none, and is written anew.
+  { key: ANNOTATIONS.firstPort, kind: 'ServiceExport', problem: () => undefined },
   { key: ANNOTATIONS.mayAssert, kind: 'Peer', problem: mayAssertProblem },
   { key: ANNOTATIONS.roots, kind: 'Peer', problem: rootsProblem },
   { key: ANNOTATIONS.acceptLoss, kind: 'Peer', problem: acceptLossProblem },
+  { key: ANNOTATIONS.exports, kind: 'Peer', problem: exportsProblem },
   { key: ANNOTATIONS.sources, kind: 'ServiceImport', problem: sourcesProblem },
   // Notes of the controller to itself: whoever changes them by hand sees them put back.
   { key: ANNOTATIONS.import, kind: 'Service', problem: () => undefined },
@@ -79,10 +86,24 @@ function exportToProblem(text: string): Sentence | undefined {
   return { message, fix: 'Say it by an AccessPolicy that selects on labels of peers.' };
 }
 
+/** Whether the Service has such a port is seen when the two are there: see catalogue/default-port.ts. */
+function portProblem(text: string): Sentence | undefined {
+  if (isLabel(text) && (!/^\d+$/.test(text) || isPort(Number(text)))) return undefined;
+  return {
+    message: `must be the name or the number of a port, is ${quote(text)}`,
+    fix: 'Write the name or the number of one TCP port of the Service; delete it to keep the port that it had first.',
+  };
+}
+
 function acceptLossProblem(text: string): Sentence | undefined {
   if (isTimestamp(text)) return undefined;
   const fix = 'Write the time that the condition RecordsHeld of the Peer names, for example 2026-11-20T12:00:00Z.';
   return { message: `${quote(text)} is not the time of a hold`, fix };
+}
+
+function exportsProblem(text: string): Sentence | undefined {
+  const parsed = parseDeclaredExports(text);
+  return parsed.ok ? undefined : { message: parsed.message, fix: parsed.fix };
 }
 
 function rootsProblem(text: string): Sentence | undefined {

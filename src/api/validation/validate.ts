@@ -4,6 +4,8 @@ import { ANNOTATIONS } from '../names.ts';
 import { schemaErrors } from '../schema.ts';
 import { clusterImportRuleProblems, importRuleProblems } from './import-rule.ts';
 import { endpointSliceProblems, endpointSliceWarnings } from './endpoint-slice.ts';
+import { exportProblems } from './export.ts';
+import { importProblems, importWarnings } from './import.ts';
 import { below, firstOfEachPath, formatPath, type Finding } from './finding.ts';
 import { isMap, valueAt, type JsonObject } from './json.ts';
 import { PROBLEMS_PER_OBJECT_MAX } from './limits.ts';
@@ -38,8 +40,10 @@ const RULES: Readonly<Record<KindName, KindRules>> = {
   Service: { problems: serviceProblems, warnings: serviceWarnings },
   EndpointSlice: { problems: endpointSliceProblems, warnings: endpointSliceWarnings },
   ServiceExport: { problems: serviceExportProblems },
+  Export: { problems: exportProblems },
   ServiceImport: { problems: serviceImportProblems, warnings: serviceImportWarnings },
   Peer: { problems: peerProblems },
+  Import: { problems: importProblems, warnings: importWarnings },
   AccessPolicy: POLICY_RULES,
   PrivilegedAccessPolicy: POLICY_RULES,
   BaselineAccessPolicy: POLICY_RULES,

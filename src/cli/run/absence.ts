@@ -1,6 +1,7 @@
 /** Why there is no import of a name: what `explain` says of rules, of what peers offer, and of names that are nearly right. */
 import { findCondition } from '../../api/conditions.ts';
-import { compareText, formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import { compareText, describeObject, formatKey, type ObjectKey } from '../../api/object.ts';
 import { REASONS } from '../../api/reasons.ts';
 import { fixSession } from '../../gateway/explain-session.ts';
 import { nameStore, writeCommand, type Hop } from '../../gateway/hops.ts';
@@ -16,6 +17,8 @@ import type { ReadingsOf } from './reading.ts';
 /** What it is told by. */
 export const ABSENCE_KINDS = [
   'ClusterImportRule',
+  'Import',
+  'Export',
   'ImportBinding',
   'ImportRule',
   'Peer',
@@ -47,6 +50,7 @@ export function explainAbsence(input: AbsenceInput, key: ObjectKey): Hop {
   const claims = claimsOf(input, key);
   const explicit = claims.filter(({ wanted }) => wanted.isExplicit);
   return (
+    findUnmade(input, key) ??
     findSkip(input, key) ??
     findFault(input, key, explicit) ??
     findMisspelling(input, key) ??
@@ -72,6 +76,17 @@ function claimsOf(input: AbsenceInput, key: ObjectKey): Claim[] {
     const wanted = findWanted(rule, key, [...new Set([...selected, ...(rule.spec.peers.names ?? [])])]);
     return wanted === undefined ? [] : [{ rule, wanted, subject: describeOwner(ownerOf(rule)) }];
   });
+}
+
+/** Somebody wrote an Import of this name, and nothing was made of it. */
+function findUnmade({ caches }: AbsenceInput, key: ObjectKey): Hop | undefined {
+  const object = caches.Import.get(key);
+  if (object === undefined) return undefined;
+  const valid = findCondition(object.status?.conditions, 'ImportServiceValid');
+  const ready = findCondition(object.status?.conditions, 'Ready');
+  const [message = '', fix = 'ask again in a moment'] = (valid?.message || 'is on its way').split(' Fix: ');
+  const code = ready?.reason ?? REASONS.NoUsableSource;
+  return { hop: 'import', ok: false, subject: describeObject(object), message, code, fix };
 }
 
 /** A rule has refused the export: that stands in its status. */
@@ -161,6 +176,11 @@ function explainPeer(input: AbsenceInput, { wanted, subject: rule }: Claim, peer
     const message = `${observation?.message ?? 'No session was opened yet.'} It has never said what it offers.`;
     return { hop: 'session', ok: false, subject: peer, message, code: reason, fix };
   }
+  if (observation?.form === 'clusterlink' && offered.length === 0) {
+    const fix = `declare what it exports, as namespace/name:port, in the annotation ${ANNOTATIONS.exports} of the Peer object ${peer}`;
+    const message = `${rule} would take it, and ${peer} speaks ClusterLink's form, which does not say what it exports.`;
+    return { hop: 'source', ok: false, subject, message, code: REASONS.NothingOffered, fix };
+  }
   const offers = offered.length === 0 ? 'It offers nothing to this peer.' : `It offers ${listNames(offered)}.`;
   const [name = 'NAME'] = wanted.names ?? [];
   const [namespace = 'NAMESPACE'] = wanted.namespaces ?? [];
@@ -174,17 +194,18 @@ function explainPeer(input: AbsenceInput, { wanted, subject: rule }: Claim, peer
 /** Of exports of this peer itself everything is known. */
 function explainOwn({ caches, store }: AbsenceInput, wanted: Wanted, subject: string): Hop {
   const [name = 'NAME'] = wanted.names ?? [];
-  const exported = caches.ServiceExport.list().find(
+  // A ServiceExport counts before an Export of its name.
+  const exported = [...caches.ServiceExport.list(), ...caches.Export.list()].find(
     ({ metadata }) => metadata?.name === name && (wanted.namespaces?.includes(metadata.namespace ?? '') ?? true),
   );
-  const valid = findCondition(exported?.status?.conditions, 'Valid');
+  const valid = findCondition(exported?.status?.conditions, exported?.kind === 'Export' ? 'ExportValid' : 'Valid');
   const [namespace = 'NAMESPACE'] = wanted.namespaces ?? [];
   if (exported === undefined || valid?.status !== 'False') {
     const fix = writeCommand(store, 'export', `${namespace}/${name}`);
     const message = 'this peer does not export it';
     return { hop: 'source', ok: false, subject, message, code: REASONS.NothingOffered, fix };
   }
-  const fix = `correct the ServiceExport ${formatKey(keyOf(exported))} or its Service`;
+  const fix = `correct ${describeObject(exported)} or its Service`;
   return { hop: 'source', ok: false, subject, message: valid.message, code: valid.reason, fix };
 }
 

@@ -3,7 +3,7 @@ import { toTimestamp } from '../../api/timestamp.ts';
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
 import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
 import type { Home } from '../../gateway/home.ts';
-import type { DownMessage, UpMessage } from '../../gateway/messages.ts';
+import type { ClosingRecord, DownMessage, UpMessage } from '../../gateway/messages.ts';
 import { startDataPlane } from '../../gateway/plane.ts';
 import { makeChannelPair } from '../../runtime/channel.ts';
 import { wallClock } from '../../runtime/clock.ts';
@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly metrics: Metrics;
   /** A snapshot is in force. */
   onReady(): void;
+  /** A connection was refused or has ended. */
+  onClosed?(record: ClosingRecord): void;
 }
 
 export interface Gateway {
@@ -100,6 +102,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         observer.onPeer(observation);
         standing.onPeer(observation);
         exchange.setReachable(observation.name, observation.epochs);
+      },
+      onClosed(record) {
+        observer.onClosed(record);
+        options.onClosed?.(record);
       },
       onSnapshot(step, snapshotVersion) {
         metrics.snapshotVersion.set({ component: 'gateway', state: step }, snapshotVersion);

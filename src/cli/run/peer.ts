@@ -1,9 +1,11 @@
 /** One standalone peer: store, controllers, gateway, exchange and DNS, wired. The only place that knows them all. */
 import { runControllers } from '../../controllers/controller.ts';
 import { makeAccessPolicyController } from '../../controllers/access-policy/reconciler.ts';
+import { makeExportController } from '../../controllers/export/reconciler.ts';
 import { makeAddressPool } from '../../controllers/import/address-pool.ts';
 import { makeImportController } from '../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../controllers/service-export/reconciler.ts';
+import { makeTargetForesight } from '../../gateway/target-foresight.ts';
 import { startAdmin } from '../../runtime/admin.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
@@ -90,7 +92,14 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
 
   const controllers = runControllers(
     [
-      makeServiceExportController({ self: self.name, store, caches, clock: wallClock, allowedNamespaces }),
+      makeServiceExportController({
+        ...{ self: self.name, store, caches, clock: wallClock, allowedNamespaces },
+        clusterlinkCompat: config.clusterlinkCompat,
+      }),
+      makeExportController({
+        ...{ store, caches, clock: wallClock, allowedNamespaces },
+        isForbidden: makeTargetForesight({ targets: config.exports.targets }),
+      }),
       makeImportController({
         self,
         store,

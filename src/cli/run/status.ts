@@ -56,6 +56,8 @@ export interface StatusReport {
 /** What it is made of. */
 export const STATUS_KINDS = [
   'ClusterImportRule',
+  'Import',
+  'Export',
   'ImportBinding',
   'ImportRule',
   'Peer',
@@ -91,10 +93,10 @@ export function makeStatusReport({
     listening: control.listening ?? 'dials out only',
     certificateExpires,
     peers: caches.Peer.list().map((object) => reportPeer(object, caches, control)),
-    exports: caches.ServiceExport.list().map((object) => {
+    exports: [...caches.ServiceExport.list(), ...caches.Export.list()].map((object) => {
       const key = keyOf(object);
       const conflict = findCondition(object.status?.conditions, 'Conflict');
-      const valid = findCondition(object.status?.conditions, 'Valid');
+      const valid = findCondition(object.status?.conditions, object.kind === 'Export' ? 'ExportValid' : 'Valid');
       const importedBy = caches.PeerRecords.list()
         .filter(({ spec }) => spec.peerGoneSince === undefined)
         .filter(({ spec }) =>
@@ -104,29 +106,13 @@ export function makeStatusReport({
       return {
         name: formatKey(key),
         valid: brief(valid),
-        conflict: brief(conflict),
+        // ClusterLink's kind has no such condition.
+        conflict: object.kind === 'Export' ? '-' : brief(conflict),
         importedBy,
         message: [valid?.message, conflict?.message].filter(Boolean).join(' '),
       };
     }),
-    imports: caches.ImportBinding.list().map((binding) => {
-      const { spec, status } = binding;
-      const ready = findCondition(caches.ServiceImport.get(spec.import)?.status?.conditions, 'Ready');
-      const listenPorts = new Map(status?.listeners?.map(({ port, listenPort }) => [port, listenPort]));
-      return {
-        name: formatKey(spec.import),
-        ip: spec.ips.join(','),
-        ports: spec.ports.map(({ port, protocol }) => formatPort(port, protocol, listenPorts.get(port))).join(','),
-        ready: brief(ready),
-        sources: spec.sources.map((source) => {
-          const seen = status?.sources?.find((candidate) => formatSource(candidate) === formatSource(source));
-          const ejected = control.ejectionOf(source);
-          const late = ejected === undefined ? '' : ` (tried last since ${ejected.since}: ${ejected.reason})`;
-          return `${formatSource(source)}${seen?.usable === false ? ` (${seen.reason ?? 'away'})` : late}`;
-        }),
-        message: ready?.message ?? '',
-      };
-    }),
+    imports: [...reportBindings(caches, control), ...reportUnmade(caches)],
     skipped: [...caches.ClusterImportRule.list(), ...caches.ImportRule.list()].flatMap((rule) =>
       (rule.status?.skipped ?? []).map(({ source, reason, message = '' }) => ({
         rule: formatKey(keyOf(rule)),
@@ -142,6 +128,41 @@ export function makeStatusReport({
       .slice(0, FAILURES_SHOWN)
       .map(({ object, peer: other, reason, message }) => ({ object, peer: other, reason, message })),
   };
+}
+
+function reportBindings(caches: Readings, control: Control): StatusReport['imports'] {
+  return caches.ImportBinding.list().map((binding) => {
+    const { spec, status } = binding;
+    const face = (spec.owner.kind === 'Import' ? caches.Import : caches.ServiceImport).get(spec.import);
+    const ready = findCondition(face?.status?.conditions, 'Ready');
+    const listenPorts = new Map(status?.listeners?.map(({ port, listenPort }) => [port, listenPort]));
+    return {
+      name: formatKey(spec.import),
+      ip: spec.ips.join(','),
+      ports: spec.ports.map(({ port, protocol }) => formatPort(port, protocol, listenPorts.get(port))).join(','),
+      ready: brief(ready),
+      sources: spec.sources.map((source) => {
+        const seen = status?.sources?.find((candidate) => formatSource(candidate) === formatSource(source));
+        const ejected = control.ejectionOf(source);
+        const late = ejected === undefined ? '' : ` (tried last since ${ejected.since}: ${ejected.reason})`;
+        return `${formatSource(source)}${seen?.usable === false ? ` (${seen.reason ?? 'away'})` : late}`;
+      }),
+      message: ready?.message ?? '',
+    };
+  });
+}
+
+/** Imports of which nothing was made, and why. */
+function reportUnmade(caches: Readings): StatusReport['imports'] {
+  const made = new Set(caches.ImportBinding.list().map(({ spec }) => formatKey(spec.import)));
+  return caches.Import.list().flatMap((object) => {
+    const key = keyOf(object);
+    const valid = findCondition(object.status?.conditions, 'ImportServiceValid');
+    const ready = findCondition(object.status?.conditions, 'Ready');
+    if (made.has(formatKey(key)) || valid?.status !== 'False') return [];
+    const ports = formatPort(object.spec.port, 'TCP', undefined);
+    return [{ name: formatKey(key), ip: '', ports, ready: brief(ready), sources: [], message: valid.message }];
+  });
 }
 
 function reportPeer(object: IPeer, caches: Readings, control: Control): StatusReport['peers'][number] {
@@ -169,7 +190,7 @@ function formatPort(port: number, protocol: string, listenPort: number | undefin
 function brief(condition: Condition | undefined): string {
   return condition === undefined
     ? 'Unknown'
-    : condition.status === 'True' && condition.reason === condition.type
+    : condition.status === 'True' && [condition.type, 'Verified'].includes(condition.reason)
       ? 'True'
       : `${condition.status} (${condition.reason})`;
 }

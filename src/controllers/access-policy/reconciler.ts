@@ -21,11 +21,14 @@ export interface AccessPolicyControllerOptions {
   /** This peer: its labels are those of its exports' side. */
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
   readonly store: Store;
-  readonly caches: CachesOf<PolicyKind | 'ServiceExport' | 'ImportBinding' | 'Peer'>;
+  readonly caches: CachesOf<PolicyKind | (typeof EXPORT_KINDS)[number] | 'ImportBinding' | 'Peer'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 type AnyPolicy = KindMap[PolicyKind];
+
+/** What policies of the exporting side select. */
+const EXPORT_KINDS = ['ServiceExport', 'Export'] as const;
 
 /** The key of all policies at once, after a change of what they speak of; those of single ones have a space. */
 const ALL = 'all';
@@ -80,7 +83,7 @@ export function makeAccessPolicyController(options: AccessPolicyControllerOption
     },
     watches: (enqueue) => [
       ...POLICY_KINDS.map((kind) => caches[kind].onChange((key) => enqueue(`${kind} ${formatKey(key)}`))),
-      onAnyChange(caches, ['ServiceExport', 'Peer'], () => enqueue(ALL, POLICY_COUNT_DELAY_MS)),
+      onAnyChange(caches, [...EXPORT_KINDS, 'Peer'], () => enqueue(ALL, POLICY_COUNT_DELAY_MS)),
       onSpecChange(caches.ImportBinding, () => enqueue(ALL, POLICY_COUNT_DELAY_MS)),
     ],
     resync: (enqueue) => {
@@ -91,15 +94,16 @@ export function makeAccessPolicyController(options: AccessPolicyControllerOption
 
 /** Undefined until all of it is known: "selects nothing" would be a lie then. */
 function makeTargets({ self, caches }: Pick<AccessPolicyControllerOptions, 'self' | 'caches'>) {
-  const { ServiceExport, ImportBinding, Peer } = caches;
+  const { ServiceExport, Export, ImportBinding, Peer } = caches;
   let seen: readonly unknown[] = [];
   let targets: ReadonlyMap<string, readonly Target[]> = new Map();
   return (): typeof targets | undefined => {
-    if (!ServiceExport.hasSynced || !ImportBinding.hasSynced || !Peer.hasSynced) return undefined;
-    const [exports, imports, peers] = [ServiceExport.list(), ImportBinding.list(), Peer.list()];
+    if (![ServiceExport, Export, ImportBinding, Peer].every(({ hasSynced }) => hasSynced)) return undefined;
+    const lists = [ServiceExport.list(), Export.list(), ImportBinding.list(), Peer.list()] as const;
     // Lists are the same arrays until something changes.
-    if ([exports, imports, peers].every((list, index) => list === seen[index])) return targets;
-    seen = [exports, imports, peers];
-    return (targets = targetsByNamespace({ self, exports, imports, peers }));
+    if (lists.every((list, index) => list === seen[index])) return targets;
+    seen = lists;
+    const [serviceExports, exports, imports, peers] = lists;
+    return (targets = targetsByNamespace({ self, exports: [...serviceExports, ...exports], imports, peers }));
   };
 }

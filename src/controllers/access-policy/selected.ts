@@ -1,4 +1,5 @@
 /** What policies select now: how many of the exports and imports that their `to` could speak of. Pure. */
+import type { IExport } from '../../api/generated/Export.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IPeer } from '../../api/generated/Peer.ts';
 import type { IServiceExport } from '../../api/generated/ServiceExport.ts';
@@ -19,7 +20,7 @@ export interface Target {
 
 export interface TargetsInput {
   readonly self: { readonly name: string; readonly labels: Labels };
-  readonly exports: readonly IServiceExport[];
+  readonly exports: readonly (IServiceExport | IExport)[];
   readonly imports: readonly IImportBinding[];
   readonly peers: readonly IPeer[];
 }
@@ -35,13 +36,11 @@ export function targetsByNamespace({
   labels.set(self.name, self.labels);
   const own = { peer: self.name, peerLabels: self.labels };
   const targets: Target[] = [
-    ...exports
-      .filter(({ status }) => findCondition(status?.conditions, 'Valid')?.status === 'True')
-      .map((object): Target => {
-        const key = keyOf(object);
-        const service = exportAttributes({ ...own, ...key, labels: object.metadata?.labels ?? {} });
-        return { kind: 'export', namespace: key.namespace, services: [service] };
-      }),
+    ...exports.filter(isValid).map((object): Target => {
+      const key = keyOf(object);
+      const service = exportAttributes({ ...own, ...key, labels: object.metadata?.labels ?? {} });
+      return { kind: 'export', namespace: key.namespace, services: [service] };
+    }),
     ...imports.map(({ spec }): Target => ({
       kind: 'import',
       namespace: spec.import.namespace,
@@ -51,6 +50,11 @@ export function targetsByNamespace({
     })),
   ];
   return Map.groupBy(targets, ({ namespace }) => namespace);
+}
+
+function isValid({ kind, status }: IServiceExport | IExport): boolean {
+  const type = kind === 'Export' ? 'ExportValid' : 'Valid';
+  return findCondition(status?.conditions, type)?.status === 'True';
 }
 
 export interface Selected {

@@ -102,6 +102,12 @@ export function importKeyOf({ metadata }: Pick<IService, 'metadata'>): ObjectKey
   return { namespace, name };
 }
 
+/** Whether it is the ordinary Service that this product made of this import. */
+export function isNamedByUs(service: Pick<IService, 'metadata'>, key: ObjectKey): boolean {
+  const owner = importKeyOf(service);
+  return owner !== undefined && formatKey(owner) === formatKey(key);
+}
+
 /**
  * Whose derived Service it is. Whoever edits its labels or its annotation by hand does not change that: its name is made of
  * the import's, and one of the two says still which.

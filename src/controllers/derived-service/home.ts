@@ -7,7 +7,7 @@
 import type { ConditionDraft } from '../../api/conditions.ts';
 import { AppError } from '../../api/errors.ts';
 import type { IService } from '../../api/generated/Service.ts';
-import { ANNOTATIONS } from '../../api/names.ts';
+import { ANNOTATIONS, IMPORT_MERGE_LABEL } from '../../api/names.ts';
 import { compareText, formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
 import type { MergedImport } from '../../merge/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -29,6 +29,7 @@ import {
   desiredNamedService,
   desiredRetiredService,
   importKeyOf,
+  isNamedByUs,
   isBeyondRepair,
   type DerivedServiceInput,
 } from './desired.ts';
@@ -97,6 +98,12 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
     };
     await runAll(withoutOwner(observed.named, named), (service) => writer.remove(service));
     await runAll(planRetirement(withoutOwner(observed.derived, accepted)), (retire) => retire());
+    for (const { merged } of accepted) {
+      const name = formatKey(merged.key);
+      const given = published.get(name);
+      const conditions = merged.joinsService === true ? describeJoined(merged) : [];
+      if (given !== undefined && conditions.length > 0) published.set(name, { ...given, conditions });
+    }
     forgetOthers(accepted);
     return { published, refused, failures };
   }
@@ -222,11 +229,18 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
     return true;
   }
 
+  /** Its endpoints go with a Service that somebody else makes; one that we made before is on its way out. */
+  function describeJoined({ key }: MergedImport): ConditionDraft[] {
+    const service = caches.Service.get(key);
+    if (service !== undefined && !isNamedByUs(service, key)) return [];
+    const message = `There is no Service ${formatKey(key)} to add endpoints to. Fix: make it, or take the label ${IMPORT_MERGE_LABEL} off.`;
+    return [{ type: 'ServicePublished', status: 'False', reason: 'ServiceNotFound', message }];
+  }
+
   /** One of somebody else's is never touched. */
   async function applyNamed({ merged, ports }: Accepted): Promise<ConditionDraft[]> {
     const present = caches.Service.get(merged.key) ?? (await store.get('Service', merged.key));
-    const owner = present === undefined ? merged.key : importKeyOf(present);
-    if (owner === undefined || formatKey(owner) !== formatKey(merged.key)) {
+    if (present !== undefined && !isNamedByUs(present, merged.key)) {
       const message = `There is a Service ${formatKey(merged.key)} that is not ours. Fix: rename one of the two.`;
       return [{ type: 'ServicePublished', status: 'False', reason: 'NameTaken', message }];
     }

@@ -9,6 +9,7 @@
 import type { Applied } from '../../api/applied.ts';
 import type { EndpointSliceEndpoint, EndpointSlicePort } from '../../api/generated/EndpointSlice.ts';
 import type { IImportBinding, ImportBindingSpecPort } from '../../api/generated/ImportBinding.ts';
+import type { IService } from '../../api/generated/Service.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
 import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { compareText, formatKey, type ObjectKey } from '../../api/object.ts';
@@ -34,19 +35,22 @@ export interface EndpointsInput {
   readonly serviceImport: IServiceImport | undefined;
   /** Those that are ready. */
   readonly gateways: readonly Gateway[];
-  /** Whether the Service of the import's own name is there and ours. */
-  readonly hasNamedService: boolean;
+  /** The Service of the import's own name: ours, or the one that its endpoints are added to; absent: there is none. */
+  readonly namedService: IService | undefined;
 }
 
 /** A headless import has none: its endpoints would be addresses that nobody here can dial. */
 export function desiredSlices(input: EndpointsInput): Applied<'EndpointSlice'>[] {
-  const { binding, hasNamedService } = input;
+  const { binding, namedService } = input;
   if (binding.spec.type === 'Headless') return [];
   const key = binding.spec.import;
+  const ownNames = servicePortNames(binding.spec.ports);
+  const namesIn = (service: IService): string[] =>
+    binding.spec.joinsService === true ? joinedPortNames(binding, service) : ownNames;
   const derived = { namespace: SYSTEM_NAMESPACE, name: derivedServiceName(key) };
   return [
-    ...desiredServiceSlices(input, derived),
-    ...(hasNamedService ? desiredServiceSlices(input, key) : []),
+    ...desiredServiceSlices(input, derived, ownNames),
+    ...(namedService === undefined ? [] : desiredServiceSlices(input, key, namesIn(namedService))),
     ...desiredSourceSlices(input),
   ];
 }
@@ -57,32 +61,38 @@ interface PortGroup {
   readonly gateways: readonly Gateway[];
 }
 
-function desiredServiceSlices({ binding, gateways }: EndpointsInput, service: ObjectKey): Applied<'EndpointSlice'>[] {
+function desiredServiceSlices(
+  { binding, gateways }: EndpointsInput,
+  service: ObjectKey,
+  /** Of the import's ports, in their order. */
+  names: readonly string[],
+): Applied<'EndpointSlice'>[] {
   return FAMILIES.flatMap((family) =>
-    groupPorts(
-      binding,
-      gateways.filter(({ addresses }) => addresses[family] !== undefined),
-    ).map(({ ports, gateways: listening }, index) => ({
-      apiVersion: 'discovery.k8s.io/v1' as const,
-      kind: 'EndpointSlice' as const,
-      metadata: {
-        namespace: service.namespace,
-        name: `${service.name}-${hashLabel(`${formatKey(service)} ${family} ${index}`)}`,
-        labels: { ...labelsOf(binding.spec.import), [SERVICE_NAME_LABEL]: service.name },
-      },
-      addressType: family,
-      endpoints: listening
-        .slice(0, ENDPOINTS_PER_SLICE_MAX)
-        .map((gateway) => toEndpoint(gateway, gateway.addresses[family] ?? '')),
-      ports: [...ports],
-    })),
+    groupPorts(binding, { gateways: gateways.filter(({ addresses }) => addresses[family] !== undefined), names }).map(
+      ({ ports, gateways: listening }, index) => ({
+        apiVersion: 'discovery.k8s.io/v1' as const,
+        kind: 'EndpointSlice' as const,
+        metadata: {
+          namespace: service.namespace,
+          name: `${service.name}-${hashLabel(`${formatKey(service)} ${family} ${index}`)}`,
+          labels: { ...labelsOf(binding.spec.import), [SERVICE_NAME_LABEL]: service.name },
+        },
+        addressType: family,
+        endpoints: listening
+          .slice(0, ENDPOINTS_PER_SLICE_MAX)
+          .map((gateway) => toEndpoint(gateway, gateway.addresses[family] ?? '')),
+        ports: [...ports],
+      }),
+    ),
   );
 }
 
 /** Only gateways that say that they listen: an endpoint exists only where a listener does (DESIGN §3.9). */
-function groupPorts({ spec, status }: IImportBinding, gateways: readonly Gateway[]): PortGroup[] {
+function groupPorts(
+  { spec, status }: IImportBinding,
+  { gateways, names }: { readonly gateways: readonly Gateway[]; readonly names: readonly string[] },
+): PortGroup[] {
   const listening = new Map((status?.gateways ?? []).map(({ name, listening: ports }) => [name, new Set(ports)]));
-  const names = servicePortNames(spec.ports);
   const groups = new Map<string, { ports: EndpointSlicePort[]; gateways: readonly Gateway[] }>();
   spec.ports.forEach((port, index) => {
     const { targetPort } = port;
@@ -95,6 +105,19 @@ function groupPorts({ spec, status }: IImportBinding, gateways: readonly Gateway
     groups.set(id, group);
   });
   return [...groups.values()];
+}
+
+/**
+ * kube-proxy joins a Service and its slices by the names of ports, so that a slice has those of the Service that it is added to:
+ * of its port of the same number, or of its only one.
+ */
+function joinedPortNames({ spec }: IImportBinding, service: IService): string[] {
+  const offered = (service.spec?.ports ?? []).filter(({ protocol = 'TCP' }) => protocol === 'TCP');
+  const [first, ...others] = offered;
+  return spec.ports.map(({ port }) => {
+    const same = offered.find((candidate) => candidate.port === port);
+    return (same ?? (others.length === 0 ? first : undefined))?.name ?? '';
+  });
 }
 
 function toEndpoint({ name, uid, nodeName }: Gateway, address: string): EndpointSliceEndpoint {

@@ -1,6 +1,7 @@
 /** Keeps the EndpointSlices of each import: which gateways its Services lead to, and what its source clusters offer. */
 import { AppError } from '../../api/errors.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
+import type { IService } from '../../api/generated/Service.ts';
 import { gatewayStatusManager, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { formatKey, keyOf, parseKey, type ObjectKey } from '../../api/object.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -8,7 +9,7 @@ import type { ReconcileOutcome } from '../../runtime/queue.ts';
 import type { CachesOf } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, type Controller, type Enqueue } from '../controller.ts';
-import { importKeyOf } from '../derived-service/desired.ts';
+import { isNamedByUs } from '../derived-service/desired.ts';
 import { bindingKey } from '../import/desired.ts';
 import { ENDPOINTS_DELAY_MS, GATEWAY_GONE_MS, PARALLEL_ENDPOINTS_MAX } from '../limits.ts';
 import { isLostWithNamespace } from '../namespaces.ts';
@@ -44,7 +45,7 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
             binding,
             serviceImport: caches.ServiceImport.get(key),
             gateways,
-            hasNamedService: binding.spec.service === true && isNamedService(key),
+            namedService: namedServiceOf(binding),
           });
     const kept = new Set(desired.map((slice) => formatKey(keyOf(slice))));
     // First what must not be used any more: clients that arrive meanwhile are refused and not lost.
@@ -60,10 +61,11 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
     return outcome;
   }
 
-  function isNamedService(key: ObjectKey): boolean {
-    const service = caches.Service.get(key);
-    const owner = service === undefined ? undefined : importKeyOf(service);
-    return owner !== undefined && formatKey(owner) === formatKey(key);
+  /** Ours for `service`, and somebody else's for `joinsService`: never the other way round. */
+  function namedServiceOf({ spec }: IImportBinding): IService | undefined {
+    const service = caches.Service.get(spec.import);
+    if (service === undefined) return undefined;
+    return (isNamedByUs(service, spec.import) ? spec.service : spec.joinsService) === true ? service : undefined;
   }
 
   async function remove(key: ObjectKey): Promise<void> {
@@ -139,7 +141,8 @@ export function makeEndpointsController({ store, caches, clock }: EndpointsContr
         }),
         caches.ServiceImport.onChange(soon),
         caches.Service.onChange((key) => {
-          if (caches.ImportBinding.get(bindingKey(key))?.spec.service === true) soon(key);
+          const { service, joinsService } = caches.ImportBinding.get(bindingKey(key))?.spec ?? {};
+          if (service === true || joinsService === true) soon(key);
         }),
         caches.Pod.onChange((key) => onPod(key, enqueue)),
         slices.follow((owner) => enqueue(owner, ENDPOINTS_DELAY_MS)),

@@ -54,6 +54,7 @@ export function desiredBinding(
       },
       labels: { ...merged.labels },
       ...(merged.service === undefined ? {} : { service: merged.service }),
+      ...(merged.joinsService === undefined ? {} : { joinsService: merged.joinsService }),
       ...(merged.aliases === undefined ? {} : { aliases: [...merged.aliases] }),
     },
   };

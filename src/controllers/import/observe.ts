@@ -4,13 +4,16 @@ import { isTerminating, readCatalogue } from '../../catalogue/read.ts';
 import { toRequest, isOurImport } from '../../merge/requests.ts';
 import type { MergeInput, MergePeer, MergeRecord } from '../../merge/types.ts';
 import type { CachesOf } from '../../store/caches.ts';
+import { declaredRecords } from './declared.ts';
 
 export type ImportCaches = CachesOf<
   | 'ClusterImportRule'
   | 'ImportRule'
+  | 'Import'
   | 'Peer'
   | 'PeerRecords'
   | 'ServiceExport'
+  | 'Export'
   | 'Service'
   | 'EndpointSlice'
   | 'ImportBinding'
@@ -38,6 +41,7 @@ export function observeMerge(input: ObserveInput): MergeInput {
     rules: [...caches.ClusterImportRule.list(), ...caches.ImportRule.list()],
     records: observeRecords(input),
     previous: caches.ImportBinding.list(),
+    imports: caches.Import.list(),
     requests: caches.ServiceImport.list()
       .filter((object) => !isOurImport(object))
       .map(toRequest),
@@ -46,15 +50,19 @@ export function observeMerge(input: ObserveInput): MergeInput {
 }
 
 function observePeers({ self, caches, now }: ObserveInput): MergePeer[] {
+  // A gateway begins with records of nobody: without an epoch the peer has not said anything.
+  const said = caches.PeerRecords.list().filter(({ spec }) => spec.epoch !== '');
+  const telling = new Set(said.map(({ spec }) => spec.peer));
   const peers = caches.Peer.list().map(({ metadata }) => ({
     name: metadata?.name ?? '',
     labels: metadata?.labels ?? {},
     createdAt: metadata?.creationTimestamp ?? now,
+    tellsRecords: telling.has(metadata?.name ?? ''),
   }));
-  return [...peers, { ...self, createdAt: SELF_CREATED_AT }];
+  return [...peers, { ...self, createdAt: SELF_CREATED_AT, tellsRecords: true }];
 }
 
-function observeRecords({ self, caches, allowedNamespaces }: ObserveInput): MergeRecord[] {
+function observeRecords({ self, caches, allowedNamespaces, now }: ObserveInput): MergeRecord[] {
   const { entries } = readCatalogue(caches, allowedNamespaces);
   const own = entries.map(({ record }) => ({ peer: self.name, record }));
   // What a peer said counts while a local Peer object says that it is one (DESIGN §3.1).
@@ -62,5 +70,6 @@ function observeRecords({ self, caches, allowedNamespaces }: ObserveInput): Merg
   const said = caches.PeerRecords.list()
     .filter(({ spec }) => known.has(spec.peer) && spec.peer !== self.name)
     .flatMap(({ spec }) => spec.records.map(({ record }) => ({ peer: spec.peer, record })));
-  return [...own, ...said];
+  const declared = declaredRecords({ peers: caches.Peer.list(), self: self.name, told: said, now });
+  return [...own, ...said, ...declared];
 }

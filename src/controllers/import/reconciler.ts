@@ -9,12 +9,13 @@
 import { hash } from 'node:crypto';
 import { dateConditions, type ConditionDraft } from '../../api/conditions.ts';
 import { AppError } from '../../api/errors.ts';
+import type { IImport } from '../../api/generated/Import.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
-import { formatKey, keyOf } from '../../api/object.ts';
+import { formatKey } from '../../api/object.ts';
+import { isWritten } from '../../merge/imports.ts';
 import { merge } from '../../merge/merge.ts';
-import { isOurImport } from '../../merge/requests.ts';
-import type { ConstituentVerdict, MergedImport, RuleStatus, UnmetRequest } from '../../merge/types.ts';
+import type { ConstituentVerdict, ImportStatus, MergedImport, MergeResult, RuleStatus } from '../../merge/types.ts';
 import { systemClock, type Clock } from '../../runtime/clock.ts';
 import type { ReconcileOutcome } from '../../runtime/queue.ts';
 import { makeRest } from '../../runtime/rest.ts';
@@ -26,7 +27,6 @@ import { isLostWithNamespace } from '../namespaces.ts';
 import { makeWriter } from '../writer.ts';
 import {
   bindingKey,
-  bindingName,
   desiredBinding,
   desiredClusters,
   desiredPortsCondition,
@@ -34,19 +34,15 @@ import {
   desiredServiceImport,
   desiredSliceObjects,
 } from './desired.ts';
+import { eventsOf, makeImportTeller, type ImportEvent } from './events.ts';
 import type { ImportHome, Published } from './home.ts';
+import { desiredMadeConditions } from './import-conditions.ts';
+import { makeLeftovers } from './leftovers.ts';
 import { observeMerge, type ImportCaches } from './observe.ts';
 import { desiredImportCondition } from './readiness.ts';
 import { withRefused } from './rule-status.ts';
 import { watchImports } from './watches.ts';
-
-/** What is told of an object that must not be written: for Kubernetes' events. */
-export interface ImportEvent {
-  readonly regarding: IServiceImport;
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: UnmetRequest['reason'];
-  readonly note: string;
-}
+import { makeWrittenStatus } from './written-status.ts';
 
 export interface ImportControllerOptions {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
@@ -65,12 +61,17 @@ interface Planned {
   readonly merged: MergedImport;
   readonly published: Published;
   readonly verdicts: readonly ConstituentVerdict[];
+  /** That it is an Import, and what is said of it: no ServiceImport goes with it. */
+  readonly written?: ImportStatus;
 }
+
+/** What people see of an import, and what carries its conditions. */
+type Face = IServiceImport | IImport;
 
 /** An import whose objects were found as they should be, and what they were made of. */
 interface Settled {
   readonly digest: string;
-  readonly serviceImport: IServiceImport | undefined;
+  readonly face: Face | undefined;
   readonly binding: IImportBinding | undefined;
 }
 
@@ -81,9 +82,10 @@ export function makeImportController(options: ImportControllerOptions): Controll
   const { self, store, caches, clock, home, allowedNamespaces, onEvent } = options;
   const { firstStatusDelayMs = FIRST_STATUS_DELAY_MS } = options;
   const writer = makeWriter(store, CONTROLLER_MANAGER);
+  const writtenStatus = makeWrittenStatus({ caches, writer, clock });
+  const leftovers = makeLeftovers({ store, caches, writer });
   const settled = new Map<string, Settled>();
-  /** By the ServiceImport's uid: what was told of it. */
-  const told = new Map<string, string>();
+  const teller = makeImportTeller((event) => onEvent?.(event));
 
   /** Imports of which no status was written, since no gateway has looked at them yet → when that was seen first. */
   const waitingSinceMs = new Map<string, number>();
@@ -115,20 +117,21 @@ export function makeImportController(options: ImportControllerOptions): Controll
     touched.clear();
     const now = timestamp(clock);
     const result = rest.time(() => merge(observeMerge({ self, caches, allowedNamespaces, now })));
-    const { imports, verdicts, ruleStatuses, unmet } = result;
+    const { imports, verdicts, ruleStatuses, unmet, importStatuses } = result;
     const { published, refused, failures } = await home.publish(
       imports.filter(({ type }) => type === 'ClusterSetIP'),
       signal,
     );
     const kept = imports.filter(({ key }) => !refused.has(formatKey(key)));
-    const planned = plan(kept, published, verdicts);
+    forgetOthers(kept);
+    const planned = plan(kept, published, { verdicts, importStatuses });
     plans = new Map(planned.map((each) => [formatKey(each.merged.key), each]));
     const concurrent = { concurrency: PARALLEL_WRITES_MAX, signal };
     // One object that the store refuses must not hold up the others: what a peer says gets into them.
     const problems = [
       ...failures,
       ...(await runConcurrently(planned, applyImport, concurrent)),
-      ...(await removeOthers(new Set(kept.map(({ key }) => formatKey(key))), signal)),
+      ...(await leftovers.remove(kept, signal)),
     ];
     const refusals = imports.flatMap((merged) => {
       const refusal = refused.get(formatKey(merged.key));
@@ -136,20 +139,35 @@ export function makeImportController(options: ImportControllerOptions): Controll
     });
     const statuses = ruleStatuses.map((status) => withRefused(status, refusals));
     problems.push(...(await runConcurrently(statuses, applyRuleStatus, concurrent)));
-    tellUnmet(unmet);
+    const unmade = importStatuses.flatMap((written) => {
+      const refusal = written.refusal ?? refused.get(formatKey(written.key));
+      return refusal === undefined ? [] : [{ ...written, refusal }];
+    });
+    problems.push(...(await runConcurrently(unmade, writtenStatus.applyRefused, concurrent)));
+    teller.tell(eventsOf({ unmet, importStatuses }, caches));
     return problems;
+  }
+
+  function forgetOthers(imports: readonly MergedImport[]): void {
+    const kept = new Set(imports.map(({ key }) => formatKey(key)));
+    for (const name of settled.keys()) if (!kept.has(name)) settled.delete(name);
+    for (const name of waitingSinceMs.keys()) if (!kept.has(name)) waitingSinceMs.delete(name);
   }
 
   function plan(
     imports: readonly MergedImport[],
     published: ReadonlyMap<string, Published>,
-    verdicts: readonly ConstituentVerdict[],
+    { verdicts, importStatuses }: Pick<MergeResult, 'verdicts' | 'importStatuses'>,
   ): Planned[] {
+    const writtenByName = new Map(importStatuses.map((written) => [formatKey(written.key), written]));
     const verdictsByImport = Map.groupBy(verdicts, (verdict) => formatKey(verdict.import));
     return imports.flatMap((merged) => {
       const name = formatKey(merged.key);
       const given = merged.type === 'Headless' ? toUnpublished(merged) : published.get(name);
-      return given === undefined ? [] : [{ merged, published: given, verdicts: verdictsByImport.get(name) ?? [] }];
+      if (given === undefined) return [];
+      const written = isWritten(merged) ? writtenByName.get(name) : undefined;
+      const about = { verdicts: verdictsByImport.get(name) ?? [], ...(written === undefined ? {} : { written }) };
+      return [{ merged, published: given, ...about }];
     });
   }
 
@@ -158,22 +176,27 @@ export function makeImportController(options: ImportControllerOptions): Controll
     const { key } = planned.merged;
     const name = formatKey(key);
     const digest = digestOf(planned);
-    const serviceImport = caches.ServiceImport.get(key);
+    const face: Face | undefined = (planned.written === undefined ? caches.ServiceImport : caches.Import).get(key);
     const binding = caches.ImportBinding.get(bindingKey(key));
     // Its owner has just deleted it: the change is on its way here, and makes it no request any more.
-    if (planned.merged.requested === true && serviceImport === undefined) return;
+    const isOwners = planned.merged.requested === true || planned.written !== undefined;
+    if (isOwners && face === undefined) return;
     const before = settled.get(name);
     if (
       before?.digest === digest &&
-      before.serviceImport === serviceImport &&
+      before.face === face &&
       before.binding === binding &&
-      serviceImport !== undefined &&
+      face !== undefined &&
       binding !== undefined
     ) {
       return;
     }
     try {
-      if (await applyObjects(planned, serviceImport, binding)) settled.set(name, { digest, serviceImport, binding });
+      const isDone =
+        face?.kind === 'Import'
+          ? await applyWritten(planned, face, binding)
+          : await applyObjects(planned, face, binding);
+      if (isDone) settled.set(name, { digest, face, binding });
     } catch (error) {
       // Its namespace went while this was under way: there is nothing to bring about any more (IMP-06).
       if (isLostWithNamespace({ error, key, caches })) return;
@@ -219,8 +242,23 @@ export function makeImportController(options: ImportControllerOptions): Controll
     return true;
   }
 
+  /** ClusterLink's way: the user's Import carries the conditions, and no ServiceImport is made. */
+  async function applyWritten(
+    { merged, published, verdicts, written }: Planned,
+    object: IImport,
+    binding: IImportBinding | undefined,
+  ): Promise<boolean> {
+    const { status } = await writer.apply(desiredBinding(merged, published, verdicts), binding);
+    const ready = desiredImportCondition({ merged, published, observed: status });
+    if (isTooEarly(formatKey(merged.key), ready, object)) return false;
+    const readiness = [ready, ...desiredPortsCondition(merged, published)];
+    const drafts = written === undefined ? readiness : desiredMadeConditions({ written, published, readiness });
+    await writtenStatus.applyConditions(object, drafts);
+    return true;
+  }
+
   /** A gateway looks at a new import within moments: to say before that nobody has yet would double the writes of its status. */
-  function isTooEarly(name: string, { reason }: ConditionDraft, { status }: IServiceImport): boolean {
+  function isTooEarly(name: string, { reason }: ConditionDraft, { status }: Face): boolean {
     const isNew = reason === 'Pending' && status?.conditions === undefined;
     const nowMs = systemClock.nowMs();
     const sinceMs = waitingSinceMs.get(name) ?? nowMs;
@@ -230,45 +268,6 @@ export function makeImportController(options: ImportControllerOptions): Controll
     }
     waitingSinceMs.set(name, sinceMs);
     return true;
-  }
-
-  async function removeOthers(kept: ReadonlySet<string>, signal: AbortSignal): Promise<unknown[]> {
-    for (const name of settled.keys()) if (!kept.has(name)) settled.delete(name);
-    for (const name of waitingSinceMs.keys()) if (!kept.has(name)) waitingSinceMs.delete(name);
-    const gone = caches.ImportBinding.list().filter(
-      ({ metadata, spec }) => !kept.has(formatKey(spec.import)) || metadata?.name !== bindingName(spec.import),
-    );
-    // A binding that was lost must not leave its ServiceImport behind.
-    const orphans = caches.ServiceImport.list().filter(
-      (object) => isOurImport(object) && !kept.has(formatKey(keyOf(object))),
-    );
-    const concurrent = { concurrency: PARALLEL_WRITES_MAX, signal };
-    return [
-      ...(await runConcurrently(orphans, (object) => writer.remove(object), concurrent)),
-      ...(await runConcurrently(gone, removeBinding, concurrent)),
-    ];
-  }
-
-  async function removeBinding(binding: IImportBinding): Promise<void> {
-    const object = caches.ServiceImport.get(binding.spec.import);
-    if (object !== undefined && !isOurImport(object)) await release(object);
-    await writer.remove(binding);
-  }
-
-  /** Takes back what was written into somebody else's ServiceImport, and nothing else. */
-  async function release({ apiVersion, metadata }: IServiceImport): Promise<void> {
-    const { namespace = '', name = '', uid = '' } = metadata ?? {};
-    const nothing = { apiVersion, kind: 'ServiceImport' as const, metadata: { namespace, name, uid } };
-    const options = { fieldManager: CONTROLLER_MANAGER };
-    try {
-      await store.apply(nothing, options);
-      await store.applyStatus(nothing, options);
-    } catch (error) {
-      // It is gone, or another one is there: then nothing of ours is in it. Or our mark was taken off one that we made, and
-      // admission keeps us from it: it is somebody else's now, and must not hold up the rest.
-      const tolerated = ['ERR_CONFLICT', 'ERR_INVALID_OBJECT', 'ERR_NOT_FOUND'];
-      if (!(error instanceof AppError) || !tolerated.includes(error.code)) throw error;
-    }
   }
 
   async function applyRuleStatus(status: RuleStatus): Promise<void> {
@@ -283,22 +282,6 @@ export function makeImportController(options: ImportControllerOptions): Controll
     await writer.applyStatus<RuleStatus['kind']>({ apiVersion: rule.apiVersion, kind: rule.kind, ...body }, rule);
   }
 
-  function tellUnmet(unmet: readonly UnmetRequest[]): void {
-    const present = new Set<string>();
-    for (const { key, reason, message } of unmet) {
-      const regarding = caches.ServiceImport.get(key);
-      const uid = regarding?.metadata?.uid;
-      if (regarding === undefined || uid === undefined) continue;
-      present.add(uid);
-      if (told.get(uid) === message) continue;
-      told.set(uid, message);
-      const isMistake = reason === 'InvalidRequest';
-      const type = isMistake ? 'Warning' : 'Normal';
-      onEvent?.({ regarding, type, reason, note: message });
-    }
-    for (const uid of told.keys()) if (!present.has(uid)) told.delete(uid);
-  }
-
   return {
     name: 'import',
     reconcile,
@@ -311,7 +294,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
         },
         isMadeHere(key) {
           const planned = plans.get(formatKey(key));
-          return planned !== undefined && planned.merged.requested !== true;
+          return planned !== undefined && planned.merged.requested !== true && planned.written === undefined;
         },
       }),
     resync: (enqueue) => enqueue(ALL),
@@ -323,9 +306,9 @@ function toUnpublished({ ipFamilies }: MergedImport): Published {
   return { ips: [], ipFamilies, targetPorts: new Map(), annotations: {} };
 }
 
-function digestOf({ merged, published, verdicts }: Planned): string {
+function digestOf({ merged, published, verdicts, written }: Planned): string {
   const { targetPorts, ...rest } = published;
-  return hash('sha256', JSON.stringify([merged, rest, [...targetPorts], verdicts]), 'base64');
+  return hash('sha256', JSON.stringify([merged, rest, [...targetPorts], verdicts, written]), 'base64');
 }
 
 function isRetryable(error: unknown): boolean {

@@ -2,6 +2,7 @@
 import type { ConditionDraft } from '../../api/conditions.ts';
 import type { ExportVerdict } from '../../catalogue/types.ts';
 import { PROPERTIES } from '../../merge/properties.ts';
+import type { Tale } from '../teller.ts';
 
 /** What one import, here or at a peer, finds wrong with an export. */
 export interface ConflictSeen {
@@ -33,7 +34,7 @@ export function desiredExportConditions({ generation, verdict, conflicts }: Obse
     ];
   }
   return [
-    { type: 'Valid', status: 'True', reason: 'Valid', message: '', observedGeneration },
+    { type: 'Valid', status: 'True', reason: 'Valid', message: verdict.message, observedGeneration },
     {
       type: 'Ready',
       status: 'True',
@@ -45,15 +46,8 @@ export function desiredExportConditions({ generation, verdict, conflicts }: Obse
   ];
 }
 
-/** What is told of an export beside its conditions: for Kubernetes' events (EXP-14). */
-export interface ExportTale {
-  /** In camel case; of several conflicts the first. */
-  readonly reason: string;
-  readonly note: string;
-}
-
-/** An invalid export, or a conflict; undefined when all is well. */
-export function findTale(conditions: readonly ConditionDraft[]): ExportTale | undefined {
+/** An invalid export, or a conflict, of several the first (EXP-14); undefined when all is well. */
+export function findTale(conditions: readonly ConditionDraft[]): Tale | undefined {
   const invalid = conditions.find(({ type, status }) => type === 'Valid' && status === 'False');
   if (invalid !== undefined) return { reason: invalid.reason, note: invalid.message };
   const conflict = conditions.find(({ type, status }) => type === 'Conflict' && status === 'True');

@@ -1,21 +1,18 @@
 /** Keeps the status of each ServiceExport: whether it can be offered, and what imports find wrong with it. */
-import { dateConditions, type ConditionDraft } from '../../api/conditions.ts';
+import { dateConditions } from '../../api/conditions.ts';
 import type { IServiceExport } from '../../api/generated/ServiceExport.ts';
 import { formatKey, keyOf, parseKey, type ObjectKey } from '../../api/object.ts';
 import { buildCatalogue } from '../../catalogue/build.ts';
 import { terminatingNamespaces } from '../../catalogue/read.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Config } from '../../runtime/config.ts';
 import type { Caches, CachesOf } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
 import { makeConflictIndex } from './conflicts.ts';
-import { desiredExportConditions, findTale, type ExportTale } from './desired.ts';
-
-/** What is told of an export once it is invalid or conflicts: for Kubernetes' events (EXP-14). */
-export interface ExportEvent extends ExportTale {
-  readonly regarding: IServiceExport;
-  readonly type: 'Warning';
-}
+import { makeTeller, type ToldEvent } from '../teller.ts';
+import { desiredExportConditions, findTale } from './desired.ts';
+import { recordFirstPort } from './first-port.ts';
 
 export interface ServiceExportControllerOptions {
   readonly self: string;
@@ -25,20 +22,21 @@ export interface ServiceExportControllerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Namespaces that wildcards do not reach, but that the administrator lists (DESIGN §5). */
   readonly allowedNamespaces: readonly string[];
-  /** Called once when an export becomes invalid or conflicts, and again when the reason changes; not for what its status says already. */
-  onEvent?(event: ExportEvent): void;
+  /** Whether ClusterLink peers may ask for exports by their name alone: then the port that they get is noted. */
+  readonly clusterlinkCompat: Config['clusterlinkCompat'];
+  /** Called once when an export becomes invalid or conflicts (EXP-14), and again when the reason changes; not for what its status says already. */
+  onEvent?(event: ToldEvent<IServiceExport>): void;
 }
 
 export function makeServiceExportController(options: ServiceExportControllerOptions): Controller {
-  const { self, store, caches, clock, allowedNamespaces, onEvent } = options;
-  /** By `namespace/name`: what was told last. The cache shows the status that was written a moment later. */
-  const told = new Map<string, string>();
+  const { self, store, caches, clock, allowedNamespaces, clusterlinkCompat, onEvent } = options;
+  const teller = makeTeller<IServiceExport>(onEvent);
   const conflicts = makeConflictIndex({ self, caches });
 
   async function reconcile(text: string): Promise<void> {
     const key = parseKey(text);
     const serviceExport = caches.ServiceExport.get(key);
-    if (serviceExport === undefined) return void told.delete(text);
+    if (serviceExport === undefined) return teller.forget(text);
     const service = caches.Service.get(key);
     const { verdicts } = buildCatalogue({
       serviceExports: [serviceExport],
@@ -60,17 +58,12 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
       { apiVersion: serviceExport.apiVersion, kind: 'ServiceExport', metadata: { ...key }, status: { conditions } },
       { fieldManager: CONTROLLER_MANAGER, force: true },
     );
-    tell(text, serviceExport, drafts);
-  }
-
-  /** After the status is written: who reads the event finds the condition. */
-  function tell(text: string, regarding: IServiceExport, drafts: readonly ConditionDraft[]): void {
-    const tale = findTale(drafts);
-    if (tale === undefined) return void told.delete(text);
-    const said = findTale(regarding.status?.conditions ?? []);
-    const before = told.get(text) ?? (said === undefined ? undefined : idOf(said));
-    told.set(text, idOf(tale));
-    if (before !== idOf(tale)) onEvent?.({ regarding, type: 'Warning', ...tale });
+    // After the status is written: who reads the event finds the condition.
+    const said = findTale(serviceExport.status?.conditions ?? []);
+    teller.tell(text, { regarding: serviceExport, tale: findTale(drafts), said });
+    if (verdict.valid && service !== undefined && clusterlinkCompat !== 'off') {
+      await recordFirstPort({ store, serviceExport, service });
+    }
   }
 
   return {
@@ -92,8 +85,4 @@ export function makeServiceExportController(options: ServiceExportControllerOpti
       caches.ServiceExport.list().forEach((object) => enqueue(formatKey(keyOf(object))));
     },
   };
-}
-
-function idOf({ reason, note }: ExportTale): string {
-  return `${reason} ${note}`;
 }

@@ -30,6 +30,7 @@ const bodies: Partial<Record<KindName, object>> = {
   EndpointSlice: { addressType: 'IPv4', endpoints: [] },
   ServiceImport: { spec: { type: 'ClusterSetIP', ports: [] } },
   Peer: { spec: { gateways: [] } },
+  Import: { spec: { port: 80, sources: [] } },
   AccessPolicy: { spec: { action: 'allow', from: [], to: [] } },
   PrivilegedAccessPolicy: { spec: { action: 'allow', from: [], to: [] } },
   BaselineAccessPolicy: { spec: { action: 'allow', from: [], to: [] } },

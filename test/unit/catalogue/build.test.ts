@@ -25,7 +25,9 @@ describe('buildCatalogue', () => {
       entries.map(({ namespace, name, uid }) => [namespace, name, uid]),
       [['shop', 'db', 'u-1']],
     );
-    assert.deepEqual(verdicts, [{ namespace: 'shop', name: 'db', valid: true, reason: 'Valid', message: '' }]);
+    assert.deepEqual(verdicts, [
+      { kind: 'ServiceExport', namespace: 'shop', name: 'db', valid: true, reason: 'Valid', message: '' },
+    ]);
   });
 
   it('EXP-21: an export that is being deleted → withdrawn, no verdict', () => {
@@ -39,6 +41,7 @@ describe('buildCatalogue', () => {
     const terminating = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } } as const;
     const sources = {
       ServiceExport: { list: () => serviceExports },
+      Export: { list: () => [] },
       Service: { list: () => services },
       EndpointSlice: { list: () => [] },
     };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IEndpointSlice } from '#src/api/generated/EndpointSlice.ts';
+import type { IExport } from '#src/api/generated/Export.ts';
 import { formatKey, type ObjectKey } from '#src/api/object.ts';
 import { onCatalogueChange } from '#src/catalogue/changes.ts';
 
@@ -41,6 +42,7 @@ describe('onCatalogueChange', () => {
   function scene(slices: Record<string, IEndpointSlice> = {}) {
     const caches = {
       ServiceExport: makeCache<object>({ 'shop/db': {} }),
+      Export: makeCache<IExport>(),
       Service: makeCache<object>(),
       EndpointSlice: makeCache(slices),
     };
@@ -76,6 +78,25 @@ describe('onCatalogueChange', () => {
       assert.equal(calls(), told ? 1 : 0);
     });
   }
+
+  it('a ClusterLink Export, the Service behind it and its slices → told; of a host → the Export alone', () => {
+    const { Export, Service, EndpointSlice, calls } = scene();
+    const clusterlinkExport = (host: string): IExport => ({
+      apiVersion: 'clusterlink.net/v1alpha1',
+      kind: 'Export',
+      metadata: key('shop/api'),
+      spec: { host, port: 80 },
+    });
+    Export.set('shop/api', clusterlinkExport('web.shop.svc'));
+    Service.set('shop/web', {});
+    EndpointSlice.set('shop/x', makeSlice('shop/x', 'web'));
+    assert.equal(calls(), 3);
+    Service.set('shop/api', {});
+    assert.equal(calls(), 3, 'it names another Service');
+    Export.set('shop/api', clusterlinkExport('web.bank.svc'));
+    Service.set('shop/web', {});
+    assert.equal(calls(), 4, 'it names a host now');
+  });
 
   it('a slice that was there before its export, and goes → told', () => {
     const { ServiceExport, EndpointSlice, calls } = scene({ 'shop/x': makeSlice('shop/x', 'web') });

@@ -65,6 +65,16 @@ describe('endpointsOf an annotation', () => {
 });
 
 describe('endpointsOf slices', () => {
+  it('slices of ours, of an Import that joined the Service → no endpoints: an import is never a source', () => {
+    const joined = slice([{ addresses: ['10.244.0.9'] }]);
+    const labels = { ...joined.metadata?.labels, 'app.kubernetes.io/managed-by': 'clusterlink-mcs' };
+    const ours = { ...joined, metadata: { ...joined.metadata, name: 'db-y', labels } };
+    assert.deepEqual(format(entryOf({ endpointSlices: [ours] })), ['pg: ']);
+    const entry = entryOf({ endpointSlices: [ours, slice([{ addresses: ['10.0.0.1'] }])] });
+    assert.deepEqual(format(entry), ['pg: 10.0.0.1:15432']);
+    assert.equal(entry.record.readyEndpoints, 1);
+  });
+
   const CONDITIONS: [conditions: EndpointSliceEndpoint['conditions'], isUsed: boolean][] = [
     [undefined, true],
     [{}, true],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IEndpointSlice } from '#src/api/generated/EndpointSlice.ts';
+import type { IExport } from '#src/api/generated/Export.ts';
 import type { IService } from '#src/api/generated/Service.ts';
 import { restrictSources, type ExportTarget } from '#src/catalogue/pod-targets.ts';
 import { readCatalogue } from '#src/catalogue/read.ts';
@@ -35,19 +36,28 @@ function makeService(annotation?: string, ports: readonly number[] = [5432]): IS
   };
 }
 
+const metadata = { namespace: 'shop', name: 'db', uid: 'u', creationTimestamp: '2026-11-20T10:00:00Z' };
+
+function makeExport(host: string, name = 'db'): IExport {
+  return {
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'Export',
+    metadata: { ...metadata, name },
+    spec: { host, port: 5432 },
+  };
+}
+
 /** The catalogue's endpoints of `shop/db`, and what was said of those left out. */
-function restrict(input: { slices?: IEndpointSlice[]; service?: IService; listed?: string[] }) {
-  const { slices = [], service = makeService(), listed = [] } = input;
+function restrict(input: { slices?: IEndpointSlice[]; service?: IService; listed?: string[]; exported?: IExport }) {
+  const { slices = [], service = makeService(), listed = [], exported } = input;
   const sources = {
     ServiceExport: {
-      list: () => [
-        {
-          apiVersion: 'multicluster.x-k8s.io/v1beta1' as const,
-          kind: 'ServiceExport' as const,
-          metadata: { namespace: 'shop', name: 'db', uid: 'u', creationTimestamp: '2026-11-20T10:00:00Z' },
-        },
-      ],
+      list: () =>
+        exported === undefined
+          ? [{ apiVersion: 'multicluster.x-k8s.io/v1beta1' as const, kind: 'ServiceExport' as const, metadata }]
+          : [],
     },
+    Export: { list: () => (exported === undefined ? [] : [exported]) },
     Service: { list: () => [service] },
     EndpointSlice: { list: () => slices },
   };
@@ -86,6 +96,34 @@ describe('restrictSources', () => {
       name: 'one that is listed',
       input: { slices: [makeSlice(['192.0.2.1'])], listed: ['192.0.2.1:5432'] },
       want: ['192.0.2.1:5432'],
+    },
+    {
+      name: 'pods behind a ClusterLink Export',
+      input: { slices: [makeSlice(['10.1.0.1', '10.1.0.9'])], exported: makeExport('') },
+      want: ['10.1.0.1:5432'],
+      left: /^Left out of shop\/db: 10\.1\.0\.9:5432/,
+    },
+    {
+      name: 'a host that is a pod of the namespace',
+      input: { exported: makeExport('10.1.0.1') },
+      want: ['10.1.0.1:5432'],
+    },
+    {
+      name: 'CFL-8.6 a host that is a pod of another namespace',
+      input: { exported: makeExport('10.1.0.9') },
+      want: [],
+      left: /^Left out of shop\/db: 10\.1\.0\.9:5432: .*Fix: /,
+    },
+    {
+      name: 'a host by name that is listed',
+      input: { exported: makeExport('db.internal.example'), listed: ['db.internal.example:5432'] },
+      want: ['db.internal.example:5432'],
+    },
+    {
+      name: 'a host by name that is not listed',
+      input: { exported: makeExport('db.internal.example') },
+      want: [],
+      left: /db\.internal\.example:5432/,
     },
     {
       name: 'listed at one of two ports',
@@ -154,6 +192,22 @@ describe('restrictSources', () => {
 
   it('an annotation that cannot be read → stays, so that the export says why it is invalid', () => {
     assert.equal(restrict({ service: makeService('what is this') }).ready, undefined);
+  });
+
+  it('a ClusterLink Export under the name of a ServiceExport → its host is not told as if it were of that one', () => {
+    const serviceExport = { apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata } as const;
+    const exports = [makeExport('192.0.2.1'), makeExport('web.shop.svc', 'web')];
+    const { forbidden, sources } = restrictSources(
+      {
+        ServiceExport: { list: () => [serviceExport] },
+        Export: { list: () => exports },
+        Service: { list: () => [makeService()] },
+        EndpointSlice: { list: () => [makeSlice(['192.0.2.2'], { service: 'web' }), makeSlice(['10.1.0.1'])] },
+      },
+      { isAllowed: ({ host }) => PODS[host] === 'shop', canonical: canonicalAddress },
+    );
+    assert.deepEqual([...forbidden.keys()], ['shop/web']);
+    assert.deepEqual([...(sources.forbiddenHosts ?? [])], ['shop/db'], 'it counts should the ServiceExport go');
   });
 
   it('many left out → three are named, the others counted', () => {

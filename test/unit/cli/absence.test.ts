@@ -36,6 +36,8 @@ function makeInput({ rules = [], imports = [], peers = ['east'], offers = [], pr
     Peer: listOf(peers.map((name) => ({ metadata: { name }, spec: { gateways: [{ host: 'a.example', port: 1 }] } }))),
     PeerRecords: listOf([{ spec: { peer: 'east', records: offers.map((text) => ({ record: toKey(text) })) } }]),
     ServiceExport: listOf([]),
+    Export: listOf([]),
+    Import: { get: () => undefined, ...listOf([]) },
   } as unknown as AbsenceInput['caches'];
   const input: AbsenceInput = {
     self: { name: 'west', labels: {} },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
+import type { IExport } from '#src/api/generated/Export.ts';
 import type { IImportBinding } from '#src/api/generated/ImportBinding.ts';
 import type { IPeer } from '#src/api/generated/Peer.ts';
 import type { IServiceExport } from '#src/api/generated/ServiceExport.ts';
@@ -23,6 +24,16 @@ function exported(namespace: string, name: string, valid: 'True' | 'False' = 'Tr
   return {
     apiVersion: 'multicluster.x-k8s.io/v1beta1',
     kind: 'ServiceExport',
+    metadata: { namespace, name, labels: { tier: 'gold' } },
+    status: { conditions: [{ ...condition, status: valid }] },
+  };
+}
+
+function clusterlinkExport(namespace: string, name: string, valid: 'True' | 'False' = 'True'): IExport {
+  const condition = { type: 'ExportValid', reason: 'x', message: '', lastTransitionTime: '2026-11-20T12:00:00Z' };
+  return {
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'Export',
     metadata: { namespace, name, labels: { tier: 'gold' } },
     status: { conditions: [{ ...condition, status: valid }] },
   };
@@ -81,6 +92,20 @@ describe('countSelected', () => {
   });
 });
 
+describe('targetsByNamespace', () => {
+  it('ClusterLink Exports → count like ServiceExports; one that is not valid, as where its name is taken, does not', () => {
+    const targets = targetsByNamespace({
+      self,
+      exports: [exported('shop', 'cart'), clusterlinkExport('shop', 'api'), clusterlinkExport('shop', 'cart', 'False')],
+      imports: [],
+      peers: [],
+    });
+    assert.deepEqual(countSelected([{ workloadSelector: {} }], targets.values()), { exports: 2, imports: 0 });
+    const api = [{ workloadSelector: { matchLabels: { 'export.clusterlink.net/name': 'api' } } }];
+    assert.deepEqual(countSelected(api, targets.values()), { exports: 1, imports: 0 });
+  });
+});
+
 describe('desiredPolicyCondition', () => {
   it('valid → how much it selects, and nothing while that is not known', () => {
     const messageOf = (selected?: { exports: number; imports: number }) =>
@@ -106,6 +131,7 @@ describe('makeAccessPolicyController', () => {
       'PrivilegedAccessPolicy',
       'BaselineAccessPolicy',
       'ServiceExport',
+      'Export',
       'ImportBinding',
       'Peer',
     ]);

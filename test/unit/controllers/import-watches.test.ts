@@ -56,6 +56,16 @@ describe('watchImports', () => {
       },
       user,
     );
+  const clusterlinkExport = (namespace: string, name: string, host: string) =>
+    world.store.apply(
+      {
+        apiVersion: 'clusterlink.net/v1alpha1',
+        kind: 'Export',
+        metadata: { namespace, name },
+        spec: { host, port: 1 },
+      },
+      user,
+    );
   /** How many times the change called back. */
   async function callsOf(change: () => Promise<unknown>): Promise<number> {
     await world.settle();
@@ -80,6 +90,13 @@ describe('watchImports', () => {
     assert.equal(await callsOf(gone), 1);
   });
 
+  it('a Service behind a ClusterLink Export, and its slices → a call', async () => {
+    assert.equal(await callsOf(() => clusterlinkExport('shop', 'api', 'db.shop.svc')), 1);
+    assert.ok((await callsOf(() => service('shop', 'db'))) > 0);
+    assert.equal(await callsOf(() => slice('shop', 'db')), 1);
+    assert.equal(await callsOf(() => service('shop', 'api')), 0);
+  });
+
   it('a slice whose Service is no longer exported → one more call when it changes, then none', async () => {
     await serviceExport('shop', 'db');
     await slice('shop', 'db');
@@ -87,6 +104,20 @@ describe('watchImports', () => {
     await world.store.delete('ServiceExport', { namespace: 'shop', name: 'db' });
     const gone = () => world.store.delete('EndpointSlice', { namespace: 'shop', name: 'db-x' });
     assert.equal(await callsOf(gone), 1);
+  });
+
+  it('an Import → a call for its spec, its labels and its end; its status only touches it', async () => {
+    const metadata = { namespace: 'store', name: 'cart' };
+    const head = { apiVersion: 'clusterlink.net/v1alpha1', kind: 'Import' } as const;
+    const write = (port: number, labels: Record<string, string> = {}) =>
+      world.store.apply({ ...head, metadata: { ...metadata, labels }, spec: { port, sources: [] } }, user);
+    assert.equal(await callsOf(() => write(80)), 1);
+    assert.equal(await callsOf(() => write(81)), 1);
+    assert.equal(await callsOf(() => write(81, { 'import.clusterlink.net/merge': 'true' })), 1);
+    const status = { conditions: [] };
+    assert.equal(await callsOf(() => world.store.applyStatus({ ...head, metadata, status }, user)), 0);
+    assert.deepEqual(touched, ['store/cart']);
+    assert.equal(await callsOf(() => world.store.delete('Import', metadata)), 1);
   });
 
   it('a derived Service, or a namespace → a call', async () => {

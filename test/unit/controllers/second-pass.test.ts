@@ -67,7 +67,11 @@ describe('a second pass', () => {
       () => caches.ServiceExport.list().length === 1 && caches.Service.list().length === 1,
     );
     const [first, second] = await runTwice(
-      (nowMs) => makeServiceExportController({ self: 'east', store, caches, clock: { nowMs }, allowedNamespaces: [] }),
+      (nowMs) =>
+        makeServiceExportController({
+          ...{ self: 'east', store, caches, clock: { nowMs }, allowedNamespaces: [] },
+          clusterlinkCompat: 'on',
+        }),
       () => store.get('ServiceExport', { namespace: 'shop', name: 'db' }),
     );
     assert.deepEqual(second, first);

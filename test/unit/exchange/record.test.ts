@@ -18,6 +18,7 @@ describe('parseRecord', () => {
       record: makeRecord('db', { ports: [{ ...port, port: 70_000 }] }),
       message: /ports\[0\]\.port/,
     },
+    { name: 'a default port of 0', record: makeRecord('db', { defaultPort: 0 }), message: /defaultPort/ },
     {
       name: 'two ports of one name',
       record: makeRecord('db', { ports: [port, { ...port, port: 1 }] }),

@@ -1,4 +1,5 @@
 /** Builders of what the merge reads, each as small as it can be. */
+import type { IImport } from '#src/api/generated/Import.ts';
 import type { IClusterImportRule } from '#src/api/generated/ClusterImportRule.ts';
 import type { IImportBinding } from '#src/api/generated/ImportBinding.ts';
 import type { IImportRule } from '#src/api/generated/ImportRule.ts';
@@ -91,6 +92,28 @@ export function rule(namespace: string, changes: Partial<IImportRule['spec']> & 
   };
 }
 
+type ImportChanges = Partial<IImport['spec']> & Pick<IImport, 'status'> & { metadata?: IImport['metadata'] };
+
+/** ClusterLink's Import `namespace/name` of port 80, with sources `peer/namespace/name`. */
+export function written(text: string, sources: readonly string[], changes: ImportChanges = {}): IImport {
+  const [namespace = '', name = ''] = text.split('/');
+  const { metadata, status, ...spec } = changes;
+  return {
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'Import',
+    metadata: { namespace, name, uid: text, generation: 1, creationTimestamp: day(1), ...metadata },
+    spec: {
+      port: 80,
+      sources: sources.map((source) => {
+        const [peer = '', exportNamespace = '', exportName = ''] = source.split('/');
+        return { peer, exportName, exportNamespace };
+      }),
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
 export interface Scene {
   readonly records: readonly MergeRecord[];
   readonly rules?: readonly AnyImportRule[];
@@ -98,6 +121,7 @@ export interface Scene {
   readonly previous?: readonly IImportBinding[];
   readonly namespaces?: ReadonlySet<string>;
   readonly requests?: readonly ImportRequest[];
+  readonly imports?: readonly IImport[];
 }
 
 /** Merges a frozen scene, so that every test holds that the input is not changed. */
@@ -113,6 +137,7 @@ export function sceneInput({ records, rules = [clusterRule()], previous = [], ..
     previous,
     ...(scene.namespaces === undefined ? {} : { namespaces: scene.namespaces }),
     ...(scene.requests === undefined ? {} : { requests: scene.requests }),
+    ...(scene.imports === undefined ? {} : { imports: scene.imports }),
     peers: scene.peers ?? peers('east', 'north', 'south', 'self', 'west'),
   };
 }

@@ -102,6 +102,7 @@ describe('merge: what a rule selects', () => {
       verdicts: [],
       ruleStatuses: [],
       unmet: [],
+      importStatuses: [],
     });
   });
 

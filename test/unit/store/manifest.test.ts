@@ -569,10 +569,10 @@ describe('parseManifestFile', () => {
     ],
     ['a Cluster of Cluster API', doc('cluster.x-k8s.io/v1beta1', 'Cluster', 'name: x'), 'kind', /not one/, 0],
     [
-      'an Export of ClusterLink',
-      doc('clusterlink.net/v1alpha1', 'Export', 'name: x', 'spec: {port: 1}'),
+      'an Instance of ClusterLink',
+      doc('clusterlink.net/v1alpha1', 'Instance', 'name: x', 'spec: {}'),
       'kind',
-      /"Export" of "clusterlink.net" is not one/,
+      /"Instance" of "clusterlink.net" is not one/,
       0,
     ],
     ['a status', ports('port: 1').concat('status: {loadBalancer: {ingress: []}}\n'), 'status', /it is ignored/, 1],
@@ -606,18 +606,21 @@ describe('parseManifestFile', () => {
     });
   }
 
-  it('ClusterLink’s sample manifests → Peer and policies pass unchanged, Export and Import are ignored so far', () => {
+  it('ClusterLink’s sample manifests → all pass unchanged', () => {
     const { objects, problems, complete } = parse(clusterlinkSamples);
     assert.deepEqual(
       objects.map(({ object }) => describeObject(object)),
-      ['Peer clusterlink-system/west', 'AccessPolicy shop/ui-to-cart', 'PrivilegedAccessPolicy no-testing'],
+      [
+        'Peer clusterlink-system/west',
+        'Export prod/cart-api',
+        'Import shop/cart',
+        'AccessPolicy shop/ui-to-cart',
+        'PrivilegedAccessPolicy no-testing',
+      ],
     );
     assert.deepEqual(
       problems.map(({ object, severity }) => [object, severity]),
-      [
-        ['Export prod/cart-api', 'warning'],
-        ['Import shop/cart', 'warning'],
-      ],
+      [],
     );
     assert.equal(complete, true);
     assert.deepEqual(objects[0]?.object, {

@@ -18,6 +18,7 @@ import type { PartOptions, PartStore } from './part.ts';
 const WATCHED = [
   'AccessPolicy',
   'BaselineAccessPolicy',
+  'Export',
   'ImportBinding',
   'Peer',
   'PeerRecords',

@@ -6,8 +6,10 @@ import { makeClusterPropertyController } from '../../../controllers/cluster-prop
 import { runControllers, type Controller } from '../../../controllers/controller.ts';
 import { makeDerivedServices } from '../../../controllers/derived-service/home.ts';
 import { makeEndpointsController } from '../../../controllers/endpoints/reconciler.ts';
+import { makeExportController } from '../../../controllers/export/reconciler.ts';
 import { makeImportController } from '../../../controllers/import/reconciler.ts';
 import { makeServiceExportController } from '../../../controllers/service-export/reconciler.ts';
+import { makeTargetForesight } from '../../../gateway/target-foresight.ts';
 import { POLICY_KINDS } from '../../../policy/read.ts';
 import { wallClock } from '../../../runtime/clock.ts';
 import { COMMON_KINDS } from '../../../store/caches.ts';
@@ -28,11 +30,14 @@ const OPTIONAL = ['ClusterProperty'] as const;
  * What each controller decides by: it begins when these were listed, since absence decides too. One that cannot be read, for want
  * of a right or a CRD, holds up nobody else.
  */
+const CLUSTERLINK_EXPORT_KINDS = ['Export', 'ServiceExport', 'Service', 'EndpointSlice', 'Namespace'] as const;
 const EXPORT_KINDS = ['Service', 'ServiceExport', 'ImportBinding', 'PeerRecords', 'Namespace'] as const;
 const IMPORT_KINDS = [
   ...EXPORT_KINDS,
   'ClusterImportRule',
+  'Export',
   'EndpointSlice',
+  'Import',
   'ImportRule',
   'Peer',
   'ServiceImport',
@@ -101,6 +106,17 @@ async function lead({ config, store, caches, access, logger, metrics, pod, signa
       makeServiceExportController({
         self: self.name,
         ...common,
+        clusterlinkCompat: config.clusterlinkCompat,
+        onEvent: (event) => events.record({ ...event, action: 'Export' }),
+      }),
+    ]),
+    start(CLUSTERLINK_EXPORT_KINDS, () => [
+      makeExportController({
+        ...common,
+        isForbidden: makeTargetForesight({
+          targets: config.exports.targets,
+          slices: () => caches.EndpointSlice.list(),
+        }),
         onEvent: (event) => events.record({ ...event, action: 'Export' }),
       }),
     ]),

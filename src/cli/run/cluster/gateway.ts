@@ -5,6 +5,8 @@ import { LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '../../../api/names.ts';
 import { EXCHANGE_KINDS } from '../../../exchange/exchange.ts';
 import { GATEWAY_KINDS } from '../../../gateway/control.ts';
 import { followPods } from '../../../gateway/pods.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { makeEventRecorder } from '../../../store/kubernetes/event-recorder.ts';
 import { runElection } from '../../../store/kubernetes/lease.ts';
 import { startGateway } from '../gateway.ts';
 import { openIdentity, type Identity } from '../identity.ts';
@@ -15,8 +17,10 @@ import { followClientAddresses, METRICS_SERVICE, toTargets } from './follow-clie
 import { whenInstalled } from './installation.ts';
 import { openPartStore, servePartHttp, whenListed, type Part, type PartOptions, type PartStore } from './part.ts';
 import { readOwnPod, type OwnPod } from './pod.ts';
+import { makeRefusalEvents } from './refusal-events.ts';
 
 export const EXCHANGE_LEASE = 'clusterlink-mcs-exchange';
+const COMPONENT = 'mcs.clusterlink.net/gateway';
 const KINDS = [...new Set([...GATEWAY_KINDS, ...EXCHANGE_KINDS, 'Namespace', 'Node', 'Pod'] as const)];
 /** A gateway reads what is exported; what stands for imports, three objects each, is the controller's alone. */
 const NOT_OURS = `${LABELS.managedBy}!=${MANAGED_BY}`;
@@ -98,8 +102,16 @@ async function serve(options: ServeOptions): Promise<Part> {
   const neverDial = [...pod.ips, ...(apiServer === undefined ? [] : [apiServer])];
   const pods = followPods({ caches, own: pod.ips, neverDial, targets: config.exports.targets });
   opening.defer(() => pods.close());
+  const events = makeEventRecorder({
+    access,
+    component: COMPONENT,
+    instance: pod.name,
+    logger: logger.child({ component: 'events' }),
+  });
+  const refusals = makeRefusalEvents({ ...options, events, clock: systemClock });
   const gateway = await startGateway({
     ...options,
+    onClosed: (record) => refusals.onClosed(record),
     home: {
       plane: { kind: 'cluster', listen: pod.ips, neverDial },
       control: { kind: 'cluster', pod: pod.name, pods },

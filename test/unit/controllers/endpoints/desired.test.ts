@@ -45,7 +45,7 @@ describe('desiredSlices', () => {
         binding: makeBinding({}, all),
         serviceImport: undefined,
         gateways: all,
-        hasNamedService: false,
+        namedService: undefined,
       });
       assert.deepEqual(
         slices.map(({ endpoints }) => endpoints.length),
@@ -67,7 +67,7 @@ describe('desiredSlices', () => {
       ports,
       sources: [source('a', 0, ports.slice(0, 1)), source('b', 1, ports.slice(1, 2))],
     });
-    const slices = desiredSlices({ binding, serviceImport, gateways: [], hasNamedService: false });
+    const slices = desiredSlices({ binding, serviceImport, gateways: [], namedService: undefined });
     assert.deepEqual(
       slices.map(({ metadata, ports: own, endpoints }) => [
         metadata.labels?.[MCS_SOURCE_CLUSTER],
@@ -81,7 +81,7 @@ describe('desiredSlices', () => {
   it('a source none of whose ports is in the import → no slice of it (CFL-22)', () => {
     const sources = [{ peer: 'east', namespace: 'shop', name: 'db', readyEndpoints: 1, ports: [] }];
     const binding = makeBinding({ sources });
-    assert.deepEqual(desiredSlices({ binding, serviceImport, gateways: [], hasNamedService: false }), []);
+    assert.deepEqual(desiredSlices({ binding, serviceImport, gateways: [], namedService: undefined }), []);
   });
 
   it('an unnamed port among several → the name that its Service has for kube-proxy', () => {
@@ -93,7 +93,7 @@ describe('desiredSlices', () => {
       binding: makeBinding({ ports }, gateways(1)),
       serviceImport: undefined,
       gateways: gateways(1),
-      hasNamedService: false,
+      namedService: undefined,
     });
     assert.deepEqual(
       slice?.ports?.map(({ name }) => name),
