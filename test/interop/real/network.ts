@@ -1,0 +1,67 @@
+/** A bridge of this machine, and network namespaces on it: the real programs have fixed ports, so each gets a network of its own. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { startReaper } from '#test/support/api-server/reaper.ts';
+
+const run = promisify(execFile);
+const COMMAND_MS = 10_000;
+/** Ends what runs in our namespaces, and takes namespaces and bridge away; also when this process was killed. */
+const REAP =
+  'for ns in $(ip netns list | cut -d" " -f1 | grep "^$1-"); do ' +
+  'for pid in $(ip netns pids "$ns"); do kill -9 "$pid"; done; ip netns del "$ns"; done; ip link del "$1"';
+
+export interface Network {
+  /** This machine's address on the bridge. */
+  readonly host: string;
+  addNamespace(): Promise<Namespace>;
+  close(): Promise<void>;
+}
+
+export interface Namespace {
+  readonly name: string;
+  readonly address: string;
+  /** Ends everything that runs in it. */
+  close(): Promise<void>;
+}
+
+export async function makeNetwork(): Promise<Network> {
+  const bridge = `cli${process.pid}`;
+  // 198.18.0.0/15 is for tests of networks (RFC 2544); the third byte keeps two runs apart.
+  const prefix = `198.19.${process.pid % 250}`;
+  const reaper = startReaper(REAP, [bridge]);
+  let count = 0;
+  await ip('link', 'add', bridge, 'type', 'bridge');
+  await ip('addr', 'add', `${prefix}.1/24`, 'dev', bridge);
+  await ip('link', 'set', bridge, 'up');
+  return {
+    host: `${prefix}.1`,
+    async addNamespace() {
+      const index = ++count;
+      const name = `${bridge}-${index}`;
+      const address = `${prefix}.${index + 1}`;
+      await ip('netns', 'add', name);
+      await ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+      await ip('link', 'set', name, 'master', bridge, 'up');
+      await ip('-n', name, 'link', 'set', 'lo', 'up');
+      await ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+      await ip('-n', name, 'link', 'set', 'eth0', 'up');
+      return { name, address, close: () => endAll(name) };
+    },
+    close: async () => void (await reaper.close()),
+  };
+}
+
+async function endAll(namespace: string): Promise<void> {
+  const pids = (await ip('netns', 'pids', namespace)).split('\n').filter((line) => line !== '');
+  for (const pid of pids) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+async function ip(...args: string[]): Promise<string> {
+  return (await run('ip', args, { timeout: COMMAND_MS })).stdout;
+}
