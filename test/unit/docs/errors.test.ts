@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { AppError, ERROR_CODES } from '#src/api/errors.ts';
 import { REASONS, WIRE_REASONS, type WireReason } from '#src/api/reasons.ts';
+import type { ExportStanding } from '#src/controllers/export/desired.ts';
 import type { ExportVerdict } from '#src/catalogue/types.ts';
 import { exitCodeOf } from '#src/cli/output.ts';
 import type { DropReason } from '#src/dns/metrics.ts';
@@ -52,13 +53,25 @@ const SKIPS: Record<SkipReason, true> = {
   TypeConflict: true,
   UnknownFeature: true,
 };
-const VERDICTS: Record<ExportVerdict['reason'], true> = {
+const VERDICTS: Record<Exclude<ExportVerdict['reason'], 'NameTaken' | 'NoPort'>, true> = {
   Valid: true,
   NoService: true,
   InvalidServiceType: true,
   InvalidService: true,
   InvalidExport: true,
   RestrictedNamespace: true,
+};
+/** Of an Export; what the catalogue calls valid is `Verified` there, as in ClusterLink. */
+const STANDINGS: Record<Exclude<ExportStanding['reason'], 'Valid'> | 'Verified', true> = {
+  Verified: true,
+  NoService: true,
+  NoPort: true,
+  InvalidServiceType: true,
+  InvalidService: true,
+  InvalidExport: true,
+  NameTaken: true,
+  RestrictedNamespace: true,
+  TargetForbidden: true,
 };
 const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true, LimitReached: true };
 const DROPS: Record<DropReason, true> = {
@@ -110,6 +123,7 @@ describe('docs/ERRORS.md', () => {
     const ofExports = rowsIn('ServiceExport');
     const valid = ofExports.filter(({ condition }) => condition === '`Valid`');
     assert.deepEqual(column(valid, 'reason'), Object.keys(VERDICTS).sort());
+    assert.deepEqual(column(rowsIn('Export'), 'reason'), Object.keys(STANDINGS).sort());
     const conflicts = ofExports.filter((row) => 'what is used' in row);
     assert.deepEqual(
       conflicts.map(({ reason = '' }) => codeOf(reason)),
