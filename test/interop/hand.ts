@@ -55,10 +55,12 @@ export function makeHand({
     connect: (token) =>
       dialled(async (end) => (await ask(end, connectOf(`Bearer ${token}`, `${exporter.name}:443`))).status),
     certificate: () =>
-      dialled((end) => {
+      dialled(async (end) => {
         const raw = end.socket.getPeerX509Certificate()?.raw;
         if (raw === undefined) throw new Error('no certificate');
-        return Promise.resolve(new X509Certificate(raw).fingerprint256);
+        // A caller that leaves before its handshake is done at the other end counts as one that failed.
+        await ask(end, HEARTBEAT);
+        return new X509Certificate(raw).fingerprint256;
       }),
   };
 }
