@@ -7,7 +7,7 @@ import { startOurs } from './ours.ts';
 import type { Driver, Manners, Side, SideOptions } from './side.ts';
 
 const HOST = '127.0.0.1';
-/** Theirs, five minutes with Envoy, at a hundredth and some: below the silence that is waited for. */
+/** Theirs is five minutes. Longer than one of a thousand talking connections is silent on a busy machine, and below the silence of the case. */
 const ENVOY_IDLE_MS = 9_000;
 const SILENCE_MS = 10_500;
 /** A fifth of theirs. */
