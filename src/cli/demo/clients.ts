@@ -48,20 +48,31 @@ export function watchConnection(place: Place, waitMs: number): Promise<'reset' |
   });
 }
 
-/** Opens a connection and keeps it; `cut` resolves with the milliseconds since the last `mark()` when it is reset. */
-export async function holdConnection(
-  place: Place,
-): Promise<{ mark(): void; readonly cut: Promise<{ how: 'reset' | 'end'; ms: number }>; destroy(): void }> {
-  const socket: Socket = connect(place);
+export interface HeldConnection {
+  mark(): void;
+  /** How it ended, and how many milliseconds after the last `mark()`. */
+  readonly cut: Promise<{ readonly how: 'reset' | 'end'; readonly ms: number }>;
+  destroy(): void;
+}
+
+/** Opens a connection and keeps it. `first` is said in it, and answered, before it counts as open. */
+export async function holdConnection(place: Place, first = ''): Promise<HeldConnection> {
+  const socket: Socket = connect({ ...place, timeout: 5_000 });
   await new Promise<void>((resolve, reject) => {
-    socket.once('connect', () => resolve());
+    socket.once('connect', () => (first === '' ? resolve() : socket.write(first)));
+    socket.once('data', () => resolve());
+    socket.once('timeout', () => socket.destroy(new Error('nothing came in 5 s')));
     socket.once('error', reject);
+    socket.once('end', () => reject(new Error('ended before it was used')));
   });
+  socket.setTimeout(0);
   let markedMs = performance.now();
   const cut = new Promise<{ how: 'reset' | 'end'; ms: number }>((resolve) => {
     const settle = (how: 'reset' | 'end') => () => resolve({ how, ms: Math.round(performance.now() - markedMs) });
     socket.once('error', settle('reset'));
     socket.once('end', settle('end'));
+    // Destroyed by us: nothing cut it in time.
+    socket.once('close', settle('end'));
   });
   socket.resume();
   return {

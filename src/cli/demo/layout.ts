@@ -1,16 +1,21 @@
-/** The folders of the demo: one fabric, three peers, each with a configuration, manifests of its own and a state. */
-import { mkdir, writeFile } from 'node:fs/promises';
+/** The folders of the demo: one fabric, some peers, each with a configuration, manifests of its own and a state. */
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { createFabricFiles, createPeerCertFiles } from '../../fabric/files.ts';
 
-export const PEERS = ['east', 'west', 'south'] as const;
-export type PeerName = (typeof PEERS)[number];
+export interface PeerPlan<Name extends string> {
+  readonly name: Name;
+  /** `dials-out`: has no address that anybody could dial. */
+  readonly gateway: 'listens' | 'dials-out';
+  /** Settings of its configuration, beside those that every peer has here. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
 
-export interface PeerLayout {
-  readonly name: PeerName;
+export interface PeerLayout<Name extends string = string> {
+  readonly name: Name;
   readonly manifests: string;
   readonly state: string;
   readonly config: string;
@@ -18,33 +23,36 @@ export interface PeerLayout {
   /** Undefined: has no address that anybody could dial. */
   readonly gatewayPort: number | undefined;
   readonly dnsPort: number;
-  readonly metricsPort: number;
 }
 
-export interface DemoLayout {
+export interface DemoLayout<Name extends string> {
   readonly root: string;
-  readonly peers: Readonly<Record<PeerName, PeerLayout>>;
+  readonly peers: Readonly<Record<Name, PeerLayout<Name>>>;
 }
 
 const FABRIC = 'demo-fabric';
 
 /** Makes fabric, certificates and configurations below `root`. Ports are free ones of this machine. */
-export async function makeLayout(root: string): Promise<DemoLayout> {
+export async function makeLayout<Name extends string>(
+  root: string,
+  plans: readonly PeerPlan<Name>[],
+): Promise<DemoLayout<Name>> {
   await createFabricFiles({ path: root, fabric: FABRIC });
-  const layouts: PeerLayout[] = [];
-  for (const name of PEERS) {
-    await createPeerCertFiles({ path: root, fabric: FABRIC, peer: name });
-    layouts.push(await makePeer(root, name));
+  const peers: Partial<Record<Name, PeerLayout<Name>>> = {};
+  for (const plan of plans) {
+    await createPeerCertFiles({ path: root, fabric: FABRIC, peer: plan.name });
+    peers[plan.name] = await makePeer(root, plan);
   }
-  const [east, west, south] = layouts as [PeerLayout, PeerLayout, PeerLayout];
-  await writePeerObjects({ east, west, south });
-  return { root, peers: { east, west, south } };
+  return { root, peers: peers as Record<Name, PeerLayout<Name>> };
 }
 
-async function makePeer(root: string, name: PeerName): Promise<PeerLayout> {
+async function makePeer<Name extends string>(
+  root: string,
+  { name, gateway, settings = {} }: PeerPlan<Name>,
+): Promise<PeerLayout<Name>> {
   const folder = join(root, name);
   const certificates = join(root, FABRIC, name);
-  const layout: PeerLayout = {
+  const layout: PeerLayout<Name> = {
     name,
     manifests: join(folder, 'manifests'),
     state: join(folder, 'state'),
@@ -54,9 +62,8 @@ async function makePeer(root: string, name: PeerName): Promise<PeerLayout> {
       cert: join(certificates, 'cert.pem'),
       key: join(certificates, 'key.pem'),
     },
-    gatewayPort: name === 'south' ? undefined : await freePort(),
+    gatewayPort: gateway === 'listens' ? await freePort() : undefined,
     dnsPort: await freePort(),
-    metricsPort: await freePort(),
   };
   await mkdir(layout.manifests, { recursive: true });
   await writeFile(
@@ -66,27 +73,27 @@ async function makePeer(root: string, name: PeerName): Promise<PeerLayout> {
       fabric: layout.certificates,
       ...(layout.gatewayPort === undefined ? {} : { gateway: { listen: `127.0.0.1:${layout.gatewayPort}` } }),
       dns: { listen: `127.0.0.1:${layout.dnsPort}` },
-      metrics: `127.0.0.1:${layout.metricsPort}`,
+      metrics: `127.0.0.1:${await freePort()}`,
       exports: { targets: ['127.0.0.1:*'] },
+      ...settings,
     }),
   );
   return layout;
 }
 
-/** What each peer says of the others. South dials east and west; they know it by name and have no address of it. */
-async function writePeerObjects(peers: Readonly<Record<PeerName, PeerLayout>>): Promise<void> {
-  for (const layout of Object.values(peers)) {
-    const others = Object.values(peers).filter(({ name }) => name !== layout.name);
-    const documents = others.map(({ name, gatewayPort }) =>
-      stringify({
-        apiVersion: 'clusterlink.net/v1alpha1',
-        kind: 'Peer',
-        metadata: { name, namespace: SYSTEM_NAMESPACE },
-        spec: { gateways: gatewayPort === undefined ? [] : [{ host: '127.0.0.1', port: gatewayPort }] },
-      }),
-    );
-    await writeFile(join(layout.manifests, 'peers.yaml'), documents.join('---\n'));
-  }
+/** Settings that are known only when the folders are there already; none that the configuration has. */
+export async function addSettings({ config }: PeerLayout, settings: Readonly<Record<string, unknown>>): Promise<void> {
+  await appendFile(config, stringify(settings));
+}
+
+/** What a peer says of another: its name, and where its gateway is. None: it dials. */
+export function peerManifest(name: string, gatewayPort: number | undefined): string {
+  return stringify({
+    apiVersion: 'clusterlink.net/v1alpha1',
+    kind: 'Peer',
+    metadata: { name, namespace: SYSTEM_NAMESPACE },
+    spec: { gateways: gatewayPort === undefined ? [] : [{ host: '127.0.0.1', port: gatewayPort }] },
+  });
 }
 
 /** A port that nobody has now. Another process may take it before it is used; the demo then says which port it was. */

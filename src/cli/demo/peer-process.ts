@@ -8,7 +8,10 @@ import type { PeerLayout } from './layout.ts';
 import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+/** Compiling takes a second of CPU for each peer, and machines that are busy with other things have little. */
+const START_TIMEOUT_MS = 60_000;
+/** Of the last line of a log, which is shown when a peer does not start. */
+const LINE_CHARS_MAX = 2_000;
 
 export interface PeerProcess {
   readonly layout: PeerLayout;
@@ -28,18 +31,26 @@ export async function startPeer(layout: PeerLayout): Promise<PeerProcess> {
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   child.stderr.pipe(createWriteStream(join(layout.state, '..', 'log'), { flags: 'a' }));
+  let lastLine = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    lastLine = chunk.toString().trimEnd().split('\n').at(-1)?.slice(0, LINE_CHARS_MAX) ?? '';
+  });
+  // `close`: once all that it has said was read.
+  let hasEnded = false;
+  child.once('close', () => (hasEnded = true));
   const admin = join(layout.state, 'admin.sock');
   const ask = async <T>(route: string, body?: unknown): Promise<T> => {
     const [method = 'GET', path = '/'] = route.split(' ');
     return (await callAdmin({ path: admin, method, route: path, body, timeoutMs: 20_000 })) as T;
   };
   try {
-    await until(`peer ${layout.name} is ready`, START_TIMEOUT_MS, async () => {
-      if (child.exitCode !== null)
-        throw new Error(`peer ${layout.name} ended with code ${child.exitCode}; see its log`);
+    const outcome = await until(`peer ${layout.name} is ready`, START_TIMEOUT_MS, async () => {
+      if (hasEnded) return 'ended';
       const { missing } = await ask<{ missing: string[] }>('GET /ready');
-      return missing.length === 0;
+      return missing.length === 0 ? 'ready' : undefined;
     });
+    // Its log goes with the demo's folder: what it ended with has to be said now.
+    if (outcome === 'ended') throw new Error(`peer ${layout.name} ended with code ${child.exitCode}: ${lastLine}`);
   } catch (error) {
     // Nobody else knows it yet, and a child that lives keeps the demo from ending.
     await end(child, 'SIGKILL');

@@ -14,6 +14,11 @@ export interface DemoService {
   close(): Promise<void>;
 }
 
+export interface Database extends DemoService {
+  /** Uses it as a client would, and tells what came of it. */
+  check(host: string, port: number): Promise<string>;
+}
+
 /** Size of a block of the bulk transfer. */
 export const BLOCK_BYTES = 1024 * 1024;
 
@@ -60,9 +65,7 @@ export function makeBlock(): Buffer {
 }
 
 /** Redis if it is installed, else PostgreSQL if it is and may run here, else a TCP service that says what it is. */
-export async function startDatabase(
-  folder: string,
-): Promise<DemoService & { check(host: string, port: number): Promise<string> }> {
+export async function startDatabase(folder: string): Promise<Database> {
   const redis = findProgram(['redis-server']);
   if (redis !== undefined) return startRedis(redis, folder);
   const postgres = findPostgres();
@@ -70,10 +73,7 @@ export async function startDatabase(
   return startEcho();
 }
 
-async function startRedis(
-  program: string,
-  folder: string,
-): Promise<DemoService & { check(host: string, port: number): Promise<string> }> {
+async function startRedis(program: string, folder: string): Promise<Database> {
   const port = await freePort();
   await mkdir(folder, { recursive: true });
   const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder], {
@@ -87,10 +87,7 @@ async function startRedis(
   return { name: 'Redis', port, check, close: () => end(child) };
 }
 
-async function startPostgres(
-  folderOfPrograms: string,
-  folder: string,
-): Promise<DemoService & { check(host: string, port: number): Promise<string> }> {
+async function startPostgres(folderOfPrograms: string, folder: string): Promise<Database> {
   const port = await freePort();
   await mkdir(folder, { recursive: true });
   const data = join(folder, 'pg');
@@ -117,7 +114,7 @@ async function startPostgres(
   return { name: 'PostgreSQL', port, check, close: () => end(child) };
 }
 
-async function startEcho(): Promise<DemoService & { check(host: string, port: number): Promise<string> }> {
+async function startEcho(): Promise<Database> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined);
     socket.pipe(socket);

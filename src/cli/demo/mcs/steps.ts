@@ -1,71 +1,29 @@
 /** The steps of the demo: each says in plain words what is shown, shows it with the real thing, and fails if it is not so. */
-import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import type { Condition } from '../../api/object.ts';
-import type { Explanation } from '../../gateway/explain.ts';
-import type { StatusReport } from '../run/status.ts';
-import {
-  download,
-  hashOfBlocks,
-  holdConnection,
-  makeNames,
-  upload,
-  watchConnection,
-  whoServes,
-  type Names,
-} from './clients.ts';
+import type { Condition } from '../../../api/object.ts';
+import { describeHop, explainAt, getObject, peerOf, startPeers, statusOf } from '../ask.ts';
+import { download, hashOfBlocks, holdConnection, upload, watchConnection, whoServes } from '../clients.ts';
+import { runCommand, runRemedy } from '../commands.ts';
+import { startPeer } from '../peer-process.ts';
+import { PROMISE_MS, SETTLE_MS, type Step } from '../profile.ts';
+import { startDatabase, startWeb } from '../services.ts';
+import { until } from '../until.ts';
 import { forgeConnect } from './forge.ts';
-import type { DemoLayout, PeerName } from './layout.ts';
 import { admission, exportedService, importRule } from './manifests.ts';
-import { startPeer, type PeerProcess } from './peer-process.ts';
-import { startDatabase, startWeb } from './services.ts';
-import { until } from './until.ts';
+import type { McsPeer } from './peers.ts';
 
-const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 const WEB = 'web.store.svc.clusterset.local';
 const DB = 'db.store.svc.clusterset.local';
 const BULK_BLOCKS = 256;
-/** Deadlines that the product promises (DESIGN §3.2, §7). */
-const PROMISE_MS = 2_000;
-const SETTLE_MS = 10_000;
 
-/** What the steps share; each step leaves it for the next. */
-export interface DemoContext {
-  readonly layout: DemoLayout;
-  readonly peers: Map<PeerName, PeerProcess>;
-  /** Whatever was opened, in the order of opening. */
-  readonly closers: (() => Promise<void>)[];
-  /** Prints a line to the reader. */
-  say(text: string): void;
-  names: Names;
-  database?: Awaited<ReturnType<typeof startDatabase>>;
-}
-
-export interface Step {
-  readonly name: string;
-  /** One sentence for the reader, before it runs. */
-  readonly words: string;
-  run(context: DemoContext): Promise<void>;
-}
-
-export const STEPS: readonly Step[] = [
+export const STEPS: readonly Step<McsPeer>[] = [
   {
     name: 'start',
     words: 'Three peers start as processes of their own: east and west listen, south only dials out.',
     async run(context) {
-      const started = await Promise.all(Object.values(context.layout.peers).map((peer) => startPeer(peer)));
-      for (const peer of started) {
-        context.peers.set(peer.layout.name, peer);
-        context.closers.push(() => peerOf(context, peer.layout.name).stop());
-      }
-      context.names = makeNames(context.layout.peers.west.dnsPort);
-      await until('every peer has sessions with both others', SETTLE_MS, async () => {
-        const reports = await Promise.all(started.map((peer) => peer.ask<StatusReport>('GET /status')));
-        return reports.every(({ peers }) => peers.length === 2 && peers.every(({ reachable }) => reachable));
-      });
+      await startPeers(context, ['east', 'west', 'south']);
       context.say(
         'Each has a session with both others. South has no address that anybody could dial: its sessions are its own.',
       );
@@ -99,12 +57,11 @@ export const STEPS: readonly Step[] = [
     async run(context) {
       await writeFile(join(context.layout.peers.west.manifests, 'rule.yaml'), importRule);
       const imported = await until('the ServiceImport store/web is ready', SETTLE_MS, async () => {
-        const object = await getObject<{ status?: { conditions?: Condition[] } }>(
-          context,
-          'west',
-          'ServiceImport',
-          'store/web',
-        );
+        const object = await getObject<{ status?: { conditions?: Condition[] } }, McsPeer>(context, {
+          at: 'west',
+          kind: 'ServiceImport',
+          key: 'store/web',
+        });
         return object.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
           ? object
           : undefined;
@@ -141,16 +98,14 @@ export const STEPS: readonly Step[] = [
       const { failures } = await statusOf(context, 'west');
       if (failures[0]?.reason !== 'EGRESS_DENIED')
         throw new Error(`the closing record says ${failures[0]?.reason ?? 'nothing'}`);
-      const { hops } = await explainAt(context, `${WEB}:80`);
+      const { hops } = await explainAt(context, 'west', `${WEB}:80`);
       const failed = hops.find(({ ok }) => !ok);
       if (failed?.code !== 'EGRESS_DENIED' || failed.fix === undefined)
         throw new Error(`explain says ${JSON.stringify(failed)}`);
-      context.say(
-        `explain: FAIL ${failed.hop} ${failed.subject}: ${failed.code} ${failed.message}\n     Fix: ${failed.fix}`,
-      );
-      runRemedy(failed.fix);
+      context.say(describeHop(failed));
+      await runRemedy(failed.fix);
       // East's database is in the same namespace, by the same two yeses.
-      runRemedy(failed.fix.replaceAll('shop/web', 'shop/db'));
+      await runRemedy(failed.fix.replaceAll('shop/web', 'shop/db'));
       await until('the connection passes', SETTLE_MS, async () => (await whoServes(place)) === 'east');
       context.say('That command was run; the same request is answered by east now.');
     },
@@ -205,7 +160,7 @@ export const STEPS: readonly Step[] = [
       const { manifests } = context.layout.peers.south;
       await writeFile(join(manifests, 'web.yaml'), exportedService('web', 80, web.port));
       await writeFile(join(manifests, 'policy.yaml'), admission('allow'));
-      runCommand([
+      await runCommand([
         'allow',
         '--store',
         `dir:${context.layout.peers.west.manifests}`,
@@ -271,33 +226,3 @@ export const STEPS: readonly Step[] = [
     },
   },
 ];
-
-function peerOf(context: DemoContext, name: PeerName): PeerProcess {
-  const peer = context.peers.get(name);
-  if (peer === undefined) throw new Error(`peer ${name} was not started`);
-  return peer;
-}
-
-function statusOf(context: DemoContext, name: PeerName): Promise<StatusReport> {
-  return peerOf(context, name).ask<StatusReport>('GET /status');
-}
-
-function getObject<T>(context: DemoContext, name: PeerName, kind: string, key: string): Promise<T> {
-  return peerOf(context, name).ask<T>('POST /objects', { kind, key });
-}
-
-function explainAt(context: DemoContext, target: string): Promise<Explanation> {
-  return peerOf(context, 'west').ask<Explanation>('POST /explain', { target });
-}
-
-/** Runs a printed remedy as a reader would: word for word, but for `npx`, which would look for the package here. */
-function runRemedy(remedy: string): void {
-  const [npx, program, ...words] = remedy.split(' ');
-  if (npx !== 'npx' || program !== 'clusterlink-mcs') throw new Error(`the remedy is not a command: ${remedy}`);
-  runCommand(words);
-}
-
-function runCommand(words: readonly string[]): void {
-  const run = spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(`${words.join(' ')}: ${run.stderr}`);
-}

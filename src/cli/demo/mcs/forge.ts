@@ -1,10 +1,10 @@
 /** What a peer could try that was told of nothing: with its own, valid certificate it asks for an export by name. */
 import { randomBytes } from 'node:crypto';
-import { loadIdentity } from '../../fabric/files.ts';
-import { dialPeer } from '../../gateway/handshake.ts';
-import { openStream } from '../../gateway/open-stream.ts';
-import { establishSession } from '../../gateway/session.ts';
-import type { PeerLayout } from './layout.ts';
+import { loadIdentity } from '../../../fabric/files.ts';
+import { dialPeer } from '../../../gateway/handshake.ts';
+import { openStream } from '../../../gateway/open-stream.ts';
+import { establishSession } from '../../../gateway/session.ts';
+import type { PeerLayout } from '../layout.ts';
 
 export interface Forgery {
   readonly as: PeerLayout;
