@@ -9,6 +9,7 @@ import { formatHostPort, type HostPort } from '../runtime/host-port.ts';
 import { DistrustError, type Distrust } from '../fabric/distrust.ts';
 import type { Trust } from '../fabric/trust.ts';
 import type { ClusterLinkLinks } from './clusterlink/links.ts';
+import { makeTickets } from './clusterlink/tickets.ts';
 import type { Connector } from './gateway-connector.ts';
 import { dialPeer, type DialPeerResult } from './handshake.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
@@ -123,25 +124,28 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     }
   }
 
-  function dialGateway(peer: string, gateway: HostPort, signal: AbortSignal): Promise<DialPeerResult> {
-    return dialPeer({ peer, gateway, identity: identity(), trust, connect: connector.connect, forms, signal });
+  /** Tickets that none of its connections has brought yet: the first one proves itself, and those after it may resume that. */
+  function makeWay(peer: string, gateway: HostPort): (signal: AbortSignal) => Promise<DialPeerResult> {
+    const tickets = makeTickets({ now: () => performance.now() });
+    return (signal) =>
+      dialPeer({ peer, gateway, identity: identity(), trust, connect: connector.connect, forms, tickets, signal });
   }
 
   /** There is nothing to greet with in ClusterLink's form: its first heartbeat is the answer. */
   async function makeLink(to: {
     readonly peer: string;
     readonly gateway: HostPort;
-    readonly socket: TLSSocket;
+    readonly first: Extract<DialPeerResult, { ok: true }>;
+    dial(signal: AbortSignal): Promise<DialPeerResult>;
   }): Promise<DialOutcome> {
-    const { peer, gateway, socket } = to;
+    const { peer, gateway, first, dial } = to;
     const address = formatHostPort(gateway);
-    const certificate = socket.getX509Certificate()?.fingerprint256;
+    const ownCertificate = first.socket.getX509Certificate()?.fingerprint256;
     if (links === undefined)
       return { ok: false, reason: REASONS.ProtocolMismatch, message: `${address}: no session is spoken` };
     try {
-      const dial = (signal: AbortSignal) => dialGateway(peer, gateway, signal);
-      const session = await links.establish({ socket, peer, address, dial });
-      shown.set(session, certificate);
+      const session = await links.establish({ first, peer, address, dial });
+      shown.set(session, ownCertificate);
       const why = distrustOf(session);
       if (why === undefined) return { ok: true, session };
       session.destroy(new DistrustError(why));
@@ -198,7 +202,8 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   return {
     async dial(peer, gateway, signal) {
       if (isDraining()) return { ok: false, reason: REASONS.Drained, message: 'This gateway is shutting down.' };
-      const dialled = await dialGateway(peer.name, gateway, signal);
+      const dialOn = makeWay(peer.name, gateway);
+      const dialled = await dialOn(signal);
       if (!dialled.ok) return dialled;
       const { socket, address } = dialled;
       const giveUp = (): void => void socket.destroy();
@@ -207,7 +212,7 @@ export function makeAdmission(options: AdmissionOptions): Admission {
       try {
         const greeted = await (dialled.form === 'session'
           ? greet('dialler', peer.name, socket)
-          : makeLink({ peer: peer.name, gateway, socket }));
+          : makeLink({ peer: peer.name, gateway, first: dialled, dial: dialOn }));
         return greeted.ok && address !== undefined ? { ...greeted, address } : greeted;
       } finally {
         signal.removeEventListener('abort', giveUp);

@@ -131,6 +131,7 @@ export function startControl(options: ControlOptions): Control {
   const { self, home, store, caches, allowedNamespaces, channel, events, logger, now } = options;
   const pods = home.kind === 'cluster' ? home.pods : undefined;
   const writer = makeStatusWriter({
+    self,
     store,
     caches,
     logger,

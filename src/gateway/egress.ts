@@ -277,8 +277,7 @@ export function makeEgress(options: EgressOptions): Egress {
         const others = othersThan(session);
         for (const sibling of peers.linksFor(source.peer)) if (!others.includes(sibling)) tried.add(sibling);
       }
-      const isOfSession = attempt.reason === REASONS.PeerUnreachable || attempt.reason === REASONS.Drained;
-      if (!isOfSession || from.socket.destroyed) break;
+      if (!isOfLink(attempt) || from.socket.destroyed) break;
     }
     return failure;
   }
@@ -329,6 +328,11 @@ export function makeEgress(options: EgressOptions): Egress {
 
 function isDenial(reason: Reason): boolean {
   return reason === REASONS.EgressDenied || reason === REASONS.IngressDenied || reason === REASONS.ClientUnknown;
+}
+
+/** Another way to the same peer may do. */
+function isOfLink({ reason, unasked }: SourceFailure): boolean {
+  return reason === REASONS.PeerUnreachable || reason === REASONS.Drained || unasked === true;
 }
 
 function fail(reason: Reason, message: string): SourceFailure {

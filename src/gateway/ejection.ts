@@ -22,6 +22,8 @@ export interface AttemptFailure {
   readonly message: string;
   /** No answer in the time that it was given. */
   readonly overdue?: boolean;
+  /** It was not asked in that time: other connections were before this one. That says nothing of the source. */
+  readonly unasked?: boolean;
 }
 
 /** One connection's try at a source. What is called first counts. */

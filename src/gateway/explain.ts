@@ -3,13 +3,12 @@
  * the far side thinks of it is asked by a probe over the real session: it says no more than it tells any client.
  */
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
-import type { IServiceImport } from '../api/generated/ServiceImport.ts';
 import { findCondition } from '../api/conditions.ts';
 import { formatKey, type ObjectKey } from '../api/object.ts';
 import { REASONS } from '../api/reasons.ts';
 import { explainSource } from './explain-source.ts';
 import { parseTarget } from './explain-target.ts';
-import type { ExplainInput, Explanation, Hop } from './hops.ts';
+import type { ExplainInput, Explanation, Hop, ImportFace } from './hops.ts';
 import { EXPLAIN_SOURCES_MAX } from './limits.ts';
 import type { ImportRoute } from './messages.ts';
 import { toRoutes } from './routes.ts';
@@ -33,8 +32,8 @@ export async function explain(input: ExplainInput): Promise<Explanation> {
     const absence = await input.explainAbsence(key);
     return { ok: false, hops: absence.hop === 'name' ? [absence] : [named, absence] };
   }
-  const serviceImport = await input.serviceImport(key);
-  const imported = explainImport({ key, port, route, binding, serviceImport });
+  const face = await input.face(key);
+  const imported = explainImport({ key, port, route, binding, face });
   if (!imported.ok || route === undefined) return { ok: false, hops: [named, imported] };
   const known = [named, imported, explainOwner(route, binding)];
 
@@ -50,10 +49,10 @@ interface ImportQuestion {
   readonly port: number;
   readonly route: ImportRoute | undefined;
   readonly binding: IImportBinding | undefined;
-  readonly serviceImport: IServiceImport | undefined;
+  readonly face: ImportFace | undefined;
 }
 
-function explainImport({ key, port, route, binding, serviceImport }: ImportQuestion): Hop {
+function explainImport({ key, port, route, binding, face }: ImportQuestion): Hop {
   const subject = formatKey(key);
   const fail = (message: string, code: string, fix: string): Hop => {
     return { hop: 'import', ok: false, subject, message, code, fix };
@@ -65,7 +64,7 @@ function explainImport({ key, port, route, binding, serviceImport }: ImportQuest
   if (route === undefined) {
     return fail('is on its way to the gateway', REASONS.NoUsableSource, 'ask again in a moment');
   }
-  const ready = findCondition(serviceImport?.status?.conditions, 'Ready');
+  const ready = findCondition(face?.status?.conditions, 'Ready');
   if (route.ips.length === 0) {
     const { reason, message } = ready ?? { reason: 'NoAddress', message: 'has no address' };
     return fail(message, reason, 'give this peer a larger range of addresses (configuration vips)');
@@ -85,12 +84,19 @@ function explainImport({ key, port, route, binding, serviceImport }: ImportQuest
   }
   const isElsewhere = listener?.listenPort !== undefined && listener.listenPort !== port;
   const where = isElsewhere ? `, port ${listener.listenPort} in the place of ${port}` : '';
-  const message = `${route.ips.join(', ')}${where}; Ready=${ready?.status ?? 'Unknown'} ${ready?.message ?? ''}`.trim();
+  const readiness = `Ready=${ready?.status ?? 'Unknown'} ${ready?.message ?? ''}`.trim();
+  const message = `${route.ips.join(', ')}${where}; ${readiness}${describeService(face)}`;
   const advice = {
     code: REASONS.PortRemapped,
     fix: `clients connect to port ${listener?.listenPort}: it is in the SRV record`,
   };
   return { hop: 'import', ok: true, subject, message, ...(isElsewhere ? advice : {}) };
+}
+
+/** Of an Import, whose clients know its Service: where that is somebody else's, or missing, they arrive elsewhere. */
+function describeService(face: ImportFace | undefined): string {
+  const valid = findCondition(face?.status?.conditions, 'ImportServiceValid');
+  return valid?.status === 'False' ? `; ImportServiceValid=False ${valid.message}` : '';
 }
 
 /** How it chooses among sources too: that is why the next hops are about one and not another. */

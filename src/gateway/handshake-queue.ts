@@ -1,7 +1,7 @@
 /**
  * Callers that wait for their handshake, in order, where one place after the other comes free: a thousand clients of a ClusterLink
- * peer that connect at once are a thousand handshakes, and some may begin at a time. Only callers out of known neighbourhoods wait
- * (`handshake-rate.ts`), each neighbourhood in a row of its own.
+ * peer that connect at once are a thousand handshakes, and some may begin at a time. Only callers from known addresses wait
+ * (`handshake-rate.ts`), those of each neighbourhood in a row of its own.
  */
 import { prefixOf, type HandshakeLimit, type HandshakeRate, type HandshakeVerdict } from './handshake-rate.ts';
 import { HANDSHAKE_WAIT_MS, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_PER_PREFIX_MAX } from './limits.ts';
@@ -24,7 +24,7 @@ export interface HandshakeQueue {
 }
 
 export interface HandshakeQueueOptions {
-  readonly rate: Pick<HandshakeRate, 'admit'>;
+  readonly rate: Pick<HandshakeRate, 'admit' | 'isKnown'>;
   readonly now: () => number;
   /** Calls it again and again until the result is called; tests set it. */
   readonly every?: (run: () => void, ms: number) => () => void;
@@ -94,8 +94,8 @@ export function makeHandshakeQueue({ rate, now, every = everyInterval }: Handsha
     enter(caller) {
       const prefix = prefixOf(caller.address);
       const row = rows.get(prefix) ?? new Set<Waiter>();
-      // Nobody overtakes.
-      const verdict = row.size > 0 ? BEHIND_OTHERS : tryStart(caller);
+      // None of those who may wait overtakes another; strangers have a rate of their own, and no row.
+      const verdict = row.size > 0 && rate.isKnown(caller.address) ? BEHIND_OTHERS : tryStart(caller);
       if (verdict === undefined) return () => undefined;
       const isFull = row.size >= HANDSHAKES_WAITING_PER_PREFIX_MAX || waiting >= HANDSHAKES_WAITING_MAX;
       if (!verdict.mayWait || isFull) {

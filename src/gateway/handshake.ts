@@ -1,4 +1,5 @@
 /** TLS on both sides of a connection between peers: who calls, whom we call, and the exact reason when it comes to nothing. */
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
@@ -10,10 +11,12 @@ import {
   reasonOfTlsError,
   serverTlsOptions,
   verifyPeerSocket,
+  type PeerVerdict,
   type WireForm,
 } from '../fabric/tls.ts';
 import { makeTrust, type Trust } from '../fabric/trust.ts';
 import type { Caller } from './clusterlink/served-connections.ts';
+import type { Tickets } from './clusterlink/tickets.ts';
 import { makeConnector, type Connector } from './gateway-connector.ts';
 import { keepAlive } from './keep-alive.ts';
 import { makeHandshakeQueue } from './handshake-queue.ts';
@@ -30,6 +33,8 @@ export interface AcceptorOptions {
   onPeer(peer: string, socket: TLSSocket): void;
   /** The same for one that speaks ClusterLink's form; absent: that is not spoken here. */
   onClusterLinkPeer?(caller: Caller): void;
+  /** Whether that name is a peer's here: one that nobody has named is a stranger, whatever its certificate. Absent: all are. */
+  isPeer?(peer: string): boolean;
   /** A caller that was turned away before it had a name. */
   onRefused(reason: Reason, from: string): void;
   /** The same before TLS began, for want of room: told besides. */
@@ -42,6 +47,8 @@ export interface Acceptor {
   readonly address: { readonly host: string; readonly port: number };
   /** Handshakes in flight. */
   readonly handshakes: number;
+  /** Callers that wait for theirs. */
+  readonly waiting: number;
   close(): Promise<void>;
 }
 
@@ -51,7 +58,16 @@ export interface Acceptor {
  * @throws {AppError} `ERR_LISTEN` when the address cannot be had.
  */
 export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor> {
-  const { listen, identity, onPeer, onClusterLinkPeer, onRefused, onLimit, onDistrusted } = options;
+  const {
+    listen,
+    identity,
+    onPeer,
+    onClusterLinkPeer,
+    isPeer = () => true,
+    onRefused,
+    onLimit,
+    onDistrusted,
+  } = options;
   const forms: readonly WireForm[] = onClusterLinkPeer === undefined ? ['session'] : ['session', 'clusterlink'];
   const trust = options.trust ?? (() => trustOfFabric(identity()));
   const now = (): number => performance.now();
@@ -74,11 +90,10 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     inForce = now;
   };
 
-  function welcome(socket: TLSSocket, { peer, form }: { readonly peer: string; readonly form: WireForm }): void {
+  function welcome(socket: TLSSocket, { peer, form, certificate }: Extract<PeerVerdict, { ok: true }>): void {
     if (form === 'session') return onPeer(peer, socket);
-    const certificate = socket.getPeerX509Certificate();
     const raw = raws.get(callerOf(socket));
-    if (certificate === undefined || raw === undefined) return void socket.destroy();
+    if (raw === undefined) return void socket.destroy();
     rememberRawSocket(socket, raw);
     onClusterLinkPeer?.({ peer, socket, certificate });
   }
@@ -86,7 +101,7 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
   tls.on('secureConnection', (socket) => {
     socket.on('error', () => undefined);
     const verified = verifyPeerSocket(socket, { trust: trust(), forms });
-    inFlight.get(callerOf(socket))?.(verified.ok ? 'proved' : 'failed');
+    inFlight.get(callerOf(socket))?.(verified.ok && isPeer(verified.peer) ? 'proved' : 'failed');
     if (verified.ok) return welcome(socket, verified);
     const from = fromOf(socket);
     socket.destroy();
@@ -147,6 +162,9 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     get handshakes() {
       return rate.inFlight;
     },
+    get waiting() {
+      return queue.waiting;
+    },
     close() {
       queue.close();
       for (const socket of raws.values()) socket.destroy();
@@ -185,17 +203,26 @@ export interface DialPeerOptions {
   readonly connect?: Connector['connect'];
   /** That may be spoken there; absent: sessions alone. */
   readonly forms?: readonly WireForm[];
+  /** Of this gateway, and of no other; absent: a full handshake. */
+  readonly tickets?: Tickets;
   readonly signal: AbortSignal;
 }
 
 export type DialPeerResult =
   /** `address`: which of those that the gateway's name has; absent where a proxy has resolved it. */
-  | { readonly ok: true; readonly socket: TLSSocket; readonly form: WireForm; readonly address?: string }
+  | {
+      readonly ok: true;
+      readonly socket: TLSSocket;
+      readonly form: WireForm;
+      /** Of the peer: where the handshake is a resumed one, of the one before. */
+      readonly certificate: X509Certificate;
+      readonly address?: string;
+    }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
 
 /** Connects to a gateway and proves that it is the peer. Never rejects. */
 export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult> {
-  const { peer, gateway, identity, connect = makeConnector({}).connect, forms, signal } = options;
+  const { peer, gateway, identity, connect = makeConnector({}).connect, forms, tickets, signal } = options;
   const trust = options.trust ?? (() => trustOfFabric(identity));
   const where = `${gateway.host}:${gateway.port}`;
   const roots = trust().rootsFor(peer);
@@ -205,8 +232,12 @@ export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult
   const connected = await connect(gateway, { signal, timeoutMs: HANDSHAKE_TIMEOUT_MS });
   if (!connected.ok) return { ...connected, message: `${where}: ${connected.message}` };
   const { socket: raw, address } = connected;
+  const isTrusted = (certificate: X509Certificate): boolean =>
+    trust().judge({ peer, certificate, nowMs: Date.now() }) === undefined;
+  const ticket = tickets?.find({ identity, caPem, isTrusted });
   return new Promise((resolve) => {
-    const socket = connectTls({ socket: raw, ...clientTlsOptions(identity, { peer, caPem }) });
+    const offered = ticket === undefined ? {} : { session: ticket.session };
+    const socket = connectTls({ socket: raw, ...clientTlsOptions(identity, { peer, caPem }), ...offered });
     const timer = setTimeout(
       () => fail(REASONS.HandshakeTimeout, 'no handshake in time'),
       Math.max(0, endsMs - performance.now()),
@@ -218,6 +249,8 @@ export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult
       resolve(result);
     };
     const fail = (reason: Reason, message: string): void => {
+      // Should it be the session that is refused, the next handshake is a full one. A gateway that is late refuses nothing.
+      if (ticket !== undefined && reason !== REASONS.HandshakeTimeout && !signal.aborted) tickets?.drop();
       socket.destroy();
       settle({ ok: false, reason, message: `${where}: ${message}` });
     };
@@ -227,12 +260,17 @@ export async function dialPeer(options: DialPeerOptions): Promise<DialPeerResult
     socket.on('error', (error) => fail(reasonOfDialError(error), error.message));
     socket.once('close', onClose);
     socket.once('secureConnect', () => {
-      const verified = verifyPeerSocket(socket, { trust: trust(), expected: peer, forms });
+      const resumed = ticket?.proof.certificate;
+      const verified = verifyPeerSocket(socket, { trust: trust(), expected: peer, forms, resumed });
       if (!verified.ok) return fail(verified.reason, verified.message);
       socket.off('close', onClose);
-      const { form } = verified;
-      if (form === 'clusterlink') rememberRawSocket(socket, raw);
-      settle({ ok: true, socket, form, ...(address === undefined ? {} : { address }) });
+      const { form, certificate } = verified;
+      if (form === 'clusterlink') {
+        rememberRawSocket(socket, raw);
+        const proof = socket.isSessionReused() ? ticket?.proof : undefined;
+        tickets?.collect(socket, proof ?? { certificate, identity, caPem, provenMs: performance.now() });
+      }
+      settle({ ok: true, socket, form, certificate, ...(address === undefined ? {} : { address }) });
     });
     if (signal.aborted) onAbort();
   });

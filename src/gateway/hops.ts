@@ -1,4 +1,5 @@
 /** What `explain` asks with, and what it answers. */
+import type { IImport } from '../api/generated/Import.ts';
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../api/generated/ServiceImport.ts';
 import type { ObjectKey } from '../api/object.ts';
@@ -27,6 +28,8 @@ export interface Explanation {
   readonly hops: readonly Hop[];
 }
 
+export type ImportFace = IImport | IServiceImport;
+
 export interface ExplainInput {
   /** A DNS name below the zone, or `namespace/name`, with a port: `web.store.svc.clusterset.local:80`. */
   readonly target: string;
@@ -37,7 +40,8 @@ export interface ExplainInput {
   /** How commands name the store of this peer: see {@link writeCommand}. */
   readonly store: string;
   readonly binding: (key: ObjectKey) => IImportBinding | undefined;
-  readonly serviceImport: (key: ObjectKey) => Promise<IServiceImport | undefined>;
+  /** What people see of it and what carries its conditions: the Import that somebody wrote, or else its ServiceImport. */
+  readonly face: (key: ObjectKey) => Promise<ImportFace | undefined>;
   /** The hop that fails when there is no import of this name: that is for rules and records to say. */
   readonly explainAbsence: (key: ObjectKey) => Promise<Hop>;
   readonly peer: (name: string) => PeerObservation | undefined;

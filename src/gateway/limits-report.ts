@@ -1,7 +1,7 @@
 /** Says now and then how near the limits of the data plane are, and what was refused at them; silent while nothing changes. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Account } from './account.ts';
-import { HANDSHAKES_MAX, LIMITS_TELL_MS } from './limits.ts';
+import { HANDSHAKES_MAX, HANDSHAKES_WAITING_MAX, LIMITS_TELL_MS } from './limits.ts';
 import type { LimitsReport } from './messages.ts';
 import type { LimitUsage, PeerBounds } from './peer-bounds.ts';
 
@@ -14,8 +14,8 @@ export interface LimitsReporter {
 export interface LimitsReportOptions {
   readonly account: Account;
   readonly bounds: PeerBounds;
-  /** In flight now. */
-  handshakes(): number;
+  /** Now. */
+  handshakes(): { readonly inFlight: number; readonly waiting: number };
   tell(report: LimitsReport): void;
   /** Tests shorten it. */
   readonly everyMs?: number;
@@ -27,8 +27,12 @@ export function startLimitsReport(options: LimitsReportOptions): LimitsReporter 
   let last: LimitsReport | undefined;
 
   function usagesOfAll(): LimitUsage[] {
-    const ratio = handshakes() / HANDSHAKES_MAX;
-    const own: LimitUsage[] = [{ limit: 'handshakes', peer: '', ratio, refused: refused.get('handshakes') ?? 0 }];
+    const { inFlight, waiting } = handshakes();
+    const refusedForPlace = refused.get('handshakes') ?? 0;
+    const own: LimitUsage[] = [
+      { limit: 'handshakes', peer: '', ratio: inFlight / HANDSHAKES_MAX, refused: refusedForPlace },
+      { limit: 'handshakes_waiting', peer: '', ratio: waiting / HANDSHAKES_WAITING_MAX, refused: 0 },
+    ];
     for (const [limit, count] of refused) {
       // Of one neighbourhood, which is not named: that it was reached is all there is to say.
       if (limit !== 'handshakes') own.push({ limit, peer: '', ratio: 1, refused: count });

@@ -16,15 +16,24 @@ export const HANDSHAKES_PER_SECOND_MAX = 20;
 /** At once: a fabric of 100 peers behind one address that comes back after an outage. */
 export const HANDSHAKE_BURST_PER_PREFIX_MAX = 100;
 /**
- * The same for a prefix out of which a peer has called: ClusterLink's peers make a connection for each of their clients. Half a
- * core, which only somebody beside a peer can cost, and only with handshakes that succeed.
+ * Begun in a second by all callers of whom nothing is known, from wherever they call: half a core. Whoever has an IPv6 /48 has
+ * 65,536 prefixes. Peers that have called before are not among them.
+ */
+export const HANDSHAKES_PER_SECOND_UNKNOWN_MAX = 250;
+/** At once: ten fabrics of 100 peers, after this gateway was restarted and knows nobody. */
+export const HANDSHAKE_BURST_UNKNOWN_MAX = 1_000;
+/**
+ * The same for addresses of one prefix from which a peer has called: ClusterLink's peers make a connection for each of their
+ * clients. Half a core, which only peers and who calls from their very addresses can cost.
  */
 export const HANDSHAKES_PER_SECOND_KNOWN_MAX = 250;
 /** At once: a thousand clients of such a peer that connect together, over two of its gateways. */
 export const HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX = 2_000;
-/** How long a prefix is known after a handshake that a peer has made: its heartbeats may use one connection for days. */
+/** Such addresses of one prefix, 100 bytes each: the one that has proved itself least recently is forgotten. Nodes of a cluster. */
+export const HANDSHAKE_KNOWN_ADDRESSES_MAX = 64;
+/** How long an address is known after a handshake that a peer has made: its heartbeats may use one connection for days. */
 export const HANDSHAKE_KNOWN_MS = 86_400_000;
-/** Callers of such a prefix who wait for a place, 6 KiB each: TLS has not begun, and what they have said waits in the kernel. */
+/** Callers from such addresses of one prefix who wait for a place, 6 KiB each: TLS has not begun, and what they have said waits in the kernel. */
 export const HANDSHAKES_WAITING_PER_PREFIX_MAX = 2_000;
 /** Those of all prefixes: 24 MiB. */
 export const HANDSHAKES_WAITING_MAX = 4_000;

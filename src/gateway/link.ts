@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { REASONS } from '../api/reasons.ts';
 import type { ClusterLinkLink } from './clusterlink/link.ts';
+import type { TunnelFailure } from './clusterlink/opener.ts';
 import { PROBE_TIMEOUT_MS } from './limits.ts';
 import type { ProbeOutcome } from './messages.ts';
 import { openStream, type StreamAttempt } from './open-stream.ts';
@@ -17,7 +18,9 @@ import type { ConnectRequest } from './wire/connect.ts';
 export type PeerLink = PeerSession | ClusterLinkLink;
 
 export type LinkAttempt =
-  { readonly ok: true; readonly upstream: Duplex; readonly peerSide: PeerSide } | Extract<StreamAttempt, { ok: false }>;
+  | { readonly ok: true; readonly upstream: Duplex; readonly peerSide: PeerSide }
+  | Extract<StreamAttempt, { ok: false }>
+  | TunnelFailure;
 
 /** Never rejects. */
 export function openConnection(link: PeerLink, request: ConnectRequest, timeoutMs: number): Promise<LinkAttempt> {

@@ -105,7 +105,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const limitsReport = startLimitsReport({
     account,
     bounds,
-    handshakes: () => acceptor?.handshakes ?? 0,
+    handshakes: () => ({ inFlight: acceptor?.handshakes ?? 0, waiting: acceptor?.waiting ?? 0 }),
     tell: (limits) => post({ kind: 'limits', limits }),
   });
   const table = makeTunnelTable();
@@ -125,6 +125,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const links = makeClusterLinkLinks({
     self,
     now,
+    memoryOf: (peer) => bounds.of(peer).memory,
     onChange: (link) => peers.changed(link, undefined),
     onClose: (link, error) => peers.changed(link, { error }),
   });
@@ -314,6 +315,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       trust,
       onDistrusted: (peer, why) => peers.distrusted(peer, why),
       onPeer: (peer, socket) => void admission.accept(peer, socket),
+      isPeer: (peer) => compat === 'fabric' || routes.peers.has(peer),
       ...(compat === 'off' ? {} : { onClusterLinkPeer: clusterlink.accept }),
       onRefused,
       onLimit: (limit) => limitsReport.refuse(limit),

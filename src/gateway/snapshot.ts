@@ -3,7 +3,7 @@ import type { IImportBinding, ImportBindingSpecPort, ImportBindingSpecSource } f
 import type { IPeer } from '../api/generated/Peer.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { compareText, formatKey } from '../api/object.ts';
-import type { Catalogue } from '../catalogue/types.ts';
+import type { Catalogue, CatalogueEntry } from '../catalogue/types.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import type {
   Assertable,
@@ -31,6 +31,10 @@ export interface SnapshotInput {
 /** Sorted throughout, so that equal state gives an equal snapshot and nothing is sent twice. */
 export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 'version'> {
   const { self, bindings, peers, catalogue, policies, forbidden = new Map<string, string>(), revoked = [] } = input;
+  const own = new Map(catalogue.entries.map((entry) => [formatKey(entry), countEndpoints(entry)]));
+  // Of exports of this peer it is known here, and not only said, how many endpoints may be dialled.
+  const countReady = ({ peer, readyEndpoints, ...key }: ImportBindingSpecSource): number =>
+    peer === self ? Math.min(readyEndpoints, own.get(formatKey(key)) ?? 0) : readyEndpoints;
   return {
     peers: peers
       .map(toPeerRoute)
@@ -38,7 +42,7 @@ export function desiredSnapshot(input: SnapshotInput): Omit<GatewaySnapshot, 've
       .sort((a, b) => compareText(a.name, b.name)),
     imports: bindings
       .filter(({ spec }) => spec.type === 'ClusterSetIP')
-      .map(toImportRoute)
+      .map((binding) => toImportRoute(binding, countReady))
       .sort((a, b) => compareText(`${a.key.namespace}/${a.key.name}`, `${b.key.namespace}/${b.key.name}`)),
     exports: catalogue.entries.map((entry) => toExportRoute(entry, forbidden.get(formatKey(entry)))),
     policies,
@@ -67,7 +71,14 @@ function parseMayAssert(text = ''): Assertable[] {
     .filter(isAssertable);
 }
 
-function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
+type CountReady = (source: ImportBindingSpecSource) => number;
+
+/** As many as the port has that has most. */
+function countEndpoints({ ports }: CatalogueEntry): number {
+  return Math.max(0, ...ports.map(({ endpoints }) => endpoints.length));
+}
+
+function toImportRoute({ spec, status }: IImportBinding, countReady: CountReady): ImportRoute {
   const listeners = status?.listeners ?? [];
   const scheme = toScheme(spec.loadBalancing?.scheme);
   const timeoutSeconds = spec.loadBalancing?.affinityTimeoutSeconds ?? 0;
@@ -86,7 +97,7 @@ function toImportRoute({ spec, status }: IImportBinding): ImportRoute {
     }),
     sources: [...spec.sources]
       .sort((a, b) => placeOf(a, scheme) - placeOf(b, scheme))
-      .map((source) => toRouteSource(source, spec.ports)),
+      .map((source) => toRouteSource({ ...source, readyEndpoints: countReady(source) }, spec.ports)),
     labels: spec.labels ?? {},
     localFirst: spec.loadBalancing?.localFirst ?? true,
     ...(scheme === 'RoundRobin' ? {} : { scheme }),

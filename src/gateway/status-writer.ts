@@ -6,6 +6,7 @@ import type {
   ImportBindingStatus,
   ImportBindingStatusGateway,
 } from '../api/generated/ImportBinding.ts';
+import type { IPeer } from '../api/generated/Peer.ts';
 import { gatewayStatusManager, SYSTEM_NAMESPACE } from '../api/names.ts';
 import { formatKey, parseKey } from '../api/object.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -24,6 +25,8 @@ import {
 import type { ImportObservation, PeerObservation } from './messages.ts';
 
 export interface StatusWriterOptions {
+  /** This peer's name. In ClusterLink a peer may have a Peer object of its own: nobody dials it, and it is always reached. */
+  readonly self: string;
   readonly store: Store;
   readonly caches: CachesOf<'Peer' | 'ImportBinding'>;
   readonly logger: Logger;
@@ -50,7 +53,7 @@ export const GATEWAY_STATUS_MANAGER = 'clusterlink-mcs-gateway';
 
 const CONCURRENCY = 4;
 
-export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWriterOptions): StatusWriter {
+export function makeStatusWriter({ self, store, caches, logger, pod, now }: StatusWriterOptions): StatusWriter {
   const peers = new Map<string, PeerObservation>();
   const imports = new Map<string, ImportObservation>();
   /** By peer. */
@@ -75,30 +78,18 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
 
   async function writePeer(name: string): Promise<ReconcileOutcome | undefined> {
     const observation = peers.get(name);
+    const said = name === self ? SELF_SAID : observation === undefined ? undefined : toPeerStatus(observation);
     const object = caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name });
-    if (!isLeading || observation === undefined || object === undefined) return undefined;
+    if (!isLeading || said === undefined || object === undefined) return undefined;
     if (!paceOf(name).take()) return { requeueAfterMs: 1_000 / PEER_STATUS_WRITES_PER_SECOND_MAX };
-    const { sessions, version, reason, message, form, labels } = observation;
-    const draft: ConditionDraft = {
-      type: 'PeerReachable',
-      status: version === undefined ? 'False' : 'True',
-      reason:
-        version === undefined ? toConditionReason(reason ?? '') : form === 'clusterlink' ? 'Heartbeat' : 'SessionOpen',
-      message,
-      observedGeneration: object.metadata?.generation ?? 1,
-    };
+    const draft = { ...said.reachable, type: 'PeerReachable', observedGeneration: object.metadata?.generation ?? 1 };
     const conditions = dateConditions([draft], object.status?.conditions, now());
     await store.applyStatus(
       {
         apiVersion: object.apiVersion,
         kind: 'Peer',
         metadata: { namespace: SYSTEM_NAMESPACE, name },
-        status: {
-          conditions,
-          sessions,
-          ...(version === undefined ? {} : { version }),
-          ...(labels === undefined ? {} : { labels: { ...labels } }),
-        },
+        status: { conditions, ...said.facts },
       },
       { fieldManager: GATEWAY_STATUS_MANAGER, force: true },
     );
@@ -177,7 +168,7 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
     },
     setLeading(leading) {
       isLeading = leading;
-      if (leading) for (const name of peers.keys()) queue.add(`peer ${name}`);
+      if (leading) for (const name of [self, ...peers.keys()]) queue.add(`peer ${name}`);
     },
     leave() {
       isLeaving = true;
@@ -199,6 +190,30 @@ export function makeStatusWriter({ store, caches, logger, pod, now }: StatusWrit
       await queue.close();
     },
   };
+}
+
+/** What there is to write of a peer. */
+interface PeerSaid {
+  readonly reachable: Pick<ConditionDraft, 'message' | 'reason' | 'status'>;
+  readonly facts: Omit<NonNullable<IPeer['status']>, 'conditions'>;
+}
+
+const SELF_SAID: PeerSaid = {
+  reachable: { status: 'True', reason: 'Self', message: 'It is this peer: its exports are reached without a session.' },
+  facts: {},
+};
+
+function toPeerStatus({ sessions, version, reason, message, form, labels = {} }: PeerObservation): PeerSaid {
+  // None are left out: a map that becomes empty is null to server-side apply, which no schema takes.
+  const claimed = Object.keys(labels).length === 0 ? {} : { labels: { ...labels } };
+  if (version === undefined) {
+    return {
+      reachable: { status: 'False', reason: toConditionReason(reason ?? ''), message },
+      facts: { sessions, ...claimed },
+    };
+  }
+  const word = form === 'clusterlink' ? 'Heartbeat' : 'SessionOpen';
+  return { reachable: { status: 'True', reason: word, message }, facts: { sessions, version, ...claimed } };
 }
 
 /** Standalone: what the one gateway says of a binding. */

@@ -2,8 +2,8 @@
  * Tries an import's sources in turn for one connection, until one is open. No byte of the client is sent before, so the next
  * one may always be tried.
  *
- * A source is given little time while others are left, and the first that needed more gets it in the end, when those others
- * have failed: a slow one is better than none.
+ * A source is given little time while others are left, and the first that needed more, for its answer or for its turn to be
+ * asked, gets it in the end, when those others have failed: a slow one is better than none.
  */
 import { REASONS } from '../api/reasons.ts';
 import type { AttemptFailure, Ejections } from './ejection.ts';
@@ -39,7 +39,7 @@ export async function trySources<Opened extends { readonly ok: true }>(
     peer: '',
   };
   let tried = 0;
-  /** The first that was overdue after the short time; those that are ejected come last. */
+  /** The first that was late after the short time; those that are ejected come last. */
   let slow: RouteSource | undefined;
   let hasWaitedLong = false;
 
@@ -66,8 +66,9 @@ export async function trySources<Opened extends { readonly ok: true }>(
     // A source that is denied here costs nothing, and says less than one that was tried.
     if (!isDenied) tried++;
     if (!isDenied || failure.peer === '') failure = { ...attempt, peer: source.peer };
-    if (attempt.overdue === true && isShort) slow ??= source;
-    if (attempt.overdue === true && !isShort) hasWaitedLong = true;
+    const isLate = attempt.overdue === true || attempt.unasked === true;
+    if (isLate && isShort) slow ??= source;
+    if (isLate && !isShort) hasWaitedLong = true;
     if (isGone() || tried >= SOURCES_PER_CONNECTION_MAX) break;
   }
   if (slow === undefined || hasWaitedLong || isGone()) return failure;

@@ -4,9 +4,9 @@ import { AppError } from '../api/errors.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { ClosingRecord, ConnectionSubject } from './messages.ts';
 import { startRelay, type RelayOutcome, type RelaySide } from './relay.ts';
+import { answersForMemory, type TunnelMemory } from './held-bytes.ts';
 import type { Routes } from './routes.ts';
 import type { Revocation, Tunnel, TunnelTable } from './tunnels.ts';
-import { YamuxStream } from './yamux/stream.ts';
 
 /** The side of a connection that is a stream of a session: the other gateway has more to say about it than a reset. */
 export interface PeerSide {
@@ -32,7 +32,7 @@ export interface TunnelOptions {
   /** Absent when both ends are here. */
   readonly peerSide?: PeerSide | undefined;
   recheck(routes: Routes): Revocation | undefined;
-  /** What waits at either side has changed: for sides that are no streams of a session, which see that themselves. */
+  /** What waits at either side has changed: for sides that do not answer for it themselves. */
   readonly onHeld?: () => void;
   /** Told how to cut it; the result is called when it has ended. */
   onStart?(abort: (revocation: Revocation) => void): () => void;
@@ -73,9 +73,9 @@ export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> 
   };
 }
 
-/** A stream of a session answers for the memory of its tunnel: bytes for a client or service that does not read are the peer's. */
-function joinForMemory(downstream: Duplex, upstream: Duplex): YamuxStream | undefined {
-  const stream = [downstream, upstream].find((side) => side instanceof YamuxStream);
+/** The side of the peer answers for the memory of its tunnel: bytes for a client or service that does not read are the peer's. */
+function joinForMemory(downstream: Duplex, upstream: Duplex): TunnelMemory | undefined {
+  const stream = [downstream, upstream].find(answersForMemory);
   if (stream !== undefined) stream.otherSide = stream === downstream ? upstream : downstream;
   return stream;
 }

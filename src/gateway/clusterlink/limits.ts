@@ -25,8 +25,11 @@ export const KEPT_IDLE_MS_MAX = 100_000;
 export const OPENING_PER_GATEWAY_MAX = 64;
 /** Those that wait for a turn: beyond it a connection goes to another gateway or source, or is refused. 1 KiB each. */
 export const WAITING_PER_GATEWAY_MAX = 4_096;
-/** Tunnels through one gateway: each is a TLS connection of its own, some 50 KiB, so 100 MiB. */
-export const TUNNELS_PER_GATEWAY_MAX = 2_000;
+/**
+ * From a full handshake on, its TLS session may be resumed: a minute, so that whoever has come by a gateway's ticket keys can play
+ * its part no longer, and a gateway that is asked often signs once a minute.
+ */
+export const RESUMED_MS_MAX = 60_000;
 /** The body of an answer, a text for people that is skipped; the real ones have some 50 bytes. */
 export const ANSWER_BODY_BYTES_MAX = 8 * 1024;
 /** A token: opaque here, some 200 bytes from ClusterLink; a Go gateway takes 10 KiB of heads altogether (reference §3.5). */
@@ -39,6 +42,11 @@ export const PEER_LABELS_CHARACTERS_MAX = 8 * 1024;
 export const END_UNANSWERED_MS = 60_000;
 /** The same where the service has answered: most likely that was all, and the client has left. */
 export const END_ANSWERED_MS = 5_000;
+/**
+ * How long bytes of a tunnel go unanswered through a gateway that answers neither heartbeats nor handshakes, until it is reset; and
+ * how often that is looked at. A path that is back within it has lost nothing; TCP alone takes 15 minutes.
+ */
+export const STALLED_MS = 15_000;
 /** From the passing on of the client's end of file to the end of the connection: ClusterLink's gateways take some 10 ms. */
 export const END_LINGER_MS = 5_000;
 /** After the peer has ended both directions: how long the client has to end its own before its connection is closed. */
@@ -55,7 +63,7 @@ export const IDLE_CONNECTIONS_PER_PEER_MAX = 64;
 export const REQUESTS_PER_SECOND_MAX = 2_000;
 /** For an answer to be taken by the connection: whoever asks and does not read is cut. */
 export const ANSWER_WRITE_TIMEOUT_MS = 10_000;
-/** What a connection costs before it holds a byte: TLS, two sockets, timers. Counted as memory held. */
+/** What a connection of either side costs before it holds a byte: TLS, two sockets, timers. Counted as memory held. */
 export const CONNECTION_BYTES = 48 * 1024;
 /** From `/authz` to CONNECT, as ClusterLink has it: its importers connect within a round trip or two. */
 export const ACCESS_TOKEN_MS = 5_000;

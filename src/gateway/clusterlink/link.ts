@@ -9,9 +9,10 @@ import type { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../api/errors.ts';
 import { REASONS } from '../../api/reasons.ts';
-import { DistrustError } from '../../fabric/distrust.ts';
+import type { PeerAccount } from '../account.ts';
 import type { DialPeerResult } from '../handshake.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../limits.ts';
+import { resetConnection } from '../relay.ts';
 import type { PeerSide } from '../tunnel.ts';
 import type { ConnectRequest } from '../wire/connect.ts';
 import type { ResponseHead } from '../wire/head.ts';
@@ -27,9 +28,11 @@ import { makeConnection, type GatewayConnection } from './connection.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { encodeHeartbeat, parseHeartbeatAnswer, type PeerLabels } from './heartbeat-answer.ts';
 import { makeKeptConnections } from './kept.ts';
-import { DIAL_FAILURES_MAX, HEARTBEAT_INTERVAL_MS, KEPT_CONNECTIONS_MIN, TUNNELS_PER_GATEWAY_MAX } from './limits.ts';
+import { CONNECTION_BYTES, DIAL_FAILURES_MAX, HEARTBEAT_INTERVAL_MS, KEPT_CONNECTIONS_MIN } from './limits.ts';
 import { makeOpener, type Dialled, type TunnelFailure } from './opener.ts';
-import { makeTunnelStream } from './tunnel-stream.ts';
+import { makePeerSide } from './peer-side.ts';
+import { watchStalled, type StalledWatch } from './stalled.ts';
+import { makeTunnelStream, type TunnelStream } from './tunnel-stream.ts';
 
 export interface ClusterLinkLink {
   readonly form: 'clusterlink';
@@ -39,7 +42,7 @@ export interface ClusterLinkLink {
   /** `instance`: its address, since it says nothing of itself. */
   readonly hello: { readonly instance: string; readonly version: string; readonly features: readonly string[] };
   readonly draining: boolean;
-  /** As many tunnels are open, or are being opened, as this end allows itself. */
+  /** Its peer holds as much of this process as new connections may add to. */
   readonly full: boolean;
   readonly rttMs: number;
   /** What the peer claims to be labelled. No decision is made by it. */
@@ -59,18 +62,23 @@ export interface ClusterLinkLink {
 export type TunnelAttempt =
   { readonly ok: true; readonly upstream: Duplex; readonly peerSide: PeerSide } | TunnelFailure;
 
+/** `certificate`: of its handshake, or of the one that this resumes. */
+export type ShownConnection = Pick<Extract<DialPeerResult, { ok: true }>, 'socket' | 'certificate'>;
+
 export interface LinkOptions {
   /** The handshake is done, and nothing was sent. */
-  readonly socket: TLSSocket;
+  readonly first: ShownConnection;
   readonly peer: string;
   /** `host:port` as the Peer object has it. */
   readonly address: string;
   readonly self: Importer;
   readonly now: () => number;
+  /** All connections of the peer count there; one that nobody reads may be cut for it. */
+  readonly memory: PeerAccount;
   /** A further connection to the same gateway; it may be another form that is spoken there by now. */
   dial(signal: AbortSignal): Promise<DialPeerResult>;
   /** Told of every connection while it lives, so that it can be ended with its certificate. */
-  onConnection(peer: string, socket: TLSSocket): void;
+  onConnection(peer: string, connection: ShownConnection): void;
   /** One of them has become a tunnel, which is this stream from now on. */
   onTunnel(socket: TLSSocket, stream: Duplex): void;
   /** It claims other labels. */
@@ -93,31 +101,51 @@ export const CLUSTERLINK_VERSION = 'clusterlink';
  * @throws {AppError} `ERR_TIMEOUT`, `ERR_MALFORMED` or `ERR_STREAM_RESET`, or the error of TLS; the socket is destroyed then.
  */
 export async function establishLink(options: LinkOptions): Promise<ClusterLinkLink> {
-  const { socket, peer, address, now, dial, onConnection, onTunnel, onChange, onClose } = options;
+  const { peer, address, now, memory, dial, onConnection, onTunnel, onChange, onClose } = options;
   const kept = makeKeptConnections({ now });
   const closing = new AbortController();
   const opener = makeOpener({ peer, address, now, kept, connect });
   let isRetired = false;
-  let tunnels = 0;
   /** Dials of heartbeats in a row: one may meet a bound of the other side, in a burst. */
   let failures = 0;
 
-  const first = adopt(socket);
+  const tunnels = new Set<TunnelStream>();
+  let stalled: StalledWatch | undefined;
+
+  const first = adopt(options.first);
   const askedMs = now();
   let labels = await readLabels(first, HANDSHAKE_TIMEOUT_MS);
   const heartbeat = startHeartbeat({ now, rttMs: now() - askedMs, ask: beat, onSilent });
   kept.keep(first);
 
-  function adopt(made: TLSSocket): GatewayConnection {
+  function adopt(made: ShownConnection): GatewayConnection {
+    const { socket } = made;
     onConnection(peer, made);
+    const cost = memory.hold();
+    cost.set(CONNECTION_BYTES);
+    socket.once('close', () => cost.set(0));
+    if (socket.destroyed) cost.set(0);
     // A gateway that goes closes all that is idle.
-    return makeConnection({ socket: made, now, onIdleClose: () => heartbeat.doubt() });
+    return makeConnection({ socket, now, onIdleClose: () => heartbeat.doubt() });
   }
 
   function onSilent(silentMs: number): void {
     const fix = 'check that the peer runs and that the network between the gateways works';
     const message = `${address}: no heartbeat was answered for ${silentMs} ms`;
+    stalled = watchStalled({ tunnels, reach, cut: (tunnel) => resetConnection(tunnel, stalledError()) });
     end(new AppError('ERR_TIMEOUT', message, { retryable: true, fix }));
+  }
+
+  async function reach(): Promise<boolean> {
+    const dialled = await dial(AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS));
+    if (dialled.ok) dialled.socket.destroy();
+    return dialled.ok;
+  }
+
+  function stalledError(): AppError {
+    const fix = 'check that the peer runs and that the network between the gateways works';
+    const message = `peer ${peer}: ${address} cannot be reached, and bytes of this connection went unanswered`;
+    return new AppError('ERR_TIMEOUT', message, { retryable: true, fix });
   }
 
   async function beat(): Promise<void> {
@@ -162,7 +190,7 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
   async function connect(signal: AbortSignal): Promise<Dialled> {
     const dialled = await dial(signal);
     if (!dialled.ok) return { ok: false, reason: dialled.reason, message: dialled.message };
-    if (dialled.form === 'clusterlink') return { ok: true, connection: adopt(dialled.socket) };
+    if (dialled.form === 'clusterlink') return { ok: true, connection: adopt(dialled) };
     dialled.socket.destroy();
     end(new AppError('ERR_STREAM_RESET', `${address}: it speaks our own form now`, { retryable: true }));
     return { ok: false, reason: REASONS.PeerUnreachable, message: `${address} has just changed its form.` };
@@ -192,23 +220,26 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
     }
     const head = await connection.askForTunnel(encodeTunnelRequest(peer, answer.token), asked.leftMs());
     if (head.status !== 200) return { ok: false, ...refusalOfTunnel(peer, head.status) };
-    const upstream = makeTunnelStream({ socket: connection.socket, peer, now });
+    const upstream = makeTunnelStream({ socket: connection.socket, peer, now, memory });
     onTunnel(connection.socket, upstream);
-    tunnels++;
-    upstream.once('close', () => tunnels--);
+    tunnels.add(upstream);
+    upstream.once('close', () => {
+      tunnels.delete(upstream);
+      stalled?.ended();
+    });
     return { ok: true, upstream, peerSide: makePeerSide(peer, upstream) };
   }
 
   const link: ClusterLinkLink = {
     form: 'clusterlink',
     peer,
-    certificate: socket.getPeerX509Certificate(),
+    certificate: options.first.certificate,
     hello: { instance: address, version: CLUSTERLINK_VERSION, features: [] },
     get draining() {
       return isRetired || closing.signal.aborted;
     },
     get full() {
-      return tunnels >= TUNNELS_PER_GATEWAY_MAX;
+      return !memory.hasRoom;
     },
     get rttMs() {
       return heartbeat.rttMs;
@@ -220,8 +251,8 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
       return heartbeat.silentMs;
     },
     async open(request, timeoutMs) {
-      if (tunnels >= TUNNELS_PER_GATEWAY_MAX) {
-        const message = `${TUNNELS_PER_GATEWAY_MAX} connections through ${address} are open.`;
+      if (!memory.hasRoom) {
+        const message = `The connections with ${peer} hold as much memory as they may.`;
         return { ok: false, reason: REASONS.Overloaded, message };
       }
       return opener.run(timeoutMs, (connection, leftMs) => openOver(connection, { request, leftMs }));
@@ -245,19 +276,4 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
 /** A gateway that has lost its control plane answers 500, Envoy's 403: whether it lives is for heartbeats to say then. */
 function isWordOfOwner({ status }: ResponseHead): boolean {
   return status === 200 || status === 404;
-}
-
-function makePeerSide(peer: string, upstream: Duplex): PeerSide {
-  return {
-    side: 'right',
-    // The form has no words for it.
-    tellCut: () => undefined,
-    explainCut() {
-      const error = upstream.errored;
-      if (error instanceof DistrustError) return Promise.resolve({ reason: error.reason, message: error.message });
-      const what =
-        error instanceof AppError ? error.message : `peer ${peer}: ${error?.message ?? 'it closed the connection'}`;
-      return Promise.resolve({ reason: REASONS.Aborted, message: what });
-    },
-  };
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { DistrustError, type Distrust } from '../../fabric/distrust.ts';
 import type { DialPeerResult } from '../handshake.ts';
+import type { PeerAccount } from '../account.ts';
 import { resetConnection } from '../relay.ts';
 import { establishLink, type ClusterLinkLink, type LinkOptions } from './link.ts';
 import type { Importer } from './authz.ts';
@@ -11,6 +12,7 @@ import type { Importer } from './authz.ts';
 export interface LinksOptions {
   readonly self: Importer;
   readonly now: () => number;
+  memoryOf(peer: string): PeerAccount;
   readonly onChange: LinkOptions['onChange'];
   readonly onClose: LinkOptions['onClose'];
 }
@@ -18,7 +20,7 @@ export interface LinksOptions {
 export interface ClusterLinkLinks {
   /** As {@link establishLink}, whose errors it throws. */
   establish(found: {
-    readonly socket: TLSSocket;
+    readonly first: LinkOptions['first'];
     readonly peer: string;
     readonly address: string;
     dial(signal: AbortSignal): Promise<DialPeerResult>;
@@ -28,21 +30,19 @@ export interface ClusterLinkLinks {
    * may have outlived the link that it was opened over.
    */
   endUntrusted(
-    judge: (shown: {
-      readonly peer: string;
-      readonly certificate: X509Certificate | undefined;
-    }) => Distrust | undefined,
+    judge: (shown: { readonly peer: string; readonly certificate: X509Certificate }) => Distrust | undefined,
   ): void;
 }
 
 interface Shown {
   readonly peer: string;
-  readonly certificate: X509Certificate | undefined;
+  /** Of its handshake, or of the one that this resumes. */
+  readonly certificate: X509Certificate;
   /** What it ends by: the stream of its tunnel, once it is one, so that the reason is told. */
   readonly end: Duplex;
 }
 
-export function makeClusterLinkLinks({ self, now, onChange, onClose }: LinksOptions): ClusterLinkLinks {
+export function makeClusterLinkLinks({ self, now, memoryOf, onChange, onClose }: LinksOptions): ClusterLinkLinks {
   const connections = new Map<TLSSocket, Shown>();
 
   return {
@@ -51,8 +51,9 @@ export function makeClusterLinkLinks({ self, now, onChange, onClose }: LinksOpti
         ...found,
         self,
         now,
-        onConnection(peer, socket) {
-          connections.set(socket, { peer, certificate: socket.getPeerX509Certificate(), end: socket });
+        memory: memoryOf(found.peer),
+        onConnection(peer, { socket, certificate }) {
+          connections.set(socket, { peer, certificate, end: socket });
           socket.once('close', () => connections.delete(socket));
         },
         onTunnel(socket, end) {

@@ -13,6 +13,8 @@ export interface TunnelFailure {
   readonly message: string;
   /** The gateway lives, and has said nothing in the time that it was given. */
   readonly overdue?: boolean;
+  /** It was not asked: others were before it for as long. */
+  readonly unasked?: boolean;
 }
 
 export type Dialled = { readonly ok: true; readonly connection: GatewayConnection } | TunnelFailure;
@@ -28,7 +30,7 @@ export interface OpenerOptions {
 
 export interface Opener {
   /**
-   * In turn, and over a connection that has answered before, if there is one; over a new one, should that be closing just now.
+   * In turn, for which it waits no longer than for the answer after it, and over a connection that has answered before, if there is one; over a new one, should that be closing just now.
    * Nothing of a client is sent by `run` before the gateway's yes, so it may always run again. Never rejects.
    */
   run<T>(timeoutMs: number, run: Run<T>): Promise<T | TunnelFailure>;
@@ -51,6 +53,7 @@ export function makeOpener({ peer, address, now, kept, connect }: OpenerOptions)
         ok: false,
         reason: REASONS.Overloaded,
         message: `${turnstile.waiting} connections wait for ${address}.`,
+        unasked: true,
       };
     }
     const endsMs = now() + timeoutMs;

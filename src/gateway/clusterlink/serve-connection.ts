@@ -6,8 +6,8 @@ import { formatKey } from '../../api/object.ts';
 import { REASONS, type Reason } from '../../api/reasons.ts';
 import type { Self } from '../decisions.ts';
 import { signalOfClose } from '../dial.ts';
+import { heldBytesOf } from '../held-bytes.ts';
 import type { ExportAccess, Ingress } from '../ingress.ts';
-import { REFUSAL_LINGER_MS } from '../limits.ts';
 import type { ClosingRecord, ConnectionSubject } from '../messages.ts';
 import type { PeerBounds } from '../peer-bounds.ts';
 import { readHead } from '../read-head.ts';
@@ -28,10 +28,11 @@ import {
 } from './answers.ts';
 import { makeBodyParser, type BodyFraming } from './body.ts';
 import { findNamedPort } from './export-name.ts';
-import { ANSWER_WRITE_TIMEOUT_MS, REQUEST_BODY_BYTES_MAX, REQUEST_IDLE_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { REQUEST_BODY_BYTES_MAX, REQUEST_IDLE_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { parseAuthz, parseRequest } from './requests.ts';
 import type { ServedConnection } from './served-connections.ts';
 import { waitForBytes } from './wait-for-bytes.ts';
+import { answerAndClose, writeAnswer } from './write-answer.ts';
 
 export interface ServeOptions {
   readonly self: Self;
@@ -84,7 +85,7 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
       const after: AfterAnswer = isLast(outcome) ? 'close' : 'keep';
       const bytes = outcome.kind === 'answer' ? outcome.bytes : answerRefused(outcome.status, after);
       if (after === 'close') return answerAndClose(socket, bytes);
-      if (!(await write(socket, bytes))) return void socket.destroy();
+      if (!(await writeAnswer(socket, bytes))) return void socket.destroy();
     }
     socket.destroy();
   }
@@ -196,7 +197,8 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
     if (dialled === undefined) {
       return refuse(asked, { reason: REASONS.Overloaded, message: `${peer} waits for too many endpoints already.` });
     }
-    const dial = await ingress.open(asked.access, signalOfClose(socket)).finally(dialled);
+    const uncounted = countEarly(connection);
+    const dial = await ingress.open(asked.access, signalOfClose(socket)).finally(dialled).finally(uncounted);
     if (!dial.ok) return socket.destroyed ? leave(asked) : refuse(asked, dial);
     // Snapshots may have come meanwhile, and again while the answer was written.
     const before = ingress.recheck(routes(), asked.access);
@@ -204,7 +206,7 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
       dial.socket.resetAndDestroy();
       return before === undefined ? leave(asked) : refuse(asked, before);
     }
-    if (!(await write(socket, CONNECTED))) {
+    if (!(await writeAnswer(socket, CONNECTED))) {
       dial.socket.resetAndDestroy();
       return leave(asked);
     }
@@ -230,7 +232,7 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
       downstream: socket,
       upstream,
       recheck,
-      onHeld: () => connection.holds(waitingIn(socket) + waitingIn(upstream)),
+      onHeld: () => connection.holds(heldBytesOf(socket) + heldBytesOf(upstream)),
       onStart(abort) {
         const ended = connection.carries(abort);
         const revoked = recheck(routes());
@@ -291,31 +293,20 @@ function readBody(connection: ServedConnection, framing: BodyFraming): Promise<B
   return readHead(connection.socket, makeBodyParser(framing), REQUEST_TIMEOUT_MS).finally(collected);
 }
 
-function waitingIn({ readableLength, writableLength }: Socket): number {
-  return readableLength + writableLength;
-}
-
-/** Resolves when the connection has taken it: what is written next goes into another TLS record. False: it never will. */
-function write(socket: Socket, bytes: Buffer): Promise<boolean> {
-  if (socket.destroyed) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const settle = (taken: boolean): void => {
-      clearTimeout(timer);
-      socket.off('close', onClose);
-      resolve(taken);
-    };
-    const onClose = (): void => settle(false);
-    const timer = setTimeout(() => settle(false), ANSWER_WRITE_TIMEOUT_MS);
-    socket.once('close', onClose);
-    socket.write(bytes, (error) => settle(error === undefined || error === null));
-  });
-}
-
-/** The peer has a moment to read the answer, whatever else it still sends: a close with bytes unread would be a reset. */
-function answerAndClose(socket: Socket, bytes: Buffer): void {
-  if (socket.destroyed) return;
-  socket.end(bytes);
-  socket.on('data', () => undefined).resume();
-  const timer = setTimeout(() => socket.destroy(), REFUSAL_LINGER_MS);
-  socket.once('close', () => clearTimeout(timer));
+/**
+ * What a peer sends before its 200 waits in the socket, up to its mark: counted as that from the first byte on. Importers that
+ * keep to the form send none.
+ */
+function countEarly(connection: ServedConnection): () => void {
+  const { socket } = connection;
+  let release: (() => void) | undefined;
+  const onReadable = (): void => {
+    if (socket.readableLength > 0) release ??= connection.collects(socket.readableHighWaterMark);
+  };
+  socket.on('readable', onReadable);
+  onReadable();
+  return () => {
+    socket.off('readable', onReadable);
+    release?.();
+  };
 }

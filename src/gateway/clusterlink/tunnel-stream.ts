@@ -8,30 +8,41 @@
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { AppError } from '../../api/errors.ts';
+import type { PeerAccount } from '../account.ts';
+import { heldBytesOf, type TunnelMemory } from '../held-bytes.ts';
 import { resetConnection } from '../relay.ts';
 import { waitBeforeEnd } from './client-end.ts';
-import { END_LINGER_MS, PEER_END_LINGER_MS } from './limits.ts';
+import type { WatchedTunnel } from './stalled.ts';
+import { END_ANSWERED_MS, END_LINGER_MS, PEER_END_LINGER_MS } from './limits.ts';
 
 export interface TunnelStreamOptions {
   /** Its 200 was read. */
   readonly socket: TLSSocket;
   readonly peer: string;
   readonly now: () => number;
+  /** Counts what waits here and at the other side; cuts it where memory is short and nobody reads. */
+  readonly memory: PeerAccount;
 }
+
+export type TunnelStream = Duplex & TunnelMemory & WatchedTunnel;
 
 type Done = (error?: Error | null) => void;
 
-export function makeTunnelStream({ socket, peer, now }: TunnelStreamOptions): Duplex {
+export function makeTunnelStream({ socket, peer, now, memory }: TunnelStreamOptions): TunnelStream {
   let sentMs: number | undefined;
+  let unansweredSinceMs: number | undefined;
   let receivedMs: number | undefined;
+  let endedMs = 0;
   let hasPeerEnded = false;
   /** What the client wrote after that. */
   let lostBytes = 0;
   let timer: NodeJS.Timeout | undefined;
+  /** Until when the client's end is kept back, unless something changes; Infinity: there is none, or it was told. */
+  let keptUntilMs = Infinity;
   let finish: Done | undefined;
   let onDrained: Done | undefined;
 
-  const stream = new Duplex({
+  const duplex = new Duplex({
     allowHalfOpen: true,
     read: () => void socket.resume(),
     write(chunk: Buffer, _encoding, done) {
@@ -40,16 +51,22 @@ export function makeTunnelStream({ socket, peer, now }: TunnelStreamOptions): Du
         return done();
       }
       sentMs = now();
+      unansweredSinceMs ??= sentMs;
       if (socket.write(chunk)) done();
       else onDrained = done;
     },
     final(done) {
       finish = done;
       if (hasPeerEnded) endAfterPeer();
-      else keepEndBack(now());
+      else {
+        endedMs = now();
+        keepEndBack();
+      }
     },
     destroy(error, done) {
       clearTimeout(timer);
+      held.set(0);
+      stream.otherSide = undefined;
       if (!socket.destroyed) {
         if (error === null) socket.destroySoon();
         else resetConnection(socket, error);
@@ -58,9 +75,31 @@ export function makeTunnelStream({ socket, peer, now }: TunnelStreamOptions): Du
     },
   });
 
-  function keepEndBack(endedMs: number): void {
-    const waitMs = waitBeforeEnd({ endedMs, sentMs, receivedMs }, now());
-    timer = waitMs > 0 ? setTimeout(() => keepEndBack(endedMs), waitMs) : setTimeout(giveUp, END_LINGER_MS);
+  const held = memory.hold(() => {
+    stream.destroy(
+      new AppError('ERR_BOUND_EXCEEDED', `Memory for ${peer} is short: this was read the longest ago.`, {
+        retryable: true,
+      }),
+    );
+  });
+  const stream: TunnelStream = Object.assign(duplex, {
+    otherSide: undefined,
+    unansweredMs: () => (unansweredSinceMs === undefined ? 0 : now() - unansweredSinceMs),
+    measure() {
+      if (stream.destroyed) return;
+      const { otherSide } = stream;
+      const here = stream.readableLength + stream.writableLength + heldBytesOf(socket);
+      held.set(here + (otherSide === undefined ? 0 : heldBytesOf(otherSide)));
+    },
+  });
+
+  function keepEndBack(): void {
+    clearTimeout(timer);
+    // While the client does not read what came, the service is not silent: it is held back.
+    const isHeldBack = stream.readableLength + socket.readableLength > 0;
+    const waitMs = isHeldBack ? END_ANSWERED_MS : waitBeforeEnd({ endedMs, sentMs, receivedMs }, now());
+    keptUntilMs = waitMs > 0 ? now() + waitMs : Infinity;
+    timer = waitMs > 0 ? setTimeout(keepEndBack, waitMs) : setTimeout(giveUp, END_LINGER_MS);
     if (waitMs === 0) socket.end();
   }
 
@@ -89,6 +128,9 @@ export function makeTunnelStream({ socket, peer, now }: TunnelStreamOptions): Du
 
   socket.on('data', (chunk: Buffer) => {
     receivedMs = now();
+    unansweredSinceMs = undefined;
+    // An answer shortens the wait; what follows lengthens it, which is seen when it is over.
+    if (now() + END_ANSWERED_MS < keptUntilMs && keptUntilMs < Infinity) keepEndBack();
     if (!stream.push(chunk)) socket.pause();
   });
   socket.on('drain', () => {
