@@ -76,6 +76,9 @@ export const ATTRIBUTES = {
 /** Where Peer, PeerRecords and ImportBinding objects live (the name ClusterLink uses). */
 export const SYSTEM_NAMESPACE = 'clusterlink-system';
 
+/** The Service whose EndpointSlice Kubernetes keeps for its API server. */
+export const API_SERVER = 'default/kubernetes';
+
 /** Namespaces that wildcards never reach unless an administrator lists them (DESIGN §5). */
 export function isRestrictedNamespace(namespace: string): boolean {
   return /^(kube-.*|openshift.*|default|clusterlink-system)$/.test(namespace);

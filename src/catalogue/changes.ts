@@ -4,10 +4,10 @@
  */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IExport } from '../api/generated/Export.ts';
+import { API_SERVER } from '../api/names.ts';
 import { formatKey, keyOf, type ObjectKey } from '../api/object.ts';
 import { makeBackedServices } from './backing.ts';
 import { SERVICE_NAME_LABEL } from './endpoints.ts';
-import { API_SERVER } from './pod-targets.ts';
 
 interface Followed {
   onChange(listener: (key: ObjectKey) => void): () => void;

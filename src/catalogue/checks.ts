@@ -41,7 +41,9 @@ export function findPlaceRefusal(
   allowedNamespaces: ReadonlySet<string>,
 ): Refusal | undefined {
   const { namespace } = keyOf(object);
-  if (isRestrictedNamespace(namespace) && !allowedNamespaces.has(namespace)) {
+  // ClusterLink's samples live in `default`: an Export is one port that somebody wrote out, and no wildcard reaches it (ADR 21).
+  const isWrittenOut = object.kind === 'Export' && namespace === 'default';
+  if (isRestrictedNamespace(namespace) && !isWrittenOut && !allowedNamespaces.has(namespace)) {
     const message = `Namespace ${namespace} is restricted. Fix: an administrator can list it in the configuration.`;
     return { reason: 'RestrictedNamespace', message };
   }

@@ -7,12 +7,12 @@
  */
 import type { EndpointSliceEndpoint, EndpointSlicePort, IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IService } from '../api/generated/Service.ts';
-import { ANNOTATIONS } from '../api/names.ts';
+import { ANNOTATIONS, API_SERVER } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { parseEndpointsAnnotation } from '../api/validation/endpoints.ts';
 import { backingOf } from './backing.ts';
 import { SERVICE_NAME_LABEL } from './endpoints.ts';
-import type { CatalogueSources } from './read.ts';
+import { pickSources, type CatalogueSources } from './read.ts';
 
 /** One address that an export names, as a target of a connection. */
 export interface ExportTarget {
@@ -36,9 +36,6 @@ export interface TargetRestriction {
   /** Calls back when the same sources could now give something else; the result stops it. */
   onChange(listener: () => void): () => void;
 }
-
-/** The Service whose EndpointSlice Kubernetes keeps for its API server. */
-export const API_SERVER = 'default/kubernetes';
 
 /** Targets named in one message. */
 const NAMED_TARGETS = 3;
@@ -100,11 +97,6 @@ export function restrictSources(sources: CatalogueSources, { isAllowed, canonica
     ),
     hosts,
   };
-}
-
-/** Not a spread of caches: they are objects with getters. */
-function pickSources({ ServiceExport, Export, Service, EndpointSlice, Namespace }: CatalogueSources): CatalogueSources {
-  return { ServiceExport, Export, Service, EndpointSlice, ...(Namespace === undefined ? {} : { Namespace }) };
 }
 
 /**

@@ -38,6 +38,12 @@ export function readCatalogue(sources: CatalogueSources, allowedNamespaces: read
   });
 }
 
+/** Not a spread of caches: they are objects with getters. */
+export function pickSources(sources: CatalogueSources): CatalogueSources {
+  const { ServiceExport, Export, Service, EndpointSlice, Namespace } = sources;
+  return { ServiceExport, Export, Service, EndpointSlice, ...(Namespace === undefined ? {} : { Namespace }) };
+}
+
 /** Objects can go from these, and no new ones can come (IMP-06). */
 export function isTerminating({ metadata, status }: INamespace): boolean {
   return metadata?.deletionTimestamp !== undefined || status?.phase === 'Terminating';

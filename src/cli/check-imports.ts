@@ -1,4 +1,5 @@
 /** What ClusterLink's Imports say against each other, and against ServiceImports: the controller says the same. Pure. */
+import { API_SERVER } from '../api/names.ts';
 import { describeObject, formatKey, keyOf } from '../api/object.ts';
 import type { Problem } from '../store/directory/manifest.ts';
 import { warningAt, type Found } from './check-found.ts';
@@ -30,10 +31,14 @@ function checkTargetPorts(imports: readonly Found<'Import'>[]): Problem[] {
 
 function checkNames(imports: readonly Found<'Import'>[], serviceImports: readonly Found<'ServiceImport'>[]): Problem[] {
   const taken = new Set(serviceImports.map(({ object }) => formatKey(keyOf(object))));
-  return imports
-    .filter(({ object }) => taken.has(formatKey(keyOf(object))))
-    .map(({ object, at }) => {
-      const message = `will be refused: ServiceImport ${formatKey(keyOf(object))} has the name`;
-      return warningAt(at, { field: 'metadata.name', message, fix: 'Delete one of the two, or rename this one.' });
-    });
+  return imports.flatMap(({ object, at }) => {
+    const name = formatKey(keyOf(object));
+    if (name === API_SERVER) {
+      const message = `will be refused: Service ${name} is the way to the API server`;
+      return [warningAt(at, { field: 'metadata.name', message, fix: 'Use another name.' })];
+    }
+    if (!taken.has(name)) return [];
+    const message = `will be refused: ServiceImport ${name} has the name`;
+    return [warningAt(at, { field: 'metadata.name', message, fix: 'Delete one of the two, or rename this one.' })];
+  });
 }

@@ -11,7 +11,7 @@ import type { ConditionDraft } from '../api/conditions.ts';
 import { findCondition } from '../api/conditions.ts';
 import type { IImport } from '../api/generated/Import.ts';
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
-import { IMPORT_MERGE_LABEL, isLabel } from '../api/names.ts';
+import { API_SERVER, IMPORT_MERGE_LABEL, isLabel } from '../api/names.ts';
 import { compareText, formatKey, keyOf, type ObjectKey } from '../api/object.ts';
 import type { SourceKey } from '../api/record.ts';
 import { isPort, PORT_MAX } from '../api/validation/addresses.ts';
@@ -61,8 +61,9 @@ const SCHEMES: ReadonlyMap<string, MergedImport['loadBalancing']['scheme']> = ne
 
 export function mergeImports(input: ImportsInput): ImportsResult {
   const claimed = readImports(input);
-  const lostPorts = findLostPorts(claimed);
   const beyondLimits = findBeyondLimits(claimed, input.previousByName);
+  // Who may have no more imports has no more numbers either: a namespace could else take all of them from the others.
+  const lostPorts = findLostPorts(claimed.filter(({ name }) => !beyondLimits.has(name)));
   const peers = indexPeers(input.index);
   const results = claimed.map((each) => {
     const lostPort = lostPorts.get(each.name);
@@ -72,7 +73,7 @@ export function mergeImports(input: ImportsInput): ImportsResult {
       key: each.key,
       conditions: [
         describeValidity(each),
-        describeTargetPort(each.object, each.invalid ?? lostPort),
+        describeTargetPort(each.object, each.invalid ?? lostPort ?? beyondLimits.get(each.name)),
         describeSources(sources),
       ],
       ...(refusal === undefined ? {} : { refusal }),
@@ -153,6 +154,11 @@ function bornMs({ metadata }: IImport): number {
 }
 
 function findTaken({ name }: Claimed, { isRequested }: ImportsInput): Refusal | undefined {
+  if (name === API_SERVER) {
+    // With the merge label the whole cluster's way to its API server would lead to gateways.
+    const message = `Service ${name} is the way to the API server. Fix: give this Import another name.`;
+    return { reason: 'NameTaken', message };
+  }
   if (!isRequested(name)) return undefined;
   const message = `There is a ServiceImport ${name} that is not ours. Fix: delete it, or give this Import another name.`;
   return { reason: 'NameTaken', message };

@@ -278,6 +278,28 @@ describe('manifests/base, rights', function () {
       assert.equal((await controller.request('DELETE', await controller.pathOf(slice({})))).status, 200);
     });
 
+    it('events → our own alone are written, and those of others stay as they are', async () => {
+      const gateway = await server.restFor(account('gateway'), ACCOUNT_GROUPS);
+      const event = (name: string, reportingController: string): Manifest => ({
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        metadata: { name, namespace: 'shop' },
+        eventTime: '2026-11-20T12:00:00.000000Z',
+        ...{ reportingController, reportingInstance: 'x', action: 'OpenConnection', reason: 'EgressDenied' },
+        ...{ type: 'Warning', note: 'x', regarding: { kind: 'Service', namespace: 'shop', name: 'web' } },
+      });
+      const post = (rest: Rest, body: Manifest): Promise<Reply<unknown>> =>
+        rest.request('POST', '/apis/events.k8s.io/v1/namespaces/shop/events', { body });
+      const again = { series: { count: 2, lastObservedTime: '2026-11-20T12:01:00.000000Z' } };
+      const patch = (name: string, body: object): Promise<Reply<unknown>> =>
+        gateway.request('PATCH', `/apis/events.k8s.io/v1/namespaces/shop/events/${name}`, { body });
+      await refused(post(gateway, event('made-up', 'kubelet')), /reports itself/);
+      assert.equal((await post(gateway, event('ours', 'mcs.clusterlink.net/gateway'))).status, 201);
+      assert.equal((await patch('ours', again)).status, 200);
+      assert.equal((await post(server.admin, event('theirs', 'kubelet'))).status, 201);
+      await refused(patch('theirs', again), /reports itself/);
+    });
+
     it("a user's ServiceImport → gets addresses and status; nothing else of it changes, and it stays", async () => {
       assert.equal((await server.admin.apply(serviceImport({}, { labels: { app: 'db' } }))).status, 201);
       const patch = (body: object): Promise<Reply<unknown>> => controller.request('PATCH', asked, { body });

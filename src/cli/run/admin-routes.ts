@@ -74,9 +74,9 @@ export function makeAdminRoutes(options: AdminRoutesOptions): AdminRoutes {
         binding: ({ namespace, name }) =>
           bindings.list().find(({ spec }) => spec.import.namespace === namespace && spec.import.name === name),
         // It adds to a message: what decides is known here, with or without an API server.
-        serviceImport: (key) =>
-          read(['ServiceImport']).then(
-            ({ ServiceImport: imports }) => imports.get(key),
+        face: (key) =>
+          read(['Import', 'ServiceImport']).then(
+            (found) => found.Import.get(key) ?? found.ServiceImport.get(key),
             () => undefined,
           ),
         explainAbsence: async (key) =>

@@ -1,10 +1,12 @@
 /** One gateway: the data plane, its control part and the exchange, joined. The same in both homes. */
 import { toTimestamp } from '../../api/timestamp.ts';
+import { makeHostRestriction } from '../../catalogue/host-targets.ts';
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
 import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
 import type { Home } from '../../gateway/home.ts';
 import type { ClosingRecord, DownMessage, UpMessage } from '../../gateway/messages.ts';
 import { startDataPlane } from '../../gateway/plane.ts';
+import { makeTargetForesight } from '../../gateway/target-foresight.ts';
 import { makeChannelPair } from '../../runtime/channel.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
@@ -130,7 +132,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock: wallClock,
     logger: logger.child({ component: 'exchange' }),
     metrics: { ...makeExchangeMetrics(metrics), onConfirmed: (peer) => standing.onConfirmed(peer) },
-    ...(home.control.kind === 'cluster' ? { restriction: home.control.pods.restriction } : {}),
+    restriction:
+      home.control.kind === 'cluster'
+        ? home.control.pods.restriction
+        : makeHostRestriction(makeTargetForesight({ targets: config.exports.targets })),
   });
   opening.defer(() => exchange.close());
   bridge.serve(exchange);

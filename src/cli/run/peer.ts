@@ -90,6 +90,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   opening.defer(() => gateway.close());
   const { control } = gateway;
 
+  const foresee = makeTargetForesight({ targets: config.exports.targets });
   const controllers = runControllers(
     [
       makeServiceExportController({
@@ -98,7 +99,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
       }),
       makeExportController({
         ...{ store, caches, clock: wallClock, allowedNamespaces },
-        isForbidden: makeTargetForesight({ targets: config.exports.targets }),
+        foresee,
       }),
       makeImportController({
         self,
@@ -106,6 +107,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
         caches,
         clock: wallClock,
         allowedNamespaces,
+        foresee,
         home: makeAddressPool(makeAddressBook(state, config.vips)),
       }),
       makeAccessPolicyController({ self, store, caches, clock: wallClock }),

@@ -4,14 +4,14 @@ import type { IExport } from '../../api/generated/Export.ts';
 import { formatKey, keyOf, parseKey, type ObjectKey } from '../../api/object.ts';
 import { backingOf } from '../../catalogue/backing.ts';
 import { buildCatalogue } from '../../catalogue/build.ts';
-import type { ExportTarget } from '../../catalogue/pod-targets.ts';
+import type { ForeseeTarget } from '../../catalogue/host-targets.ts';
 import { terminatingNamespaces } from '../../catalogue/read.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { CachesOf } from '../../store/caches.ts';
 import type { Store } from '../../store/store.ts';
 import { CONTROLLER_MANAGER, timestamp, type Controller } from '../controller.ts';
 import { makeTeller, type ToldEvent } from '../teller.ts';
-import { desiredExportValid, findExportTale, forbiddenStanding, type ExportStanding } from './desired.ts';
+import { desiredExportValid, findExportTale, hostStanding, type ExportStanding } from './desired.ts';
 
 export interface ExportControllerOptions {
   readonly store: Store;
@@ -20,8 +20,8 @@ export interface ExportControllerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Namespaces that wildcards do not reach, but that the administrator lists (DESIGN §5). */
   readonly allowedNamespaces: readonly string[];
-  /** Whether a host is certainly none that a gateway may dial. */
-  isForbidden(target: ExportTarget): boolean;
+  /** Whether gateways may dial a host. */
+  readonly foresee: ForeseeTarget;
   /** Called once when an Export becomes invalid, and again when the reason changes; not for what its status says already. */
   onEvent?(event: ToldEvent<IExport>): void;
 }
@@ -77,7 +77,7 @@ function isBackedBy(object: IExport, service: ObjectKey): boolean {
 
 /** Undefined: it is being deleted, or its namespace is. */
 function standingOf(object: IExport, options: ExportControllerOptions): ExportStanding | undefined {
-  const { caches, allowedNamespaces, isForbidden } = options;
+  const { caches, allowedNamespaces, foresee } = options;
   const backing = backingOf(object);
   const serviceExport = caches.ServiceExport.get(keyOf(object));
   const service = backing.kind === 'service' ? caches.Service.get(backing.service) : undefined;
@@ -92,5 +92,5 @@ function standingOf(object: IExport, options: ExportControllerOptions): ExportSt
   const verdict = verdicts.find(({ kind }) => kind === 'Export');
   if (backing.kind === 'service' || verdict?.valid !== true) return verdict;
   const target = { namespace: keyOf(object).namespace, host: backing.host, port: object.spec?.port ?? 0 };
-  return isForbidden(target) ? forbiddenStanding(target) : verdict;
+  return hostStanding(foresee(target), target) ?? verdict;
 }

@@ -52,7 +52,8 @@ export function desiredBinding(
           ? { affinityTimeoutSeconds: merged.sessionAffinityTimeoutSeconds }
           : {}),
       },
-      labels: { ...merged.labels },
+      // Left out where there is none: a map that becomes empty is null to server-side apply, which no schema takes.
+      ...(Object.keys(merged.labels).length === 0 ? {} : { labels: { ...merged.labels } }),
       ...(merged.service === undefined ? {} : { service: merged.service }),
       ...(merged.joinsService === undefined ? {} : { joinsService: merged.joinsService }),
       ...(merged.aliases === undefined ? {} : { aliases: [...merged.aliases] }),

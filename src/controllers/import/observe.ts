@@ -1,5 +1,6 @@
 /** What the merge reads, from caches. */
 import { keyOf } from '../../api/object.ts';
+import { withForbiddenHosts, type ForeseeTarget } from '../../catalogue/host-targets.ts';
 import { isTerminating, readCatalogue } from '../../catalogue/read.ts';
 import { toRequest, isOurImport } from '../../merge/requests.ts';
 import type { MergeInput, MergePeer, MergeRecord } from '../../merge/types.ts';
@@ -25,6 +26,8 @@ export interface ObserveInput {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
   readonly caches: ImportCaches;
   readonly allowedNamespaces: readonly string[];
+  /** Whether gateways may dial the host of an Export; absent: they may. */
+  readonly foresee?: ForeseeTarget | undefined;
   /** RFC 3339: for objects of which nobody said when they were made. */
   readonly now: string;
 }
@@ -62,8 +65,9 @@ function observePeers({ self, caches, now }: ObserveInput): MergePeer[] {
   return [...peers, { ...self, createdAt: SELF_CREATED_AT, tellsRecords: true }];
 }
 
-function observeRecords({ self, caches, allowedNamespaces, now }: ObserveInput): MergeRecord[] {
-  const { entries } = readCatalogue(caches, allowedNamespaces);
+function observeRecords({ self, caches, allowedNamespaces, foresee, now }: ObserveInput): MergeRecord[] {
+  const sources = foresee === undefined ? caches : withForbiddenHosts(caches, foresee);
+  const { entries } = readCatalogue(sources, allowedNamespaces);
   const own = entries.map(({ record }) => ({ peer: self.name, record }));
   // What a peer said counts while a local Peer object says that it is one (DESIGN §3.1).
   const known = new Set(caches.Peer.list().map(({ metadata }) => metadata?.name ?? ''));

@@ -13,6 +13,7 @@ import type { IImport } from '../../api/generated/Import.ts';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
 import type { IServiceImport } from '../../api/generated/ServiceImport.ts';
 import { formatKey } from '../../api/object.ts';
+import type { ForeseeTarget } from '../../catalogue/host-targets.ts';
 import { isWritten } from '../../merge/imports.ts';
 import { merge } from '../../merge/merge.ts';
 import type { ConstituentVerdict, ImportStatus, MergedImport, MergeResult, RuleStatus } from '../../merge/types.ts';
@@ -51,6 +52,8 @@ export interface ImportControllerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly home: ImportHome;
   readonly allowedNamespaces: readonly string[];
+  /** Whether gateways may dial the host of an Export of ours; absent, as in a cluster: they know it, and count it as away. */
+  readonly foresee?: ForeseeTarget;
   readonly firstStatusDelayMs?: number;
   /** Called once for each thing to tell, and again when it changes. */
   onEvent?(event: ImportEvent): void;
@@ -79,7 +82,7 @@ const ALL = 'all';
 const TOUCHED = 'touched';
 
 export function makeImportController(options: ImportControllerOptions): Controller {
-  const { self, store, caches, clock, home, allowedNamespaces, onEvent } = options;
+  const { self, store, caches, clock, home, allowedNamespaces, foresee, onEvent } = options;
   const { firstStatusDelayMs = FIRST_STATUS_DELAY_MS } = options;
   const writer = makeWriter(store, CONTROLLER_MANAGER);
   const writtenStatus = makeWrittenStatus({ caches, writer, clock });
@@ -116,7 +119,7 @@ export function makeImportController(options: ImportControllerOptions): Controll
   async function reconcileAll(signal: AbortSignal): Promise<unknown[]> {
     touched.clear();
     const now = timestamp(clock);
-    const result = rest.time(() => merge(observeMerge({ self, caches, allowedNamespaces, now })));
+    const result = rest.time(() => merge(observeMerge({ self, caches, allowedNamespaces, foresee, now })));
     const { imports, verdicts, ruleStatuses, unmet, importStatuses } = result;
     const { published, refused, failures } = await home.publish(
       imports.filter(({ type }) => type === 'ClusterSetIP'),

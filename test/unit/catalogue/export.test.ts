@@ -197,6 +197,11 @@ describe('buildCatalogue, ClusterLink Exports', () => {
     assert.equal(build({ port: 5432 }, listed, metadata).verdicts[0]?.reason, 'Valid');
   });
 
+  it('namespace default → offered, as ClusterLink’s samples are; a ServiceExport there is not', () => {
+    const given = { services: [service('default/db')] };
+    assert.equal(build({ port: 5432 }, given, { namespace: 'default' }).verdicts[0]?.reason, 'Valid');
+  });
+
   it('an annotation of ours that is not known on it → refused (fail closed)', () => {
     const metadata = { annotations: { 'mcs.clusterlink.net/first-port': '80' } };
     assert.equal(build({ port: 5432 }, {}, metadata).verdicts[0]?.reason, 'InvalidExport');

@@ -38,4 +38,12 @@ describe('checkImports', () => {
     assert.deepEqual([problem?.field, problem?.severity], ['metadata.name', 'warning']);
     assert.match(problem?.message ?? '', /ServiceImport shop\/a has the name/);
   });
+
+  it('the name of the API server’s Service → a warning', () => {
+    const problems = checkImports([found('default/kubernetes'), found('shop/kubernetes')], []);
+    assert.deepEqual(
+      problems.map(({ file, message }) => [file, /way to the API server/.test(message)]),
+      [['kubernetes.yaml', true]],
+    );
+  });
 });

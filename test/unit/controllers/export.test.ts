@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Applied } from '#src/api/applied.ts';
 import type { IExport } from '#src/api/generated/Export.ts';
 import type { ObjectKey } from '#src/api/object.ts';
+import type { ForeseeTarget } from '#src/catalogue/host-targets.ts';
 import type { ExportTarget } from '#src/catalogue/pod-targets.ts';
 import { desiredExportValid, findExportTale } from '#src/controllers/export/desired.ts';
 import { makeExportController } from '#src/controllers/export/reconciler.ts';
@@ -48,7 +49,7 @@ describe('desiredExportValid', () => {
 });
 
 describe('makeExportController', () => {
-  async function scene(isForbidden: (target: ExportTarget) => boolean = () => false) {
+  async function scene(foresee: ForeseeTarget = () => 'permitted') {
     const store = makeMemoryStore();
     const caches = openCaches(store, COMMON_KINDS);
     await Promise.all(Object.values(caches).map(({ synced }) => synced));
@@ -56,7 +57,7 @@ describe('makeExportController', () => {
     const enqueued: string[] = [];
     const clock = { nowMs: () => Date.parse('2026-11-20T12:00:00Z') };
     const controller = makeExportController({
-      ...{ store, caches, clock, allowedNamespaces: [], isForbidden },
+      ...{ store, caches, clock, allowedNamespaces: [], foresee },
       onEvent: (event) => events.push(event),
     });
     const stops = controller.watches((name) => enqueued.push(name));
@@ -104,12 +105,30 @@ describe('makeExportController', () => {
 
   it('CFL-8.6 a host that may not be dialled → TargetForbidden with the remedy; one that may → Verified', async () => {
     const asked: ExportTarget[] = [];
-    const world = await scene((target) => asked.push(target) > 0 && target.host === '169.254.169.254');
+    const world = await scene((target) => {
+      asked.push(target);
+      return target.host === '169.254.169.254' ? 'forbidden' : 'permitted';
+    });
     const condition = await world.run(exported({ host: '169.254.169.254', port: 80 }));
     assert.equal(brief(condition), 'ExportValid=False TargetForbidden');
     assert.match(condition?.message ?? '', /^spec\.host: 169\.254\.169\.254:80 .*Fix: .*exports\.targets/);
     assert.deepEqual(asked, [{ namespace: 'shop', host: '169.254.169.254', port: 80 }]);
     assert.equal(brief(await world.run(exported({ host: 'db.example', port: 80 }))), 'ExportValid=True Verified');
+    await world.close();
+  });
+
+  it('an address that a pod of the namespace may have → Unknown, with what it hangs on, and an event', async () => {
+    const world = await scene(() => 'unseen');
+    const condition = await world.run(exported({ host: '10.1.0.9', port: 80 }));
+    assert.equal(brief(condition), 'ExportValid=Unknown TargetUnseen');
+    assert.match(
+      condition?.message ?? '',
+      /^spec\.host: 10\.1\.0\.9:80 .*a pod of namespace shop\. Fix: .*exports\.targets/,
+    );
+    assert.deepEqual(
+      world.events.map(({ reason }) => reason),
+      ['TargetUnseen'],
+    );
     await world.close();
   });
 

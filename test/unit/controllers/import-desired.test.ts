@@ -93,6 +93,11 @@ describe('desiredBinding', () => {
     );
   });
 
+  it('no labels → no map: an emptied one would be null to an API server', () => {
+    assert.deepEqual(desiredBinding(makeMerged(), makePublished(), []).spec?.labels, { tier: 'gold' });
+    assert.equal('labels' in (desiredBinding(makeMerged({ labels: {} }), makePublished(), []).spec ?? {}), false);
+  });
+
   it('the name → can be read back, and the namespace is ours', () => {
     const { metadata } = desiredBinding(makeMerged(), makePublished(), []);
     assert.deepEqual([metadata.namespace, metadata.name], ['clusterlink-system', 'db.store']);

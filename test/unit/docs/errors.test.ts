@@ -72,6 +72,7 @@ const STANDINGS: Record<Exclude<ExportStanding['reason'], 'Valid'> | 'Verified',
   NameTaken: true,
   RestrictedNamespace: true,
   TargetForbidden: true,
+  TargetUnseen: true,
 };
 const RULE_PROBLEMS: Record<RuleProblem['reason'], true> = { InvalidRule: true, LimitReached: true };
 const DROPS: Record<DropReason, true> = {

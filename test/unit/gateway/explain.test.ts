@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Condition } from '#src/api/object.ts';
 import type { IAccessPolicy } from '#src/api/generated/AccessPolicy.ts';
 import { explain, type ExplainInput } from '#src/gateway/explain.ts';
 import type { GatewaySnapshot, ProbeOutcome, RouteSource, Scheme } from '#src/gateway/messages.ts';
@@ -61,7 +62,7 @@ function makeInput(
     store: 'dir:./manifests',
     snapshot,
     binding: () => undefined,
-    serviceImport: () => Promise.resolve(undefined),
+    face: () => Promise.resolve(undefined),
     explainAbsence: ({ namespace, name }) =>
       Promise.resolve({
         hop: 'import',
@@ -84,6 +85,27 @@ describe('explain', () => {
     assert.deepEqual(
       hops.map(({ hop }) => hop),
       ['name', 'import', 'rule', 'source', 'egress', 'session', 'ingress', 'dial', 'endpoint'],
+    );
+  });
+
+  it('an Import → its own conditions stand in the hop "import"; a Service in its way too', async () => {
+    const faceWith = (...conditions: Condition[]): ExplainInput['face'] => {
+      const spec = { port: 80, sources: [] };
+      return () =>
+        Promise.resolve({ apiVersion: 'clusterlink.net/v1alpha1', kind: 'Import', spec, status: { conditions } });
+    };
+    const condition = (type: string, status: 'True' | 'False', message: string): Condition => ({
+      ...{ type, status, message, reason: 'Error', lastTransitionTime: '' },
+    });
+    const ready = condition('Ready', 'True', '');
+    const messageOf = async (face: ExplainInput['face']): Promise<string | undefined> =>
+      (await explain(makeInput({ face }))).hops[1]?.message;
+    const well = condition('ImportServiceValid', 'True', '');
+    assert.equal(await messageOf(faceWith(ready, well)), '127.96.0.1; Ready=True');
+    const taken = condition('ImportServiceValid', 'False', 'There is another. Fix: rename it.');
+    assert.equal(
+      await messageOf(faceWith(ready, taken)),
+      '127.96.0.1; Ready=True; ImportServiceValid=False There is another. Fix: rename it.',
     );
   });
 

@@ -44,9 +44,9 @@ describe('makeHandshakeQueue', () => {
 
   /** Its first caller is a peer; all its places are taken then. */
   function fill(prefix: string): void {
-    enter('', `${prefix}.1`);
+    enter('', `${prefix}.9`);
     ends.pop()?.();
-    for (let place = 0; place < HANDSHAKES_PER_PREFIX_MAX; place++) enter('', `${prefix}.1`);
+    for (let place = 0; place < HANDSHAKES_PER_PREFIX_MAX; place++) enter('', `${prefix}.9`);
     told.length = 0;
   }
 
@@ -89,14 +89,21 @@ describe('makeHandshakeQueue', () => {
     assert.deepEqual([told, queue.waiting, look], [['a: handshakes_per_prefix'], 0, undefined]);
   });
 
-  it('its neighbourhood is known no more → those who wait are refused', () => {
+  it('a stranger beside those who wait → refused at once: it has no row', () => {
+    fill('192.0.2');
+    enter('a', '192.0.2.9');
+    enter('stranger', '192.0.2.66');
+    assert.deepEqual([told, queue.waiting], [['stranger: handshakes_per_prefix'], 1]);
+  });
+
+  it('its address is known no more → those who wait are refused', () => {
     fill('192.0.2');
     enter('a', '192.0.2.9');
     const failing = makeHandshakeQueue({ rate, now: () => nowMs, every: () => () => undefined });
     let failures = 0;
     const fail = (): void => {
       failing.enter({
-        address: '192.0.2.66',
+        address: '192.0.2.9',
         start: ({ done }) => done(),
         refuse: () => failures++,
         yieldPlace: () => undefined,

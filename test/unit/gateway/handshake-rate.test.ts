@@ -3,6 +3,8 @@ import { makeHandshakeRate, prefixOf, type HandshakeRate, type HandshakeVerdict 
 import {
   HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX,
   HANDSHAKE_BURST_PER_PREFIX_MAX,
+  HANDSHAKE_BURST_UNKNOWN_MAX,
+  HANDSHAKE_KNOWN_ADDRESSES_MAX,
   HANDSHAKE_KNOWN_MS,
   HANDSHAKE_PREFIXES_MAX,
   HANDSHAKE_YIELDS_AFTER_MS,
@@ -10,6 +12,7 @@ import {
   HANDSHAKES_PER_PREFIX_MAX,
   HANDSHAKES_PER_SECOND_KNOWN_MAX,
   HANDSHAKES_PER_SECOND_MAX,
+  HANDSHAKES_PER_SECOND_UNKNOWN_MAX,
   REDIAL_MAX_MS,
 } from '#src/gateway/limits.ts';
 
@@ -128,6 +131,7 @@ describe('makeHandshakeRate', () => {
   it('more prefixes than are remembered → the one that called least recently is forgotten, unless it holds a place', () => {
     assert.equal(said(admit('10.255.0.1')), 'taken');
     for (let index = 0; index < HANDSHAKE_PREFIXES_MAX + 10; index++) {
+      nowMs += 1_000 / HANDSHAKES_PER_SECOND_UNKNOWN_MAX;
       assert.equal(shake(`2001:db8:${(index >> 8).toString(16)}:${(index & 255).toString(16)}::1`), 'taken');
       assert.ok(rate.prefixes <= HANDSHAKE_PREFIXES_MAX);
     }
@@ -135,7 +139,23 @@ describe('makeHandshakeRate', () => {
     assert.equal(said(admit('10.255.0.3')), 'handshakes_per_prefix');
   });
 
-  describe('a neighbourhood out of which a peer has called', () => {
+  it('strangers out of ever new prefixes → as many as all of them may begin; then refused, and a known peer is not', () => {
+    const peer = admit('192.0.2.1');
+    assert.ok(peer.ok);
+    peer.proved();
+    peer.done();
+    const stranger = (index: number): string =>
+      shake(`2001:db8:${(index >> 8).toString(16)}:${(index & 255).toString(16)}::1`);
+    const told = Array.from({ length: HANDSHAKE_BURST_UNKNOWN_MAX }, (_, index) => stranger(index));
+    // The peer was a stranger the first time.
+    assert.deepEqual([told.indexOf('handshake_rate'), told.length - 1], [told.length - 1, told.length - 1]);
+    assert.equal(shake('192.0.2.1'), 'taken');
+    nowMs = 1_000;
+    const later = Array.from({ length: HANDSHAKES_PER_SECOND_UNKNOWN_MAX + 1 }, (_, index) => stranger(index));
+    assert.equal(later.indexOf('handshake_rate'), HANDSHAKES_PER_SECOND_UNKNOWN_MAX);
+  });
+
+  describe('an address from which a peer has called', () => {
     /** A handshake that proves a peer. */
     function prove(address: string): string {
       const verdict = admit(address);
@@ -150,17 +170,57 @@ describe('makeHandshakeRate', () => {
     it('a burst of peers → taken; one more → handshake_rate, and it may wait; a second later as many as its rate', () => {
       const most = HANDSHAKE_BURST_PER_KNOWN_PREFIX_MAX;
       prove('192.0.2.1');
+      prove('192.0.2.2');
       assert.equal(
         count(() => prove('192.0.2.2'), most + 1),
         most,
       );
-      const verdict = admit('192.0.2.3');
+      // One rate for all of the neighbourhood.
+      const verdict = admit('192.0.2.1');
       assert.ok(!verdict.ok && verdict.mayWait && verdict.limit === 'handshake_rate');
       nowMs = 1_000;
       assert.equal(
         count(() => prove('192.0.2.2'), most),
         HANDSHAKES_PER_SECOND_KNOWN_MAX,
       );
+    });
+
+    it('no other address is known by it: a stranger beside it has the rate of strangers, and may not wait', () => {
+      prove('192.0.2.1');
+      assert.deepEqual([rate.isKnown('192.0.2.1'), rate.isKnown('192.0.2.66')], [true, false]);
+      // The first one was a stranger's.
+      const most = HANDSHAKE_BURST_PER_PREFIX_MAX - 1;
+      assert.equal(
+        count(() => shake('192.0.2.66'), most + 1),
+        most,
+      );
+      const verdict = admit('192.0.2.66');
+      assert.ok(!verdict.ok && !verdict.mayWait);
+      assert.equal(prove('192.0.2.1'), 'taken');
+    });
+
+    it('strangers beside it hold all places of the neighbourhood and say nothing → it gets theirs, one after the other', () => {
+      prove('192.0.2.1');
+      call('192.0.2.66', HANDSHAKES_PER_PREFIX_MAX);
+      assert.deepEqual(new Set(call('192.0.2.1', HANDSHAKES_PER_PREFIX_MAX)), new Set(['taken']));
+      assert.equal(yielded.length, HANDSHAKES_PER_PREFIX_MAX);
+      assert.deepEqual(call('192.0.2.1', 1), ['handshakes_per_prefix']);
+      assert.equal(rate.inFlight, HANDSHAKES_PER_PREFIX_MAX);
+    });
+
+    it('more prefixes than are remembered call → it is known still', () => {
+      prove('192.0.2.1');
+      for (let index = 0; index < HANDSHAKE_PREFIXES_MAX + 10; index++) shake(`2001:db8:${index.toString(16)}::1`);
+      assert.equal(rate.isKnown('192.0.2.1'), true);
+      assert.equal(rate.prefixes, HANDSHAKE_PREFIXES_MAX);
+    });
+
+    it('as many of one neighbourhood as are remembered → known; one more → the one that has proved itself least recently is not', () => {
+      for (let index = 0; index <= HANDSHAKE_KNOWN_ADDRESSES_MAX; index++) {
+        if (index === HANDSHAKE_KNOWN_ADDRESSES_MAX) assert.equal(rate.isKnown('192.0.2.0'), true);
+        assert.equal(prove(`192.0.2.${index}`), 'taken');
+      }
+      assert.deepEqual([rate.isKnown('192.0.2.0'), rate.isKnown('192.0.2.1')], [false, true]);
     });
 
     it('no other neighbourhood is known by it: nobody may wait there', () => {
@@ -171,15 +231,11 @@ describe('makeHandshakeRate', () => {
     });
 
     it('failures as many as a stranger may make → it is known still; one more → it is not', () => {
-      prove('192.0.2.1'); // The first one was a stranger's.
-      const most = HANDSHAKE_BURST_PER_PREFIX_MAX - 1;
-      assert.equal(
-        count(() => shake('192.0.2.66'), most),
-        most,
-      );
-      assert.equal(prove('192.0.2.1'), 'taken');
-      assert.equal(shake('192.0.2.66'), 'taken');
-      assert.equal(shake('192.0.2.66'), 'handshake_rate');
+      prove('192.0.2.1');
+      for (let failures = 0; failures < HANDSHAKE_BURST_PER_PREFIX_MAX; failures++) shake('192.0.2.1');
+      assert.equal(rate.isKnown('192.0.2.1'), true);
+      shake('192.0.2.1');
+      assert.equal(rate.isKnown('192.0.2.1'), false);
     });
 
     it('as long as it is known → known; a millisecond more → not', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { makeAccount } from '#src/gateway/account.ts';
-import { HANDSHAKES_MAX } from '#src/gateway/limits.ts';
+import { HANDSHAKES_MAX, HANDSHAKES_WAITING_MAX } from '#src/gateway/limits.ts';
 import { startLimitsReport } from '#src/gateway/limits-report.ts';
 import type { LimitsReport } from '#src/gateway/messages.ts';
 import { makePeerBounds } from '#src/gateway/peer-bounds.ts';
@@ -15,7 +15,7 @@ describe('startLimitsReport', () => {
     const reporter = startLimitsReport({
       account,
       bounds,
-      handshakes: () => (looks++, HANDSHAKES_MAX / 2),
+      handshakes: () => (looks++, { inFlight: HANDSHAKES_MAX / 2, waiting: HANDSHAKES_WAITING_MAX / 4 }),
       tell: (report) => told.push(report),
       everyMs: 1,
     });
@@ -28,6 +28,7 @@ describe('startLimitsReport', () => {
     const find = (wanted: string, peer: string) =>
       first?.usages.find(({ limit, peer: whose }) => limit === wanted && whose === peer);
     assert.equal(find('handshakes', '')?.ratio, 0.5);
+    assert.equal(find('handshakes_waiting', '')?.ratio, 0.25);
     assert.equal(find('handshake_rate', '')?.refused, 1);
     assert.equal(find('streams', 'east')?.refused, 1);
     assert.ok((first?.bufferedBytesTotal ?? 0) > 0);

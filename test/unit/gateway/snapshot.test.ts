@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IImportBinding, ImportBindingSpecSource } from '#src/api/generated/ImportBinding.ts';
+import type { CatalogueEntry } from '#src/catalogue/types.ts';
 import type { ImportRoute } from '#src/gateway/messages.ts';
 import { desiredSnapshot } from '#src/gateway/snapshot.ts';
 import { compilePolicies } from '#src/policy/compile.ts';
@@ -9,7 +10,7 @@ function makeSource(peer: string, changes: Partial<ImportBindingSpecSource> = {}
   return { peer, namespace: 'shop', name: 'db', ports, readyEndpoints: 1, ...changes };
 }
 
-function routeOf(spec: Partial<IImportBinding['spec']>): ImportRoute {
+function routeOf(spec: Partial<IImportBinding['spec']>, entries: readonly CatalogueEntry[] = []): ImportRoute {
   const binding: IImportBinding = {
     apiVersion: 'mcs.clusterlink.net/v1alpha1',
     kind: 'ImportBinding',
@@ -28,7 +29,7 @@ function routeOf(spec: Partial<IImportBinding['spec']>): ImportRoute {
     self: 'west',
     bindings: [binding],
     peers: [],
-    catalogue: { entries: [], verdicts: [] },
+    catalogue: { entries, verdicts: [] },
     policies: compilePolicies({ privileged: [], regular: [], baseline: [] }),
   });
   return imports[0] ?? assert.fail();
@@ -57,6 +58,28 @@ describe('desiredSnapshot: ports that are other numbers at the source', () => {
       assert.equal(route.sources.map(({ peer }) => peer).join(''), 'cab', scheme);
       assert.equal(route.localFirst, false);
     }
+  });
+});
+
+describe('desiredSnapshot: sources of this peer itself', () => {
+  const record = { ...{ namespace: 'shop', name: 'db', uid: 'u' }, type: 'ClusterSetIP' as const, ports: [] };
+  const entryWith = (...hosts: readonly string[]): CatalogueEntry => ({
+    ...{ namespace: 'shop', name: 'db', uid: 'u', labels: {} },
+    record: { ...record, createdAt: '2026-01-01T00:00:00Z', readyEndpoints: 2 },
+    ports: [{ name: 'pg', protocol: 'TCP', port: 5432, endpoints: hosts.map((host) => ({ host, port: 5432 })) }],
+  });
+  const readyOf = (sources: ImportBindingSpecSource[], entries: readonly CatalogueEntry[]): number[] =>
+    routeOf({ sources }, entries).sources.map(({ readyEndpoints }) => readyEndpoints);
+  const two = { readyEndpoints: 2 };
+
+  it('endpoints that may not be dialled → not ready: the import does not pretend', () => {
+    assert.deepEqual(readyOf([makeSource('west', two)], [entryWith()]), [0]);
+    assert.deepEqual(readyOf([makeSource('west', two)], [entryWith('10.0.0.1')]), [1]);
+    assert.deepEqual(readyOf([makeSource('west', two)], []), [0], 'not exported any more');
+  });
+
+  it('of another peer → as it said', () => {
+    assert.deepEqual(readyOf([makeSource('east', two)], [entryWith()]), [2]);
   });
 });
 

@@ -63,8 +63,9 @@ describe('makeStatusWriter', () => {
     await store.close();
   });
 
-  function start(pod?: string): StatusWriter {
+  function start(pod?: string, self = 'west'): StatusWriter {
     writer = makeStatusWriter({
+      self,
       store: {
         ...store,
         applyStatus(object, options) {
@@ -102,9 +103,23 @@ describe('makeStatusWriter', () => {
     const { conditions = [], ...rest } = peerStatus() ?? {};
     assert.deepEqual([conditions[0]?.reason, conditions[0]?.message], ['Heartbeat', message]);
     assert.deepEqual(rest, { labels, sessions: 1, version: 'clusterlink' });
+    // An emptied map would be null to an API server.
+    writer.observePeer({ ...reachable, version: 'clusterlink', form: 'clusterlink', labels: {}, message: 'none' });
+    await waitFor('it claims none', () => peerStatus()?.conditions?.[0]?.message === 'none');
+    assert.equal('labels' in (peerStatus() ?? {}), false);
     writer.observePeer({ name: 'east', sessions: 0, reason: 'PEER_UNREACHABLE', message: 'gone' });
     await waitFor('it is gone', () => peerStatus()?.conditions?.[0]?.status === 'False');
     assert.equal(peerStatus()?.labels, undefined);
+  });
+
+  it('a Peer object of this peer itself → reachable, whatever is observed (TestPeerStatus)', async () => {
+    start(undefined, 'east');
+    const object = caches.Peer.get({ namespace: SYSTEM_NAMESPACE, name: 'east' });
+    assert.ok(object !== undefined);
+    const metadata = { namespace: SYSTEM_NAMESPACE, name: 'east', labels: { a: 'b' } };
+    await store.apply({ apiVersion: object.apiVersion, kind: 'Peer', metadata, spec: object.spec }, user);
+    await waitFor('it is written', () => peerStatus()?.conditions?.[0]?.reason === 'Self');
+    assert.equal(peerStatus()?.conditions?.[0]?.status, 'True');
   });
 
   it('in a cluster → an entry of this pod alone, under a field manager of its own', async () => {

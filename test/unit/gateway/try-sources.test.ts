@@ -13,7 +13,8 @@ interface Opened {
   readonly ok: true;
 }
 /** How long a source takes to answer, and what; a number alone is a yes after as many milliseconds. */
-type Behaviour = number | { readonly afterMs: number; readonly reason: SourceFailure['reason'] };
+type Behaviour =
+  number | { readonly afterMs: number; readonly reason: SourceFailure['reason'] } | { readonly turnAfterMs: number };
 const never = Infinity;
 const refuses: Behaviour = { afterMs: 1, reason: REASONS.NoUsableSource };
 
@@ -39,6 +40,11 @@ describe('trySources', () => {
         if (denied.includes(peer)) return Promise.resolve({ ok: false, reason: REASONS.EgressDenied, message: 'no' });
         log.push(`${peer} ${timeoutMs}`);
         const behaviour = behaviours[peer] ?? never;
+        if (typeof behaviour === 'object' && 'turnAfterMs' in behaviour) {
+          nowMs += Math.min(behaviour.turnAfterMs, timeoutMs);
+          if (behaviour.turnAfterMs <= timeoutMs) return Promise.resolve({ ok: true });
+          return Promise.resolve({ ok: false, reason: REASONS.Overloaded, message: 'a row', unasked: true });
+        }
         const afterMs = typeof behaviour === 'number' ? behaviour : behaviour.afterMs;
         nowMs += Math.min(afterMs, timeoutMs);
         const { reason } = typeof behaviour === 'number' ? { reason: REASONS.PeerUnreachable } : behaviour;
@@ -71,6 +77,18 @@ describe('trySources', () => {
       sources: { a: 9_000, b: 5 },
       denied: ['b'],
       want: 'a',
+      tries: [`a ${long}`],
+    },
+    {
+      name: 'no turn at the first, the others refuse → it waits there in the end',
+      sources: { a: { turnAfterMs: 2_000 }, b: refuses },
+      want: 'a',
+      tries: [`a ${short}`, `b ${long}`, `a ${long}`],
+    },
+    {
+      name: 'no turn at the only one → once, as long as may be',
+      sources: { a: { turnAfterMs: never } },
+      want: REASONS.Overloaded,
       tries: [`a ${long}`],
     },
     {

@@ -137,6 +137,18 @@ describe('mergeImports', () => {
       });
     }
 
+    it('a ClusterLink peer that becomes one of ours → what it tells counts from then on', () => {
+      const turned = PEERS.map((peer) => ({ ...peer, tellsRecords: peer.tellsRecords || peer.name === 'cl' }));
+      const imports = [written(CART, ['cl/prod/db', 'cl/prod/db.http'])];
+      assert.deepEqual(sourcesOf(mergeWritten(imports).imports[0]), [
+        'cl/prod/db:80 ready 1',
+        'cl/prod/db.http:80 ready 1',
+      ]);
+      const records = [said('cl/prod/db', { ports: ports('pg/TCP/5432 http/TCP/8080'), readyEndpoints: 2 })];
+      const { imports: merged } = mergeWritten(imports, { records, peers: turned });
+      assert.deepEqual(sourcesOf(merged[0]), ['cl/prod/db:5432 ready 2']);
+    });
+
     it('one that its peer told of → its owner hears that it is used; of others nobody does', () => {
       const sources = ['west/prod/cart-api.metrics', 'west/prod/gone', 'cl/a/b', 'nobody/a/b'];
       const { verdicts } = mergeWritten([written(CART, sources)], { records });
@@ -289,6 +301,22 @@ describe('mergeImports', () => {
       assert.match(conditionOf(result, CART, 'ImportTargetPortValid'), /^True/);
     });
 
+    it('the API server’s own Service has the name → nothing is added to it, merge label or not', () => {
+      const labels = { 'import.clusterlink.net/merge': 'true' };
+      for (const metadata of [{}, { labels }]) {
+        const result = mergeWritten([written('default/kubernetes', ['cl/a/b'], { metadata })]);
+        assert.equal(result.imports.length, 0);
+        assert.match(refusalOf(result, 'default/kubernetes'), /^NameTaken .*API server\. Fix: /);
+      }
+      assert.equal(mergeWritten([written('shop/kubernetes', ['cl/a/b'])]).imports.length, 1);
+    });
+
+    it('restricted namespaces → an Import is written out: no wildcard put it there', () => {
+      for (const name of ['default/cart', 'clusterlink-system/cart', 'kube-system/cart']) {
+        assert.equal(mergeWritten([written(name, ['cl/a/b'])]).imports.length, 1, name);
+      }
+    });
+
     it('it is being deleted, or its namespace is → nothing is said of it (IMP-06)', () => {
       const going = written(CART, [], { metadata: { deletionTimestamp: day(3) } });
       assert.deepEqual(mergeWritten([going]).importStatuses, []);
@@ -301,6 +329,21 @@ describe('mergeImports', () => {
       const result = mergeWritten([written('shop/a', []), ...many], { previous: inUse });
       assert.equal(result.imports.length, IMPORTS_PER_NAMESPACE_MAX);
       assert.match(refusalOf(result, 'shop/a'), /^LimitReached/);
+    });
+
+    it('those beyond the limit → claim no target port: others would never get one', () => {
+      const many = Array.from({ length: IMPORTS_PER_NAMESPACE_MAX + 1 }, (_, index) =>
+        written(`greedy/a${String(index).padStart(4, '0')}`, [], { targetPort: 10_000 + index }),
+      );
+      const last = 10_000 + IMPORTS_PER_NAMESPACE_MAX;
+      const younger = written(CART, [], { targetPort: last, metadata: { creationTimestamp: day(9) } });
+      const result = mergeWritten([...many, younger]);
+      assert.match(conditionOf(result, CART, 'ImportTargetPortValid'), /^True/);
+      assert.match(refusalOf(result, `greedy/a${IMPORTS_PER_NAMESPACE_MAX}`), /^LimitReached/);
+      assert.match(
+        conditionOf(result, `greedy/a${IMPORTS_PER_NAMESPACE_MAX}`, 'ImportTargetPortValid'),
+        /^False Error/,
+      );
     });
   });
 

@@ -38,6 +38,9 @@ export interface GatewayAdminOptions
   readonly confirmedMs: Gateway['confirmedMs'];
 }
 
+/** Of the cluster's own DNS, as nearly every cluster has it. */
+const CLUSTER_ZONE = 'cluster.local';
+
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startGatewayAdmin(options: GatewayAdminOptions): Promise<{ close(): Promise<void> }> {
   const { config, version, identity, store, caches, control, acceptLoss, confirmedMs, logger, metrics, health } =
@@ -57,7 +60,8 @@ export async function startGatewayAdmin(options: GatewayAdminOptions): Promise<{
     routes: makeAdminRoutes({
       self,
       client: (text) => podClient(text, { caches, clientAt: (address) => control.clientAt(address) }),
-      zones: config.dns.zones,
+      // Clients of an Import, and of a rule with `service`, know it by its Service.
+      zones: [...config.dns.zones, CLUSTER_ZONE],
       store: KUBERNETES_STORE,
       read: makeRead({ store, watched }),
       control,

@@ -113,7 +113,7 @@ async function lead({ config, store, caches, access, logger, metrics, pod, signa
     start(CLUSTERLINK_EXPORT_KINDS, () => [
       makeExportController({
         ...common,
-        isForbidden: makeTargetForesight({
+        foresee: makeTargetForesight({
           targets: config.exports.targets,
           slices: () => caches.EndpointSlice.list(),
         }),

@@ -99,7 +99,7 @@ describe('makeOpener', () => {
     const gate = Promise.withResolvers<{ readonly ok: true }>();
     const first = Array.from({ length: OPENING_PER_GATEWAY_MAX }, () => opener.run(LONG_MS, () => gate.promise));
     const late = await opener.run<{ readonly ok: true }>(5, () => assert.fail('it has no place'));
-    assert.equal(late.ok ? 'yes' : late.reason, 'OVERLOADED');
+    assert.deepEqual(late.ok ? 'yes' : [late.reason, late.unasked, late.overdue], ['OVERLOADED', true, undefined]);
     const next = opener.run(LONG_MS, () => Promise.resolve({ ok: true }));
     gate.resolve({ ok: true });
     assert.deepEqual(await next, { ok: true });

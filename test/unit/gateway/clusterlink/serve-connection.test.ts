@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { makeAccount } from '#src/gateway/account.ts';
+import { makeAccount, type Account } from '#src/gateway/account.ts';
 import { makeAccessTokens } from '#src/gateway/clusterlink/access-token.ts';
 import { makeServeConnection, type ServeOptions } from '#src/gateway/clusterlink/serve-connection.ts';
 import { makeServedConnections } from '#src/gateway/clusterlink/served-connections.ts';
@@ -28,6 +28,7 @@ describe('makeServeConnection', () => {
   let dials: ExportAccess[];
   /** Of the one service there is. */
   let dial: () => Promise<ExportDial>;
+  let account: Account;
   let closings: ClosingRecord[];
   let refusals: string[];
   let table: TunnelTable;
@@ -48,7 +49,8 @@ describe('makeServeConnection', () => {
     [phase, denial, dials, closings, refusals, heard] = ['serving', undefined, [], [], [], ''];
     dial = () => Promise.resolve({ ok: false, reason: 'DIAL_FAILED', message: 'Nobody is there.' });
     table = makeTunnelTable();
-    const bounds = makePeerBounds({ account: makeAccount(), now, onRefused: (limit) => refusals.push(limit) });
+    account = makeAccount();
+    const bounds = makePeerBounds({ account, now, onRefused: (limit) => refusals.push(limit) });
     const onRefused = (reason: string): void => void refusals.push(reason);
     const serve = makeServeConnection({
       ...{ self: { name: 'west', labels: { a: 'b' } }, routes: () => routes, table, bounds, now, onRefused },
@@ -165,6 +167,21 @@ describe('makeServeConnection', () => {
       [isReset, closings.map(({ reason, opened }) => [reason, opened])],
       [true, [['POLICY_CHANGED', false]]],
     );
+  });
+
+  it('bytes that come while the endpoint is dialled → counted as what they may become; none → nothing more than before', async () => {
+    const dialled = Promise.withResolvers<ExportDial>();
+    dial = () => dialled.promise;
+    const token = await takeToken();
+    const idleBytes = account.bytes;
+    peer.write(connectOf(`Bearer ${token}`));
+    await waitFor('the dial', () => dials.length === 1);
+    assert.equal(account.bytes, idleBytes);
+    peer.write('early');
+    await waitFor('its account', () => account.bytes === idleBytes + peer.readableHighWaterMark);
+    dialled.resolve({ ok: false, reason: 'DIAL_FAILED', message: 'Nobody is there.' });
+    await hear('404');
+    assert.ok(account.bytes <= idleBytes, String(account.bytes));
   });
 
   it('a tunnel → bytes that came early, both directions, each ended on its own, one record', async () => {

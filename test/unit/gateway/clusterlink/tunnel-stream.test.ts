@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Duplex } from 'node:stream';
+import { once } from 'node:events';
+import { Duplex, PassThrough } from 'node:stream';
 import { mock } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import {
@@ -8,6 +9,7 @@ import {
   END_UNANSWERED_MS,
   PEER_END_LINGER_MS,
 } from '#src/gateway/clusterlink/limits.ts';
+import { makeAccount, type Account } from '#src/gateway/account.ts';
 import { makeTunnelStream } from '#src/gateway/clusterlink/tunnel-stream.ts';
 
 /** What the peer is sent stands in `sent`; what it says is pushed by the test. */
@@ -37,6 +39,11 @@ function makeFar() {
   return Object.assign(far, { socket: tls as unknown as TLSSocket });
 }
 
+/** More than a stream that nobody reads keeps. */
+const BLOCK = Buffer.alloc(128 * 1024);
+
+const BYTES_MAX = 200_000;
+
 /** Whatever is due in this turn of the event loop and the next ones. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -45,14 +52,16 @@ async function settle(): Promise<void> {
 describe('makeTunnelStream', () => {
   let nowMs: number;
   let far: ReturnType<typeof makeFar>;
-  let stream: Duplex;
+  let account: Account;
+  let stream: ReturnType<typeof makeTunnelStream>;
   let events: string[];
 
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout'] });
     nowMs = 1_000;
     far = makeFar();
-    stream = makeTunnelStream({ socket: far.socket, peer: 'west', now: () => nowMs });
+    account = makeAccount({ peerBytesMax: BYTES_MAX });
+    stream = makeTunnelStream({ socket: far.socket, peer: 'west', now: () => nowMs, memory: account.of('west') });
     events = [];
     for (const event of ['end', 'finish', 'close']) stream.on(event, () => events.push(event));
     stream.on('error', (error) => events.push(error.message));
@@ -111,6 +120,57 @@ describe('makeTunnelStream', () => {
     await pass(1);
     assert.equal(far.hasEnd, true);
     assert.equal(pieces.join(''), 'one two');
+  });
+
+  it('a client that ends before the answer → from the answer on the short wait counts, not the long one', async () => {
+    received();
+    stream.end('ask');
+    await pass(100);
+    far.socket.push('answer');
+    await pass(END_ANSWERED_MS - 1);
+    assert.equal(far.hasEnd, false);
+    await pass(1);
+    assert.equal(far.hasEnd, true);
+  });
+
+  it('a client that has ended and does not read → the service is held back, not silent: nothing is cut', async () => {
+    far.socket.push('begin');
+    const first = once(stream, 'data');
+    await first;
+    stream.end();
+    stream.pause();
+    for (const piece of [BLOCK, BLOCK]) far.socket.push(piece);
+    await pass(END_UNANSWERED_MS);
+    await pass(END_UNANSWERED_MS);
+    assert.equal(far.hasEnd, false);
+    stream.resume();
+    await settle();
+    await pass(END_ANSWERED_MS);
+    await pass(END_ANSWERED_MS);
+    assert.equal(far.hasEnd, true);
+  });
+
+  it('what waits here and at the other side → counted for its peer; gone with it', async () => {
+    const other = new PassThrough();
+    stream.otherSide = other;
+    other.write('12345');
+    stream.measure();
+    // Nobody reads here yet: what the peer may send meanwhile counts.
+    assert.equal(account.bytes, 5 + far.socket.readableHighWaterMark);
+    stream.destroy();
+    await settle();
+    assert.equal(account.bytes, 0);
+  });
+
+  it('memory of its peer is short → the one that nobody reads is cut, and says why', async () => {
+    const other = new PassThrough({ highWaterMark: 1 });
+    stream.otherSide = other;
+    other.write('x'.repeat(BYTES_MAX));
+    stream.measure();
+    await settle();
+    assert.equal((stream.errored as { code?: unknown } | null)?.code, 'ERR_BOUND_EXCEEDED');
+    assert.match(events.join(), /Memory for west is short/);
+    assert.equal(account.bytes, 0);
   });
 
   it('the peer was told the end and goes on → cut, an error', async () => {
