@@ -42,7 +42,7 @@ const SUITES = [
 ].join(':');
 
 export type PeerVerdict =
-  | { readonly ok: true; readonly peer: string; readonly form: WireForm }
+  | { readonly ok: true; readonly peer: string; readonly form: WireForm; readonly certificate: X509Certificate }
   | {
       readonly ok: false;
       readonly reason: Reason;
@@ -108,7 +108,7 @@ function commonOptions(identity: PeerIdentity, caPem: string) {
     ca: caPem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
-    // A resumed session shows no certificate again: every connection of ours proves itself anew.
+    // A resumed session shows no certificate again: who calls proves itself anew each time.
     secureOptions: constants.SSL_OP_NO_TICKET,
   } as const satisfies TlsOptions & ConnectionOptions;
 }
@@ -151,6 +151,8 @@ function mismatchText(expected: string, found: string): string {
  * @param trust - in force now, which may be another one than when the handshake began.
  * @param expected - the peer that was dialled.
  * @param forms - that are spoken with it; absent: sessions alone.
+ * @param resumed - the certificate of the handshake whose TLS session was offered, which this function has judged then; it is
+ *   judged again. Absent: only a full handshake will do. Sessions of ours never resume one.
  */
 export function verifyPeerSocket(
   socket: TLSSocket,
@@ -158,10 +160,12 @@ export function verifyPeerSocket(
     trust,
     expected,
     forms = SESSIONS_ONLY,
+    resumed,
   }: {
     readonly trust: Trust;
     readonly expected?: string | undefined;
     readonly forms?: readonly WireForm[] | undefined;
+    readonly resumed?: X509Certificate | undefined;
   },
 ): PeerVerdict {
   const form = formOf(socket);
@@ -172,8 +176,11 @@ export function verifyPeerSocket(
     return refuse(REASONS.ProtocolMismatch, 'a session needs TLS 1.3');
   }
   // A resumed session shows no certificate again.
-  if (socket.isSessionReused()) return refuse(REASONS.ProtocolMismatch, 'not a full handshake');
-  const certificate = socket.getPeerX509Certificate();
+  const isReused = socket.isSessionReused();
+  if (isReused && (resumed === undefined || form === 'session')) {
+    return refuse(REASONS.ProtocolMismatch, 'not a full handshake');
+  }
+  const certificate = isReused ? resumed : socket.getPeerX509Certificate();
   if (certificate === undefined) return refuse(REASONS.Malformed, 'the other side has shown no certificate');
   // Not only false: a socket that was never judged has no verdict either.
   if (socket.authorized !== true) {
@@ -186,7 +193,7 @@ export function verifyPeerSocket(
     return refuse(REASONS.PeerNameMismatch, mismatchText(expected, read.peer));
   }
   const why = trust.judge({ peer: read.peer, certificate, nowMs: Date.now() });
-  return why === undefined ? { ok: true, peer: read.peer, form } : { ok: false, ...why, peer: read.peer };
+  return why === undefined ? { ok: true, peer: read.peer, form, certificate } : { ok: false, ...why, peer: read.peer };
 }
 
 /** ClusterLink's gateways neither offer nor choose a protocol (reference §3.1); HTTP clients and proxies may name theirs. */

@@ -8,38 +8,17 @@ import { parseList } from '#src/fabric/parse-crl.ts';
 import { readList } from '#src/fabric/revocation.ts';
 import { parseControlLine } from '#src/gateway/hello.ts';
 import { encodeAnswer, encodeConnect, parseAnswer, parseStreamRequest } from '#src/gateway/wire/connect.ts';
-import { makeRequestHeadParser, makeResponseHeadParser, type HeadParser } from '#src/gateway/wire/head.ts';
+import { makeRequestHeadParser, makeResponseHeadParser } from '#src/gateway/wire/head.ts';
 import { encodeSource, parseSource } from '#src/gateway/wire/source.ts';
 import { encodeHeader, FLAGS, FRAME_TYPES, makeFrameDecoder } from '#src/gateway/yamux/frame.ts';
 import { parseManifestFile } from '#src/store/directory/manifest.ts';
 import { FIXTURE, ZONE } from '#test/support/dns-fixture.ts';
 import { makeQuery, readReply } from '#test/support/dns-wire.ts';
 import { exportManifest, peerManifest, policyManifest, ruleManifest } from '#test/support/standalone.ts';
+import { CLUSTERLINK_TARGETS } from './clusterlink-targets.ts';
+import { headOf, refusable, text, type Target } from './target.ts';
 
-export interface Target {
-  readonly name: string;
-  /** Valid ones: from these it goes on. */
-  readonly seeds: readonly Buffer[];
-  /** An input is cut to this. */
-  readonly bytesMax: number;
-  /** @throws whatever is a defect. */
-  check(bytes: Buffer): void;
-}
-
-/** Text of a refusal: it may reach a log or a terminal, and never carries the bytes. */
-const PLAIN = /^[\x20-\x7e]{1,300}$/;
-
-/** Undefined: refused, as a refusal has to be. @throws what is none. */
-function refusable<T>(parse: () => T): { readonly value: T } | undefined {
-  try {
-    return { value: parse() };
-  } catch (error) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    if (code !== 'ERR_MALFORMED') throw error;
-    assert.match(String(message), PLAIN);
-    return undefined;
-  }
-}
+export type { Target } from './target.ts';
 
 function json(parse: (value: unknown) => unknown): (bytes: Buffer) => void {
   return (bytes) => {
@@ -57,11 +36,6 @@ function json(parse: (value: unknown) => unknown): (bytes: Buffer) => void {
   };
 }
 
-function headOf<H>(parser: HeadParser<H>, bytes: Buffer): H | undefined {
-  return refusable(() => parser.push(bytes))?.value?.head;
-}
-
-const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const DIGEST = 'a'.repeat(64);
 const CONNECT = encodeConnect({
   exporter: 'east',
@@ -209,4 +183,5 @@ export const TARGETS: readonly Target[] = [
       if (!complete) assert.ok(problems.some(({ severity }) => severity === 'error'));
     },
   },
+  ...CLUSTERLINK_TARGETS,
 ];

@@ -8,7 +8,7 @@ import { loadIdentity } from '#src/fabric/files.ts';
 import { renewPeerCertFiles } from '#src/fabric/renew.ts';
 import { toSerial } from '#src/fabric/revoked-serials.ts';
 import { fingerprintOf } from '#src/fabric/request.ts';
-import { KEPT_CONNECTIONS_MAX } from '#src/gateway/clusterlink/limits.ts';
+import { KEPT_CONNECTIONS_MAX, OPENING_PER_GATEWAY_MAX } from '#src/gateway/clusterlink/limits.ts';
 import type { GatewaySnapshot, PeerRoute, RouteSource } from '#src/gateway/messages.ts';
 import { makeFixture, type Fixture } from '#test/support/clusterlink/fixture.ts';
 import type { FlavourName } from '#test/support/clusterlink/flavour.ts';
@@ -121,6 +121,18 @@ describe('imports from ClusterLink peers', function () {
     client.socket.write('open');
     await waitFor('the echo', () => client.bytes().toString() === 'open');
     return client;
+  }
+
+  /** All as before, but its certificate. */
+  async function revocationOf(peer: string): Promise<Parameters<TestPlane['apply']>[0]> {
+    const { caPem, certPem } = await fabric.identity(peer);
+    const issuer = fingerprintOf(new X509Certificate(caPem).publicKey);
+    const serials = [toSerial(new X509Certificate(certPem).serialNumber)];
+    return {
+      imports: importOf(sourceAt(peer)),
+      policies: allowAll('store'),
+      revoked: [{ issuer, list: 'l', serials }],
+    };
   }
 
   /** An address behind which another program listens all of a sudden. */
@@ -296,6 +308,23 @@ describe('imports from ClusterLink peers', function () {
     );
   });
 
+  it('many at once → their TLS sessions are those of a gateway that has proved itself; a revocation cuts them too', async () => {
+    const west = await fixture.startExporter('go');
+    await importWest(west);
+    const [first] = west.requests();
+    assert.equal(first?.tls.resumed, false);
+    const clients = await Promise.all(Array.from({ length: 3 * KEPT_CONNECTIONS_MAX }, openedTunnel));
+    const resumed = requests(west, 'CONNECT').filter(({ tls }) => tls.resumed);
+    assert.ok(resumed.length >= clients.length - KEPT_CONNECTIONS_MAX, String(resumed.length));
+    east.apply({ ...(await revocationOf('west')), peers: [routeTo('west', west.gatewayPort)] });
+    const ends = await Promise.all(clients.map(({ ended }) => ended));
+    assert.ok(ends.every(({ reset }) => reset));
+    await waitFor(
+      'their records',
+      () => east.closings.filter(({ reason }) => reason === 'REVOKED').length === ends.length,
+    );
+  });
+
   it('one of two gateways is dead → passed over at once (§8 items 16 and 42)', async () => {
     const west = await fixture.startExporter('go', { gateways: 2 });
     const south = await fixture.startExporter('go', { name: 'south' });
@@ -304,6 +333,32 @@ describe('imports from ClusterLink peers', function () {
     await importFrom(routeTo('west', south.gatewayPort, west.gatewayPorts[1] ?? 0));
     assert.equal(await roundTrip('hello'), 'hello');
     assert.match(east.peers.get('west')?.message ?? '', /1 of 2 gateways/);
+  });
+
+  it('one of two gateways lets every question wait → those before it, and those behind them in its row, go to the other', async () => {
+    let asked = 0;
+    const mute = await startRawGateway(await fabric.identity('west'), async (end) => {
+      for (;;) {
+        const { head } = await end.head();
+        if (head.startsWith('GET')) await end.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+        else asked++;
+      }
+    });
+    fixture.onClose(async () => mute[Symbol.asyncDispose]());
+    const west = await fixture.startExporter('go');
+    // Farther away: the mute one is asked first.
+    west.setDecisionMs(20);
+    await startEast();
+    await importFrom(routeTo('west', mute.port, west.gatewayPort));
+    await waitFor('both', () => /2 of 2 gateways/.test(east.peers.get('west')?.message ?? ''));
+    const texts = await Promise.all(
+      Array.from({ length: 3 * OPENING_PER_GATEWAY_MAX }, (_, index) => roundTrip(`client ${index}`)),
+    );
+    assert.ok(
+      texts.every((text, index) => text === `client ${index}`),
+      JSON.stringify(texts),
+    );
+    assert.ok(asked > 0);
   });
 
   it('its certificate is swapped while it runs → connections go on, new ones are served', async () => {
@@ -352,16 +407,9 @@ describe('imports from ClusterLink peers', function () {
     const west = await fixture.startExporter('go');
     await importWest(west);
     const client = await openedTunnel();
-    const { caPem, certPem } = await fabric.identity('west');
-    const issuer = fingerprintOf(new X509Certificate(caPem).publicKey);
-    const serials = [toSerial(new X509Certificate(certPem).serialNumber)];
+    const revocation = await revocationOf('west');
     const startMs = performance.now();
-    east.apply({
-      peers: [routeTo('west', west.gatewayPort)],
-      imports: importOf(sourceAt('west')),
-      policies: allowAll('store'),
-      revoked: [{ issuer, list: 'l', serials }],
-    });
+    east.apply({ ...revocation, peers: [routeTo('west', west.gatewayPort)] });
     assert.equal((await client.ended).reset, true);
     assert.ok(performance.now() - startMs < CUT_WITHIN_MS);
     await waitFor('its record', () => east.closings.at(-1)?.reason === 'REVOKED');

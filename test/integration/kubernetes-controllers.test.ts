@@ -58,7 +58,7 @@ async function startWorld(server: ApiServer) {
       }),
       makeEndpointsController(common),
       makeServiceExportController({ ...common, self: 'west', allowedNamespaces: [], clusterlinkCompat: 'on' }),
-      makeExportController({ ...common, allowedNamespaces: [], isForbidden: () => false }),
+      makeExportController({ ...common, allowedNamespaces: [], foresee: () => 'permitted' }),
       makeClusterPropertyController({ self: 'west', fabric: 'demo', store, caches }),
     ],
     { logger: makeSilentLogger(), onResult: ({ ok, controller }) => void (ok || failed.push(controller)) },
