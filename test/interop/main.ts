@@ -1,7 +1,12 @@
 /**
- * `npm run interop -- [--json] [--clusterlink DIR --crds DIR [--envoy FILE]]`: ClusterLink's wire form in both directions,
- * against the emulated peer or, with `--clusterlink`, the real programs. With `--json` the last line is the result.
+ * `npm run interop -- [--json] [--clusterlink DIR [--crds DIR] [--envoy FILE]]`: ClusterLink's wire form in both directions, against
+ * the emulated peer or, with `--clusterlink`, the real programs. With `--json` the last line is the result.
+ *
+ * Without `--crds` the API servers of the real programs get our CRDs of their kinds; without `--envoy` Envoy is that of the variable
+ * ENVOY, or `envoy` in DIR, and where there is none only Go's data plane is tried.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.ts';
 import { makeEmulatedDriver } from './emulated.ts';
@@ -20,13 +25,20 @@ const { values } = parseArgs({
   },
 });
 
+const envoy = values.envoy ?? process.env['ENVOY'] ?? findEnvoy(values.clusterlink);
+
+function findEnvoy(folder: string | undefined): string | undefined {
+  const file = folder === undefined ? '' : join(folder, 'envoy');
+  return existsSync(file) ? file : undefined;
+}
+
 async function makeDriver(): Promise<Driver> {
   if (values.clusterlink === undefined) return await makeEmulatedDriver();
   const { makeRealDriver } = await import('./real/driver.ts');
   return await makeRealDriver({
     programs: values.clusterlink,
     crds: values.crds,
-    envoy: values.envoy,
+    envoy,
     silence: values.idle ? 'waited-for' : 'left-out',
   });
 }
@@ -37,7 +49,7 @@ function pairings(driver: Driver): Pairing[] {
     const [exporter, importer] = values.only.split(',') as [Kind, Kind];
     return [{ exporter, importer }];
   }
-  const flavours = driver.peer === 'real' && values.envoy === undefined ? ['go' as const] : (['go', 'envoy'] as const);
+  const flavours = driver.peer === 'real' && envoy === undefined ? ['go' as const] : (['go', 'envoy'] as const);
   return flavours.flatMap((flavour): Pairing[] => [
     { exporter: flavour, importer: 'ours' },
     { exporter: 'ours', importer: flavour },

@@ -7,13 +7,14 @@ import type { Driver } from '../side.ts';
 import { makeNetwork } from './network.ts';
 import { startSite } from './site.ts';
 
+const OUR_CRDS = join(import.meta.dirname, '../../../crds');
 /** Envoy's stream_idle_timeout is five minutes (§3.6). */
 const SILENCE_MS = 330_000;
 
 export interface RealOptions {
   /** Folder of cl-controlplane, cl-go-dataplane and cl-dataplane. */
   readonly programs: string;
-  /** Folder of ClusterLink's CRD manifests. */
+  /** Folder of ClusterLink's CRD manifests; without it ours of the same kinds. */
   readonly crds: string | undefined;
   /** The program; without it only the Go data plane is tried. */
   readonly envoy: string | undefined;
@@ -21,12 +22,17 @@ export interface RealOptions {
 }
 
 export async function makeRealDriver({ programs, crds, envoy, silence }: RealOptions): Promise<Driver> {
-  if (crds === undefined) throw new Error("--crds: is missing. Fix: give the folder of ClusterLink's CRD manifests");
   const folder = resolve(programs);
   for (const name of ['cl-controlplane', 'cl-go-dataplane']) await access(join(folder, name));
   const fabric = await makeFabric();
   const network = await makeNetwork();
-  const where = { fabric, network, programs: folder, crds: resolve(crds), envoy: envoy && resolve(envoy) };
+  const where = {
+    fabric,
+    network,
+    programs: folder,
+    crds: crds === undefined ? OUR_CRDS : resolve(crds),
+    envoy: envoy && resolve(envoy),
+  };
   return {
     peer: 'real',
     host: network.host,

@@ -68,7 +68,7 @@ export async function startSite(options: SiteOptions): Promise<Side> {
 
 /** Instances are for the operator, which is not here. */
 async function crdFiles(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml') && !name.includes('instances'));
+  const names = (await readdir(folder)).filter((name) => /^clusterlink\.net_(?!instances).*\.yaml$/.test(name));
   return names.map((name) => join(folder, name));
 }
 
