@@ -205,7 +205,7 @@ function explainOwn({ caches, store }: AbsenceInput, wanted: Wanted, subject: st
     const message = 'this peer does not export it';
     return { hop: 'source', ok: false, subject, message, code: REASONS.NothingOffered, fix };
   }
-  const fix = `correct ${describeObject(exported)} or its Service`;
+  const fix = `correct the ${describeObject(exported)} or its Service`;
   return { hop: 'source', ok: false, subject, message: valid.message, code: valid.reason, fix };
 }
 
