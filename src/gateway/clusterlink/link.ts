@@ -92,6 +92,7 @@ interface Asked {
   readonly leftMs: () => number;
 }
 
+const FIX_UNREACHABLE = 'check that the peer runs and that the network between the gateways works';
 /** Of the peer's side, when the form itself says what runs there and not which version. */
 export const CLUSTERLINK_VERSION = 'clusterlink';
 
@@ -130,10 +131,9 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
   }
 
   function onSilent(silentMs: number): void {
-    const fix = 'check that the peer runs and that the network between the gateways works';
     const message = `${address}: no heartbeat was answered for ${silentMs} ms`;
     stalled = watchStalled({ tunnels, reach, cut: (tunnel) => resetConnection(tunnel, stalledError()) });
-    end(new AppError('ERR_TIMEOUT', message, { retryable: true, fix }));
+    end(new AppError('ERR_TIMEOUT', message, { retryable: true, fix: FIX_UNREACHABLE }));
   }
 
   async function reach(): Promise<boolean> {
@@ -143,9 +143,8 @@ export async function establishLink(options: LinkOptions): Promise<ClusterLinkLi
   }
 
   function stalledError(): AppError {
-    const fix = 'check that the peer runs and that the network between the gateways works';
     const message = `peer ${peer}: ${address} cannot be reached, and bytes of this connection went unanswered`;
-    return new AppError('ERR_TIMEOUT', message, { retryable: true, fix });
+    return new AppError('ERR_TIMEOUT', message, { retryable: true, fix: FIX_UNREACHABLE });
   }
 
   async function beat(): Promise<void> {

@@ -30,7 +30,8 @@ export interface OpenerOptions {
 
 export interface Opener {
   /**
-   * In turn, for which it waits no longer than for the answer after it, and over a connection that has answered before, if there is one; over a new one, should that be closing just now.
+   * In turn, for which it waits no longer than for the answer after it, and over a connection that has answered before, if there is
+   * one; over a new one, should that be closing just now.
    * Nothing of a client is sent by `run` before the gateway's yes, so it may always run again. Never rejects.
    */
   run<T>(timeoutMs: number, run: Run<T>): Promise<T | TunnelFailure>;
