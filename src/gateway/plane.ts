@@ -36,6 +36,7 @@ import { readHead } from './read-head.ts';
 import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
+import { proveUserBuffers } from './slabs/user-buffer.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
 import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
@@ -85,6 +86,7 @@ const NOTHING: Routes = toRoutes({
 /** @throws {AppError} `ERR_LISTEN` when the gateway's own address cannot be had. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const { self, epoch, version, identity, listen, home, channel, keepAliveMs, compat = 'on' } = options;
+  await proveUserBuffers();
   const now = (): number => performance.now();
   const post = (message: UpMessage): void => channel.post(message);
   const onRefused = (reason: Reason, from: string): void => post({ kind: 'refused', reason, from });

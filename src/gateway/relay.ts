@@ -5,6 +5,10 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { rawSocketOf } from './raw-socket.ts';
+import { lendTo } from './slabs/lend.ts';
+import type { Slab, SlabPool } from './slabs/pool.ts';
+import { readIntoSlabs, type SlabReads } from './slabs/reads.ts';
+import { YamuxStream } from './yamux/stream.ts';
 
 export type RelaySide = 'left' | 'right';
 
@@ -16,6 +20,8 @@ export interface RelayOptions {
   readonly onBytes?: (from: RelaySide, bytes: number) => void;
   /** What waits to be written to either side has changed. */
   readonly onHeld?: () => void;
+  /** What sockets are read into; tests give memory that is spoiled when it comes back. */
+  readonly pool?: SlabPool;
 }
 
 export interface RelayOutcome {
@@ -43,7 +49,7 @@ export interface Relay {
  * When a side fails, or closes before its own end and finish, both are reset: a cut connection must not look like one that
  * ended well. `stream.pipeline` destroys a socket with FIN, so it is of no use here. Idle connections have no limit.
  */
-export function startRelay({ left, right, onBytes, onHeld }: RelayOptions): Relay {
+export function startRelay({ left, right, onBytes, onHeld, pool }: RelayOptions): Relay {
   assert.ok(left.allowHalfOpen && right.allowHalfOpen, 'relay: both sides must allow half-open connections');
   const { promise: done, resolve } = Promise.withResolvers<RelayOutcome>();
   const bytesFrom = { left: 0, right: 0 };
@@ -58,16 +64,30 @@ export function startRelay({ left, right, onBytes, onHeld }: RelayOptions): Rela
   }
 
   function copy(from: RelaySide, source: Duplex, sink: Duplex): void {
-    source.on('data', (chunk: Buffer) => {
+    const borrower = sink instanceof Socket || sink instanceof YamuxStream ? sink : undefined;
+    function take(chunk: Buffer, slab?: Slab): void {
       if (settled) return;
       bytesFrom[from] += chunk.length;
       onBytes?.(from, chunk.length);
-      if (!sink.write(chunk, onHeld)) source.pause();
+      const isLent = slab !== undefined && borrower !== undefined;
+      const goesOn = isLent ? lendTo({ sink: borrower, bytes: chunk, slab, onHeld, pool }) : sink.write(chunk, onHeld);
+      if (!goesOn) source.pause();
       onHeld?.();
-    });
+    }
+    let reads: SlabReads | undefined;
+    // Of other streams nobody can say when they have done with what they were lent.
+    if (borrower !== undefined) {
+      if (source instanceof Socket) reads = readIntoSlabs({ socket: source, onBytes: take, pool });
+      else if (source instanceof YamuxStream) source.takeDirectly(take);
+    }
+    source.on('data', (chunk: Buffer) => take(chunk));
     sink.on('drain', () => source.resume());
-    if (source.readableEnded) sink.end();
-    else source.once('end', () => sink.end());
+    function end(): void {
+      reads?.flush();
+      sink.end();
+    }
+    if (source.readableEnded) end();
+    else source.once('end', end);
     // An accepted socket was paused until its source was chosen; a listener alone does not undo that.
     source.resume();
     sink.once('finish', () => {

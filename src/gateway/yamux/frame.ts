@@ -39,8 +39,11 @@ export function hasFlag(header: FrameHeader, flag: number): boolean {
   return (header.flags & flag) !== 0;
 }
 
-export function encodeHeader({ type, flags, streamId, length }: FrameHeader): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES);
+/** @param bytes - written into from its begin; absent: a buffer of its own. */
+export function encodeHeader(
+  { type, flags, streamId, length }: FrameHeader,
+  bytes: Buffer = Buffer.allocUnsafe(HEADER_BYTES),
+): Buffer {
   bytes[0] = 0;
   bytes[1] = type;
   bytes.writeUInt16BE(flags, 2);

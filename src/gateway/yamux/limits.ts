@@ -9,6 +9,12 @@ export const WINDOW_PRESSED_BYTES = 64 * 1024;
 /** One data frame at most, so that a large write waits for nobody longer than one frame of each other stream. */
 export const FRAME_BYTES_MAX = 64 * 1024;
 
+/** A payload from here on is sent out of memory that is used again; smaller ones cost Node's own pool nothing. */
+export const POOLED_FRAME_BYTES_MIN = 4 * 1024;
+
+/** Such memory that is kept, of all sessions: 2 MiB, more than 10 of them have in their sockets at once. */
+export const FRAME_BUFFERS_MAX = 32;
+
 /** What a writer may queue on a stream before `write` says stop: one frame. */
 export const STREAM_WRITE_BUFFER_BYTES = FRAME_BYTES_MAX;
 

@@ -6,6 +6,8 @@ export interface ReceiveQueue {
   /** What keeping them costs: whole chunks of which only a part is waiting count as a whole. */
   readonly memoryBytes: number;
   add(piece: Buffer): void;
+  /** The same for a piece that is only lent. */
+  addCopy(piece: Buffer): void;
   /** The next bytes in order, in pieces of any size; undefined when there are none. */
   shift(): Buffer | undefined;
   clear(): void;
@@ -64,6 +66,10 @@ export function makeReceiveQueue(): ReceiveQueue {
       sealSlab();
       memoryBytes += piece.buffer.byteLength;
       pieces.push(piece);
+    },
+    addCopy(piece) {
+      bytes += piece.length;
+      copy(piece);
     },
     shift() {
       if (pieces.length === 0) sealSlab();

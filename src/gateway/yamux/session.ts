@@ -1,8 +1,11 @@
 /** A yamux session: streams multiplexed over one ordered connection, which may be any Duplex (TLS, TCP, a pair in memory). */
+import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
 import { makeBucket } from '../../runtime/bucket.ts';
+import type { Slab, SlabPool } from '../slabs/pool.ts';
+import { readIntoSlabs } from '../slabs/reads.ts';
 import {
   encodeHeader,
   FLAGS,
@@ -14,6 +17,7 @@ import {
   makeFrameDecoder,
   violation,
 } from './frame.ts';
+import { frameBuffers as ownFrameBuffers, type FrameBuffers, makeFrameBuffers } from './frame-buffers.ts';
 import {
   CLOSE_LINGER_MS,
   CONTROL_BACKLOG_BYTES_MAX,
@@ -43,6 +47,9 @@ export interface YamuxOptions {
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   readonly timings?: LivenessTimings;
+  /** What it reads into and sends from; tests give memory that is spoiled when it comes back. */
+  readonly pool?: SlabPool | undefined;
+  readonly frameBuffers?: FrameBuffers | undefined;
 }
 
 /** The bounds of a peer, which its sessions share, as its session asks for them. */
@@ -86,7 +93,7 @@ export interface YamuxSession {
 
 /** Starts the session at once. It pauses the socket for a turn of the event loop at most: what a peer may send is bounded by the windows of its streams. */
 export function openYamux(options: YamuxOptions): YamuxSession {
-  const { socket, role, streamsMax, onStream, onClose, now = () => performance.now() } = options;
+  const { socket, role, streamsMax, onStream, onClose, now = () => performance.now(), pool } = options;
   const conduct = options.conduct ?? makeOwnConduct(now);
   const streams = new Map<number, YamuxStream>();
   const sendable = new Set<YamuxStream>();
@@ -96,6 +103,10 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   let receiving: YamuxStream | undefined;
   /** Since the last rest: what comes slowly only leads to a rest that nobody notices. */
   let workInTurn = 0;
+  /** What has come while the session rests. */
+  const backlog: Received[] = [];
+  let onDigested: (() => void) | undefined;
+  let lender: Slab | undefined;
   let refusedStreams = 0;
   let saidGoAway = false;
   let heardGoAway = false;
@@ -107,9 +118,13 @@ export function openYamux(options: YamuxOptions): YamuxSession {
 
   // Sending.
 
-  function write(bytes: Buffer): void {
+  /** A pair in memory has written what its reader has not read yet. */
+  const buffers =
+    socket instanceof Socket ? (options.frameBuffers ?? ownFrameBuffers) : makeFrameBuffers({ buffersMax: 0 });
+
+  function write(bytes: Buffer, onSent?: () => void): void {
     liveness.sent();
-    socket.write(bytes);
+    socket.write(bytes, onSent);
     // Below that it is soon gone, and nobody would say so.
     if (socket.writableNeedDrain) conduct.onQueued(socket.writableLength);
   }
@@ -141,8 +156,8 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     sendControl,
     sendData(header, payload) {
       if (closed) return;
-      write(encodeHeader(header));
-      for (const bytes of payload) write(bytes);
+      const { bytes, onSent } = buffers.fill(header, payload);
+      write(bytes, onSent);
     },
     onSendable(stream) {
       sendable.add(stream);
@@ -237,43 +252,72 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       else onStreamHeader(header);
     },
     onPayload(bytes) {
-      receiving?.receiveData(bytes);
+      receiving?.receiveData(bytes, lender);
     },
     onFrameEnd(header) {
       if (hasFlag(header, FLAGS.fin)) receiving?.receiveFin();
     },
   });
 
-  function onData(chunk: Buffer): void {
+  function onBytes(bytes: Buffer, slab?: Slab): void {
     if (closed) return; // Read on all the same, so that a last frame of ours is not lost in a TCP reset.
     liveness.received();
-    digest(chunk);
+    // TLS goes on with what it has after a pause.
+    if (backlog.length > 0) return keep({ bytes, slab });
+    const left = digest(bytes, slab);
+    if (workInTurn >= WORK_PER_TURN_MAX) rest({ bytes: left, slab });
   }
 
-  function digest(chunk: Buffer): void {
-    let takenBytes = chunk.length;
+  /** @returns what is left when there was too much work in it for one turn. */
+  function digest(bytes: Buffer, slab: Slab | undefined): Buffer {
+    let takenBytes = bytes.length;
+    lender = slab;
     // A chunk may hold thousands of frames that want an answer each: those go out together.
     socket.cork();
     try {
-      takenBytes = decoder.push(chunk);
+      takenBytes = decoder.push(bytes);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       finish(error, GO_AWAY_CODES.protocolError);
     } finally {
+      lender = undefined;
       socket.uncork();
     }
-    if (workInTurn >= WORK_PER_TURN_MAX) rest(chunk.subarray(takenBytes));
+    return bytes.subarray(takenBytes);
+  }
+
+  function keep(received: Received): void {
+    received.slab?.hold();
+    backlog.push(received);
   }
 
   /** Whatever else this process serves gets its turn before this session goes on. */
-  function rest(left: Buffer): void {
+  function rest(left: Received): void {
     socket.pause();
-    setImmediate(() => {
-      workInTurn = 0;
-      if (!closed && left.length > 0) digest(left);
-      // Unless it rests again.
-      if (workInTurn < WORK_PER_TURN_MAX) socket.resume();
-    });
+    keep(left);
+    setImmediate(goOn);
+  }
+
+  function goOn(): void {
+    workInTurn = 0;
+    for (let next = backlog[0]; next !== undefined; next = backlog[0]) {
+      const left = closed ? NOTHING : digest(next.bytes, next.slab);
+      if (workInTurn >= WORK_PER_TURN_MAX && !closed) {
+        backlog[0] = { ...next, bytes: left };
+        return void setImmediate(goOn);
+      }
+      backlog.shift();
+      next.slab?.release();
+    }
+    onDigested?.();
+    socket.resume();
+  }
+
+  /** What has come before the end counts. */
+  function whenDigested(act: () => void): void {
+    reads?.flush();
+    if (backlog.length === 0) act();
+    else onDigested ??= act;
   }
 
   // Ending.
@@ -327,14 +371,18 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     sendPing: (value) => sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.syn, streamId: 0, length: value }),
     onDead: finish,
   });
-  socket.on('data', onData);
+  const reads = socket instanceof Socket ? readIntoSlabs({ socket, onBytes, pool }) : undefined;
+  socket.on('data', (chunk: Buffer) => onBytes(chunk));
   socket.on('drain', () => {
     conduct.onQueued(socket.writableLength);
     pump();
   });
-  socket.on('end', () => onSocketGone('the peer closed the connection'));
-  socket.on('error', (error) => onSocketGone('the connection failed', error));
-  socket.on('close', () => onSocketGone('the connection was closed'));
+  socket.on('end', () => whenDigested(() => onSocketGone('the peer closed the connection')));
+  socket.on('error', (error) => {
+    reads?.flush();
+    onSocketGone('the connection failed', error);
+  });
+  socket.on('close', () => whenDigested(() => onSocketGone('the connection was closed')));
   if (socket.destroyed) process.nextTick(onSocketGone, 'the connection was closed');
 
   return {
@@ -366,6 +414,14 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       return closed;
     },
   };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Bytes of the other end; lent by the slab, if there is one. */
+interface Received {
+  readonly bytes: Buffer;
+  readonly slab: Slab | undefined;
 }
 
 /** For a session that shares its bounds with no other. */

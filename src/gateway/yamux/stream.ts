@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
 import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
 import { STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
+import type { Slab } from '../slabs/pool.ts';
 import { makeReceiveQueue } from './receive-queue.ts';
 
 /** What a stream needs of its session. All of it does nothing once the session has ended. */
@@ -28,6 +29,9 @@ export interface StreamOptions {
 }
 
 type WriteCallback = (error?: Error | null) => void;
+
+/** Takes bytes at once; they are lent by the slab. */
+export type Taker = (bytes: Buffer, slab: Slab) => void;
 
 /** A stream that did not end well: never a clean end, always this error. */
 export function resetError(what: string, cause?: Error): AppError {
@@ -58,6 +62,7 @@ export class YamuxStream extends Duplex {
   readonly #acceptance = Promise.withResolvers<void>();
   readonly #inbox = makeReceiveQueue();
   #readerWaits = false;
+  #taker: Taker | undefined;
   /** What the peer may still send. */
   #receiveWindow = WINDOW_BYTES;
   #sendWindow = WINDOW_BYTES;
@@ -95,6 +100,14 @@ export class YamuxStream extends Duplex {
   override _read(): void {
     this.#readerWaits = true;
     this.#deliver();
+  }
+
+  /**
+   * From now on bytes that would be emitted as `data` at once go there instead, uncopied; it may pause the stream. Those that had to
+   * wait are emitted as ever.
+   */
+  takeDirectly(taker: Taker): void {
+    this.#taker = taker;
   }
 
   /** All reading passes here or, without a buffer between, through `push` in `#deliver`. */
@@ -166,6 +179,7 @@ export class YamuxStream extends Duplex {
     this.#outbox = [];
     this.#inbox.clear();
     this.otherSide = undefined;
+    this.#taker = undefined;
     this.#link.onHeld(this);
     const reason = error ?? resetError('destroyed');
     this.#acceptance.reject(reason);
@@ -234,11 +248,22 @@ export class YamuxStream extends Duplex {
     if (bytes > 0 && this.#finReceived) this.destroy(resetError('peer sent data after its end'));
   }
 
-  receiveData(piece: Buffer): void {
+  /** @param slab - lends the piece; absent: the piece is the stream's own. */
+  receiveData(piece: Buffer, slab: Slab | undefined): void {
     if (this.destroyed) return;
     this.#receiveWindow -= piece.length;
-    this.#inbox.add(piece);
+    if (slab === undefined) this.#inbox.add(piece);
+    else if (this.#taker !== undefined && this.#isFlowing) {
+      this.#taker(piece, slab);
+      this.#link.onHeld(this);
+      return this.#grantWindow();
+    } else this.#inbox.addCopy(piece);
     this.#deliver();
+  }
+
+  /** Nothing waits here, and the reader takes what comes. */
+  get #isFlowing(): boolean {
+    return this.readableFlowing === true && this.#inbox.bytes === 0 && this.readableLength === 0;
   }
 
   receiveFin(): void {

@@ -1,0 +1,109 @@
+/**
+ * Reads of a socket that land one behind the other in a slab and are handed on in batches: what is written on then is written in
+ * large pieces. A socket on which little comes is read into a small buffer, and what came is handed on at once.
+ *
+ *     slab  |  handed on  |  batch  |  next read  ...  |
+ *           0           start      end               512 KiB
+ */
+import type { Socket } from 'node:net';
+import { BATCH_BYTES, CALM_BELOW_BYTES, IDLE_BUFFER_BYTES, READ_ROOM_BYTES, SPARE_BUFFER_BYTES } from './limits.ts';
+import { makeLooseSlab, slabs, type Slab, type SlabPool } from './pool.ts';
+import { readInto } from './user-buffer.ts';
+
+export interface SlabReadsOptions {
+  readonly socket: Socket;
+  /** Takes the next bytes. They are lent by the slab; those that the socket's stream held before come without one. May pause the socket. */
+  onBytes(bytes: Buffer, slab: Slab | undefined): void;
+  readonly pool?: SlabPool | undefined;
+}
+
+export interface SlabReads {
+  /** Hands on what was read and waits: to be called before the socket's end is believed. */
+  flush(): void;
+}
+
+/** @returns undefined where the fast path is off: the socket is to be read as any stream. */
+export function readIntoSlabs({ socket, onBytes, pool = slabs }: SlabReadsOptions): SlabReads | undefined {
+  let slab = makeLooseSlab(IDLE_BUFFER_BYTES);
+  let start = 0;
+  let end = 0;
+  let isBulk = false;
+  let isArmed = false;
+  let isOver = false;
+
+  function flush(): void {
+    const batch = slab.memory.subarray(start, end);
+    start = end;
+    if (batch.length === 0 || isOver) return;
+    try {
+      onBytes(batch, slab);
+    } catch (error) {
+      // Who knows what still refers to it: it never comes back to the pool.
+      isOver = true;
+      socket.destroy(error as Error);
+    }
+  }
+
+  /** What came in one turn of the event loop goes together. The slab stays as it is: Node holds a pointer into it. */
+  function flushLate(): void {
+    isArmed = false;
+    flush();
+  }
+
+  function use(next: Slab): void {
+    slab.retire();
+    slab = next;
+    start = end = 0;
+  }
+
+  function useBulk(): void {
+    isBulk = true;
+    use(pool.take() ?? makeLooseSlab(SPARE_BUFFER_BYTES));
+  }
+
+  function onIdleRead(): void {
+    flush();
+    if (isOver) start = end = 0;
+    else if (end === slab.memory.length) useBulk();
+    else if (!slab.isHeld) start = end = 0;
+  }
+
+  function onBulkRead(bytes: number): void {
+    const isFull = slab.memory.length - end < READ_ROOM_BYTES;
+    const isCalm = bytes < CALM_BELOW_BYTES && end - start === bytes;
+    if (isFull || isCalm || end - start >= BATCH_BYTES) flush();
+    else if (!isArmed) {
+      isArmed = true;
+      setImmediate(flushLate);
+    }
+    if (isOver) start = end = 0;
+    else if (isCalm) {
+      isBulk = false;
+      use(makeLooseSlab(IDLE_BUFFER_BYTES));
+    } else if (start === end && !slab.isHeld) {
+      // Memory that was just used is in the processor's cache.
+      start = end = 0;
+    } else if (isFull) useBulk();
+  }
+
+  const attached = readInto(socket, {
+    next: () => slab.memory.subarray(end),
+    onRead(bytes) {
+      if (isOver) return;
+      end += bytes;
+      if (isBulk) onBulkRead(bytes);
+      else onIdleRead();
+    },
+  });
+  if (!attached) return undefined;
+  // What its stream holds comes first.
+  for (let piece = socket.read() as Buffer | null; piece !== null; piece = socket.read() as Buffer | null) {
+    onBytes(piece, undefined);
+  }
+  socket.once('close', () => {
+    if (isOver) return;
+    isOver = true;
+    slab.retire();
+  });
+  return { flush };
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import { lendTo } from '#src/gateway/slabs/lend.ts';
+import { COPY_BELOW_BYTES, IDLE_BUFFER_BYTES, SPARE_BUFFER_BYTES } from '#src/gateway/slabs/limits.ts';
+import { makeLooseSlab, makeSlabPool, type Slab } from '#src/gateway/slabs/pool.ts';
+
+interface Sink {
+  readonly sink: Socket;
+  readonly written: Buffer[];
+  /** Takes what waits. */
+  finish(error?: Error): void;
+}
+
+/** Takes everything at once, or when it is told to. */
+function makeSink(taking: 'at once' | 'later'): Sink {
+  const written: Buffer[] = [];
+  let done: ((error?: Error | null) => void) | undefined;
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      written.push(chunk);
+      if (taking === 'at once') callback();
+      else done = callback;
+    },
+  });
+  sink.on('error', () => undefined);
+  // What of a socket is needed here.
+  return { sink: sink as unknown as Socket, written, finish: (error) => done?.(error) };
+}
+
+const sharesMemory = (bytes: Buffer | undefined, slab: Slab): boolean => bytes?.buffer === slab.memory.buffer;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('lendTo', () => {
+  it('taken at once → uncopied, and nothing is held', async () => {
+    const slab = makeSlabPool().take();
+    assert.ok(slab);
+    const { sink, written } = makeSink('at once');
+    let told = 0;
+    assert.equal(lendTo({ sink, bytes: slab.memory.subarray(0, 100), slab, onHeld: () => told++ }), true);
+    assert.deepEqual([sharesMemory(written[0], slab), slab.isHeld], [true, false]);
+    await turn();
+    assert.deepEqual([told, slab.isHeld], [1, false]);
+  });
+
+  for (const error of [undefined, new Error('reset')]) {
+    it(`waits, then ${error === undefined ? 'is taken' : 'fails'} → held until then`, async () => {
+      const slab = makeSlabPool().take();
+      assert.ok(slab);
+      const { sink, written, finish } = makeSink('later');
+      lendTo({ sink, bytes: slab.memory.subarray(0, 100), slab });
+      assert.deepEqual([sharesMemory(written[0], slab), slab.isHeld], [true, true]);
+      finish(error);
+      await turn();
+      assert.equal(slab.isHeld, false);
+    });
+  }
+
+  it('destroyed while much waits → nothing is held', async () => {
+    const slab = makeSlabPool().take();
+    assert.ok(slab);
+    const { sink, finish } = makeSink('later');
+    for (let index = 0; index < 3; index++) lendTo({ sink, bytes: slab.memory.subarray(0, COPY_BELOW_BYTES), slab });
+    sink.destroy();
+    finish(new Error('destroyed'));
+    await turn();
+    assert.equal(slab.isHeld, false);
+  });
+
+  const waiting: readonly (readonly [string, number, number, boolean])[] = [
+    ['a small piece behind another', COPY_BELOW_BYTES - 1, 32, true],
+    ['a large one', COPY_BELOW_BYTES, 32, false],
+    ['a large one while slabs are scarce', COPY_BELOW_BYTES, 1, true],
+  ];
+  for (const [what, bytes, slabsMax, isCopied] of waiting) {
+    it(`${what} → ${isCopied ? 'copied' : 'not copied'}`, () => {
+      const pool = makeSlabPool({ slabsMax });
+      const slab = pool.take();
+      assert.ok(slab);
+      const { sink } = makeSink('later');
+      lendTo({ sink, bytes: slab.memory.subarray(0, 1), slab, pool });
+      const { writableLength } = sink;
+      let holds = 0;
+      const counted: Slab = { ...slab, isPooled: true, hold: () => void holds++ };
+      lendTo({ sink, bytes: slab.memory.subarray(1, 1 + bytes), slab: counted, pool });
+      assert.equal(sink.writableLength, writableLength + bytes);
+      assert.equal(holds, isCopied ? 0 : 1);
+    });
+  }
+
+  it('a slab beside the pool → what it keeps is at most four times what waits', () => {
+    const spare = makeLooseSlab(SPARE_BUFFER_BYTES);
+    const idle = makeLooseSlab(IDLE_BUFFER_BYTES);
+    const wasteful = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4 - 1);
+    const enough = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4);
+    for (const [bytes, slab, isHeld] of [
+      [wasteful, spare, false],
+      [enough, spare, true],
+      [idle.memory.subarray(0, 1), idle, true],
+    ] as const) {
+      lendTo({ sink: makeSink('later').sink, bytes, slab });
+      assert.equal(slab.isHeld, isHeld);
+    }
+  });
+});
