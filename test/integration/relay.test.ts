@@ -11,9 +11,12 @@ import {
   listen,
   openSessionPair,
   openSocketPair,
+  READINGS,
   type SessionPair,
   sha256,
+  spoiledSlabs,
   until,
+  useReading,
 } from './session-pair.ts';
 
 /** client -> relay -> stream of a session -> relay -> service: what two gateways do. */
@@ -33,11 +36,11 @@ async function openChain(serve: (socket: Socket) => void): Promise<Chain> {
     serve(socket);
   });
   const joinService = async (stream: YamuxStream): Promise<void> => {
-    exportRelays.push(startRelay({ left: stream, right: await dial(service.port) }));
+    exportRelays.push(startRelay({ left: stream, right: await dial(service.port), pool: spoiledSlabs }));
   };
   const pair = await openSessionPair({ onStream: (stream) => void joinService(stream) });
   const listener = await listen((left) => {
-    relays.push(startRelay({ left, right: pair.dialler.openStream() }));
+    relays.push(startRelay({ left, right: pair.dialler.openStream(), pool: spoiledSlabs }));
   });
   return {
     pair,
@@ -74,156 +77,162 @@ async function outcomesOf(chain: Chain): Promise<RelayOutcome[]> {
   return Promise.all([...chain.relays, ...chain.exportRelays].map((relay) => relay.done));
 }
 
-describe('startRelay', () => {
-  const payloads = [Buffer.from('x'), Buffer.concat(Array<Buffer>(64).fill(randomBytes(1024 * 1024)))];
-  for (const payload of payloads) {
-    const bytes = payload.length;
+for (const reading of READINGS) {
+  describe(`startRelay, ${reading}`, () => {
+    useReading(reading);
+    const payloads = [Buffer.from('x'), Buffer.concat(Array<Buffer>(64).fill(randomBytes(1024 * 1024)))];
+    for (const payload of payloads) {
+      const bytes = payload.length;
 
-    it(`${bytes} bytes, client first, answered after its half-close → equal, counted`, async () => {
-      await using chain = await openChain(answerAfterEnd);
-      const client = await chain.connect();
-      client.end(payload);
-      assert.equal(await hashAll(client), sha256(payload));
-      for (const outcome of await outcomesOf(chain)) {
-        assert.deepEqual(outcome, { leftToRightBytes: bytes, rightToLeftBytes: bytes });
-      }
-    });
-
-    it(`${bytes} bytes, server first, then its half-close → equal, the client still sends`, async () => {
-      const received = Promise.withResolvers<string>();
-      await using chain = await openChain((socket) => {
-        socket.end(payload);
-        hashAll(socket).then(received.resolve, received.reject);
+      it(`${bytes} bytes, client first, answered after its half-close → equal, counted`, async () => {
+        await using chain = await openChain(answerAfterEnd);
+        const client = await chain.connect();
+        client.end(payload);
+        assert.equal(await hashAll(client), sha256(payload));
+        for (const outcome of await outcomesOf(chain)) {
+          assert.deepEqual(outcome, { leftToRightBytes: bytes, rightToLeftBytes: bytes });
+        }
       });
-      const client = await chain.connect();
-      assert.equal(await hashAll(client), sha256(payload));
-      client.end(payload);
-      assert.equal(await received.promise, sha256(payload));
-      for (const outcome of await outcomesOf(chain)) assert.equal(outcome.error, undefined);
-    });
-  }
 
-  it('500 connections at once, slow readers at both ends → equal by hash', async () => {
-    await using chain = await openChain(echoSlowly);
-    const payloads = Array.from({ length: 500 }, (_, index) => randomBytes(1 + index * 200));
-    const hashes = payloads.map(async (payload) => {
-      const client = await chain.connect();
-      client.on('data', () => {
-        client.pause();
-        setImmediate(() => client.resume());
+      it(`${bytes} bytes, server first, then its half-close → equal, the client still sends`, async () => {
+        const received = Promise.withResolvers<string>();
+        await using chain = await openChain((socket) => {
+          socket.end(payload);
+          hashAll(socket).then(received.resolve, received.reject);
+        });
+        const client = await chain.connect();
+        assert.equal(await hashAll(client), sha256(payload));
+        client.end(payload);
+        assert.equal(await received.promise, sha256(payload));
+        for (const outcome of await outcomesOf(chain)) assert.equal(outcome.error, undefined);
       });
-      client.end(payload);
-      return hashAll(client);
-    });
-    assert.deepEqual(await Promise.all(hashes), payloads.map(sha256));
-    const outcomes = await outcomesOf(chain);
-    assert.equal(outcomes.length, 1000);
-    assert.ok(outcomes.every(({ error }) => error === undefined));
-    await until(() => chain.pair.dialler.streams === 0 && chain.pair.acceptor.streams === 0);
-  });
-
-  it('a service that does not read → the client is held back', async () => {
-    const service = Promise.withResolvers<Socket>();
-    await using chain = await openChain(service.resolve);
-    const client = await chain.connect();
-    let sentBytes = 0;
-    const send = (): void => {
-      while (sentBytes < 256 * 1024 * 1024 && client.write(Buffer.alloc(65_536))) sentBytes += 65_536;
-    };
-    client.on('drain', send);
-    client.on('error', () => {});
-    send();
-    let before = -1;
-    // Held back when a while brings no progress; buffers of the kernel on four sockets are the greater part of it.
-    while (before !== sentBytes) {
-      before = sentBytes;
-      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    assert.ok(sentBytes < 64 * 1024 * 1024, `${sentBytes} bytes`);
-    client.destroy();
-    (await service.promise).destroy();
-  });
 
-  const cuts: {
-    name: string;
-    cut: (chain: Chain, client: Socket, service: Socket) => void;
-    failedSide?: 'left' | 'right';
-  }[] = [
-    { name: 'the service resets', cut: (_chain, _client, service) => service.resetAndDestroy(), failedSide: 'right' },
-    { name: 'the client resets', cut: (_chain, client) => client.resetAndDestroy(), failedSide: 'left' },
-    { name: 'the session is lost', cut: ({ pair }) => pair.sockets[1].destroy() },
-    { name: 'the importer aborts', cut: ({ relays }) => relays[0]?.abort(new AppError('ERR_STREAM_RESET', 'policy')) },
-    {
-      name: 'the exporter aborts',
-      cut: ({ exportRelays }) => exportRelays[0]?.abort(new Error('policy')),
-      failedSide: 'right',
-    },
-  ];
-  for (const { name, cut, failedSide } of cuts) {
-    it(`${name} in the middle → both ends see a reset, never an end`, async () => {
-      const accepted = Promise.withResolvers<Socket>();
-      await using chain = await openChain(accepted.resolve);
-      const client = await chain.connect();
-      const service = await accepted.promise;
-      client.write('begun');
-      await once(service, 'data');
-      service.write('begun');
-      await once(client, 'data');
-      const ends = [client, service].map((socket) =>
-        hashAll(socket).then(
-          () => 'end',
-          (error: Error) => error,
-        ),
-      );
-      cut(chain, client, service);
+    it('500 connections at once, slow readers at both ends → equal by hash', async () => {
+      await using chain = await openChain(echoSlowly);
+      const payloads = Array.from({ length: 500 }, (_, index) => randomBytes(1 + index * 200));
+      const hashes = payloads.map(async (payload) => {
+        const client = await chain.connect();
+        client.on('data', () => {
+          client.pause();
+          setImmediate(() => client.resume());
+        });
+        client.end(payload);
+        return hashAll(client);
+      });
+      assert.deepEqual(await Promise.all(hashes), payloads.map(sha256));
       const outcomes = await outcomesOf(chain);
-      for (const { error } of outcomes) assert.ok(error);
-      if (failedSide !== undefined) assert.equal(outcomes[0]?.failedSide, failedSide);
-      for (const [index, end] of (await Promise.all(ends)).entries()) {
-        const cutItself = name === ['the client resets', 'the service resets'][index];
-        if (cutItself) assert.notEqual(end, 'end');
-        else assert.equal((end as { code?: string }).code, 'ECONNRESET');
-      }
+      assert.equal(outcomes.length, 1000);
+      assert.ok(outcomes.every(({ error }) => error === undefined));
+      await until(() => chain.pair.dialler.streams === 0 && chain.pair.acceptor.streams === 0);
     });
-  }
 
-  it('bytes are counted live; abort after the end changes nothing', async () => {
-    const [client, left] = await openSocketPair();
-    const [right, service] = await openSocketPair();
-    const seen: [string, number][] = [];
-    const relay = startRelay({ left, right, onBytes: (from, bytes) => seen.push([from, bytes]) });
-    client.write('four');
-    await once(service, 'data');
-    assert.equal(relay.leftToRightBytes, 4);
-    assert.deepEqual(seen, [['left', 4]]);
-    service.end('answer');
-    await once(client.resume(), 'end');
-    client.end();
-    const outcome = await relay.done;
-    relay.abort(new Error('late'));
-    assert.deepEqual(outcome, { leftToRightBytes: 4, rightToLeftBytes: 6 });
-    assert.equal(await relay.done, outcome);
-  });
+    it('a service that does not read → the client is held back', async () => {
+      const service = Promise.withResolvers<Socket>();
+      await using chain = await openChain(service.resolve);
+      const client = await chain.connect();
+      let sentBytes = 0;
+      const send = (): void => {
+        while (sentBytes < 256 * 1024 * 1024 && client.write(Buffer.alloc(65_536))) sentBytes += 65_536;
+      };
+      client.on('drain', send);
+      client.on('error', () => {});
+      send();
+      let before = -1;
+      // Held back when a while brings no progress; buffers of the kernel on four sockets are the greater part of it.
+      while (before !== sentBytes) {
+        before = sentBytes;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      assert.ok(sentBytes < 64 * 1024 * 1024, `${sentBytes} bytes`);
+      client.destroy();
+      (await service.promise).destroy();
+    });
 
-  it('bytes put back before the relay → come first', async () => {
-    const [client, left] = await openSocketPair();
-    const [right, service] = await openSocketPair();
-    left.unshift(Buffer.from('early '));
-    client.end('late');
-    const relay = startRelay({ left, right });
-    service.end();
-    assert.equal(await hashAll(service), sha256(Buffer.from('early late')));
-    assert.equal((await relay.done).leftToRightBytes, 10);
-  });
+    const cuts: {
+      name: string;
+      cut: (chain: Chain, client: Socket, service: Socket) => void;
+      failedSide?: 'left' | 'right';
+    }[] = [
+      { name: 'the service resets', cut: (_chain, _client, service) => service.resetAndDestroy(), failedSide: 'right' },
+      { name: 'the client resets', cut: (_chain, client) => client.resetAndDestroy(), failedSide: 'left' },
+      { name: 'the session is lost', cut: ({ pair }) => pair.sockets[1].destroy() },
+      {
+        name: 'the importer aborts',
+        cut: ({ relays }) => relays[0]?.abort(new AppError('ERR_STREAM_RESET', 'policy')),
+      },
+      {
+        name: 'the exporter aborts',
+        cut: ({ exportRelays }) => exportRelays[0]?.abort(new Error('policy')),
+        failedSide: 'right',
+      },
+    ];
+    for (const { name, cut, failedSide } of cuts) {
+      it(`${name} in the middle → both ends see a reset, never an end`, async () => {
+        const accepted = Promise.withResolvers<Socket>();
+        await using chain = await openChain(accepted.resolve);
+        const client = await chain.connect();
+        const service = await accepted.promise;
+        client.write('begun');
+        await once(service, 'data');
+        service.write('begun');
+        await once(client, 'data');
+        const ends = [client, service].map((socket) =>
+          hashAll(socket).then(
+            () => 'end',
+            (error: Error) => error,
+          ),
+        );
+        cut(chain, client, service);
+        const outcomes = await outcomesOf(chain);
+        for (const { error } of outcomes) assert.ok(error);
+        if (failedSide !== undefined) assert.equal(outcomes[0]?.failedSide, failedSide);
+        for (const [index, end] of (await Promise.all(ends)).entries()) {
+          const cutItself = name === ['the client resets', 'the service resets'][index];
+          if (cutItself) assert.notEqual(end, 'end');
+          else assert.equal((end as { code?: string }).code, 'ECONNRESET');
+        }
+      });
+    }
 
-  it('a side that is gone already → the other is reset', async () => {
-    const [client, left] = await openSocketPair();
-    const [right, service] = await openSocketPair();
-    left.destroy();
-    const end = assert.rejects(hashAll(service), { code: 'ECONNRESET' });
-    const outcome = await startRelay({ left, right }).done;
-    assert.equal(outcome.failedSide, 'left');
-    await end;
-    client.destroy();
+    it('bytes are counted live; abort after the end changes nothing', async () => {
+      const [client, left] = await openSocketPair();
+      const [right, service] = await openSocketPair();
+      const seen: [string, number][] = [];
+      const relay = startRelay({ left, right, pool: spoiledSlabs, onBytes: (from, bytes) => seen.push([from, bytes]) });
+      client.write('four');
+      await once(service, 'data');
+      assert.equal(relay.leftToRightBytes, 4);
+      assert.deepEqual(seen, [['left', 4]]);
+      service.end('answer');
+      await once(client.resume(), 'end');
+      client.end();
+      const outcome = await relay.done;
+      relay.abort(new Error('late'));
+      assert.deepEqual(outcome, { leftToRightBytes: 4, rightToLeftBytes: 6 });
+      assert.equal(await relay.done, outcome);
+    });
+
+    it('bytes put back before the relay → come first', async () => {
+      const [client, left] = await openSocketPair();
+      const [right, service] = await openSocketPair();
+      left.unshift(Buffer.from('early '));
+      client.end('late');
+      const relay = startRelay({ left, right, pool: spoiledSlabs });
+      service.end();
+      assert.equal(await hashAll(service), sha256(Buffer.from('early late')));
+      assert.equal((await relay.done).leftToRightBytes, 10);
+    });
+
+    it('a side that is gone already → the other is reset', async () => {
+      const [client, left] = await openSocketPair();
+      const [right, service] = await openSocketPair();
+      left.destroy();
+      const end = assert.rejects(hashAll(service), { code: 'ECONNRESET' });
+      const outcome = await startRelay({ left, right, pool: spoiledSlabs }).done;
+      assert.equal(outcome.failedSide, 'left');
+      await end;
+      client.destroy();
+    });
   });
-});
+}

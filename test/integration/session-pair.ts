@@ -1,10 +1,31 @@
 /** Two sessions over one real TCP connection, and what tests do with bytes. */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { makeSlabPool } from '#src/gateway/slabs/pool.ts';
+import { forgetUserBuffers, proveUserBuffers } from '#src/gateway/slabs/user-buffer.ts';
+import { makeFrameBuffers } from '#src/gateway/yamux/frame-buffers.ts';
 import { openYamux, type YamuxOptions, type YamuxSession } from '#src/gateway/yamux/session.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
+
+/** Both ways of reading sockets: what holds of the one has to hold of the other. */
+export const READINGS = ['as Node reads', 'into slabs'] as const;
+
+/** For all tests of the block that calls it. */
+export function useReading(reading: (typeof READINGS)[number]): void {
+  before(async () => {
+    if (reading === 'into slabs') assert.ok(await proveUserBuffers(), 'the fast path is off in this Node');
+    else forgetUserBuffers();
+  });
+  after(() => forgetUserBuffers());
+}
+
+const spoil = (memory: Buffer): void => void memory.fill(0xdb);
+/** Memory of the fast path that is spoiled when it comes back: who still reads it then gets other bytes than were sent. */
+export const spoiledSlabs = makeSlabPool({ onReturn: spoil });
+const spoiledFrames = makeFrameBuffers({ onReturn: spoil });
 
 export interface SessionPair extends AsyncDisposable {
   readonly dialler: YamuxSession;
@@ -45,7 +66,7 @@ export async function openSocketPair(): Promise<[Socket, Socket]> {
 export async function openSessionPair({ onStream = () => {}, ...options }: PairOptions = {}): Promise<SessionPair> {
   const sockets = await openSocketPair();
   const ended = [Promise.withResolvers<Error | undefined>(), Promise.withResolvers<Error | undefined>()] as const;
-  const shared = { streamsMax: 1000, ...options };
+  const shared = { streamsMax: 1000, pool: spoiledSlabs, frameBuffers: spoiledFrames, ...options };
   const dialler = openYamux({
     ...shared,
     socket: sockets[0],
@@ -64,6 +85,8 @@ export async function openSessionPair({ onStream = () => {}, ...options }: PairO
       dialler.destroy();
       acceptor.destroy();
       for (const socket of sockets) if (!socket.closed) await once(socket, 'close');
+      // Whatever has become of who read and wrote there: all slabs are back.
+      await until(() => spoiledSlabs.taken === 0);
     },
   };
 }
