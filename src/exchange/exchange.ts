@@ -23,6 +23,7 @@ import type { Store } from '../store/store.ts';
 import type { OwnReport } from './client.ts';
 import { PUBLISH_DELAY_MS, REPORT_ENTRIES_MAX, REPORT_INTERVAL_MS, WRITE_TIMEOUT_MS } from './limits.ts';
 import { makeOffer } from './offer.ts';
+import { makeLeftOut } from './left-out.ts';
 import type { Hold } from './losses.ts';
 import { makePace } from './pace.ts';
 import type { ExchangeMetrics } from './peer-alarms.ts';
@@ -75,8 +76,15 @@ export interface Exchange {
 export function startExchange(options: ExchangeOptions): Exchange {
   const { self, epoch, store, caches, allowedNamespaces, restriction, open, clock, logger, metrics } = options;
   const reachable = new Map<string, readonly string[]>();
+  const leftOut = makeLeftOut({ logger, metrics });
   const newOffer = () =>
-    makeOffer({ self, caches, allowedNamespaces, ...(restriction === undefined ? {} : { restriction }) });
+    makeOffer({
+      self,
+      caches,
+      allowedNamespaces,
+      ...(restriction === undefined ? {} : { restriction }),
+      onLeftOut: leftOut.tell,
+    });
   let offer = newOffer();
   let isLeading = false;
   let keeper: RecordKeeper | undefined;
@@ -185,6 +193,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
       pace.forget(name);
       problemGates.forget(name);
       server.forget(name);
+      leftOut.tell(name, 0);
     }),
     caches.PeerRecords.onChange(({ name }) => reportWrites.add(name)),
     onSpecChange(caches.ImportBinding, publishSoon),

@@ -7,6 +7,7 @@ import type { PolicySet } from '../policy/compile.ts';
 import { readPolicies, type POLICY_KINDS } from '../policy/read.ts';
 import type { CachesOf } from '../store/caches.ts';
 import { visibleRecords } from './disclosure.ts';
+import { shareFairly } from './fair-share.ts';
 
 export interface OfferOptions {
   readonly self: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
@@ -14,15 +15,17 @@ export interface OfferOptions {
   readonly allowedNamespaces: readonly string[];
   /** In a cluster: which endpoints count. */
   readonly restriction?: TargetRestriction;
+  /** A peer may see so many exports more than it takes; 0: it is told all. */
+  readonly onLeftOut: (peer: string, exports: number) => void;
 }
 
 export interface Offer {
-  /** Worked out once a peer, however often it makes us ask. Nothing for a peer without a Peer object. */
+  /** Worked out once a peer, however often it makes us ask; no more than it takes. Nothing for a peer without a Peer object. */
   visibleTo(peer: string): readonly ExportRecord[];
 }
 
 /** Reads the caches when it is first asked, and never again. */
-export function makeOffer({ self, caches, allowedNamespaces, restriction }: OfferOptions): Offer {
+export function makeOffer({ self, caches, allowedNamespaces, restriction, onLeftOut }: OfferOptions): Offer {
   const visible = new Map<string, readonly ExportRecord[]>();
   let offered: { readonly entries: readonly CatalogueEntry[]; readonly policies: PolicySet } | undefined;
 
@@ -36,10 +39,13 @@ export function makeOffer({ self, caches, allowedNamespaces, restriction }: Offe
       const object = caches.Peer.list().find(({ metadata }) => metadata?.name === peer);
       if (object === undefined) return [];
       offered ??= { entries: readEntries(), policies: readPolicies(caches) };
+      const known = visible.get(peer);
+      if (known !== undefined) return known;
       const asker = { name: peer, labels: object.metadata?.labels ?? {} };
-      const records = visible.get(peer) ?? visibleRecords({ peer: asker, self, ...offered });
-      visible.set(peer, records);
-      return records;
+      const { told, leftOut } = shareFairly(visibleRecords({ peer: asker, self, ...offered }));
+      visible.set(peer, told);
+      onLeftOut(peer, leftOut);
+      return told;
     },
   };
 }

@@ -20,6 +20,8 @@ export interface ExchangeMetrics {
   onUsage(peer: string, usage: Usage | undefined): void;
   onHeld(peer: string, records: number | undefined): void;
   onRefused(peer: string, limit: LedgerLimit): void;
+  /** So many exports that it may see are not told to it, since it takes no more. */
+  onLeftOut(peer: string, exports: number): void;
   /** It has said all its records, or that nothing has changed, and what it said is what is here. */
   onConfirmed(peer: string): void;
 }

@@ -198,9 +198,10 @@ function* sayChanges(input: {
   readonly told: ReadonlyMap<string, Hashed>;
 }): Generator<ExporterMessage> {
   const { records, seen, told } = input;
+  // First, since an importer that is told as much as it takes has room for no other.
+  for (const key of told.keys()) if (!seen.has(key)) yield { op: 'withdrawn', ...parseKey(key) };
   for (const record of records) {
     const key = formatKey(record);
     if (told.get(key)?.hash !== seen.get(key)?.hash) yield { op: 'record', record };
   }
-  for (const key of told.keys()) if (!seen.has(key)) yield { op: 'withdrawn', ...parseKey(key) };
 }

@@ -125,6 +125,11 @@ export function makeExchangeMetrics({
       else recordsHeld.set({ peer }, records);
     },
     onRefused: (peer, limit) => limitRefusals.inc({ limit, peer }),
+    onLeftOut(peer, exports) {
+      const labels = { limit: 'exports_told', peer };
+      if (exports > 0) limitUsed.set(labels, 1);
+      else limitUsed.remove(labels);
+    },
   };
 }
 

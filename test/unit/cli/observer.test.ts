@@ -66,8 +66,10 @@ describe('makeExchangeMetrics', () => {
     exchange.onUsage('east', usage);
     exchange.onHeld('east', 12);
     exchange.onRefused('east', 'namespaces');
+    exchange.onLeftOut('east', 7);
     assert.deepEqual((await series()).sort(), [
       'clusterlink_mcs_limit_refusals_total{limit="namespaces",peer="east"} 1',
+      'clusterlink_mcs_limit_used_ratio{limit="exports_told",peer="east"} 1',
       'clusterlink_mcs_limit_used_ratio{limit="namespaces",peer="east"} 1',
       'clusterlink_mcs_limit_used_ratio{limit="record_bytes",peer="east"} 0.25',
       'clusterlink_mcs_limit_used_ratio{limit="records",peer="east"} 0.5',
@@ -76,6 +78,7 @@ describe('makeExchangeMetrics', () => {
     ]);
     exchange.onUsage('east', undefined);
     exchange.onHeld('east', undefined);
+    exchange.onLeftOut('east', 0);
     assert.deepEqual(await series(), ['clusterlink_mcs_limit_refusals_total{limit="namespaces",peer="east"} 1']);
   });
 });

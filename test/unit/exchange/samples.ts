@@ -20,6 +20,7 @@ export const SILENT_METRICS: ExchangeMetrics = {
   onUsage: () => undefined,
   onHeld: () => undefined,
   onRefused: () => undefined,
+  onLeftOut: () => undefined,
   onConfirmed: () => undefined,
 };
 
