@@ -1,11 +1,13 @@
-/** The manifests of examples/bookinfo for clusters. There are two clusters here: east is every peer that the importing one uses. */
+/** The manifests of examples/ for clusters. There are two clusters here: east is every peer that the importing one uses. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { eventually } from './api.ts';
-import { IMAGE, installed, type Peer } from './fixture.ts';
+import { IMAGE, installed, TOOLS_IMAGE, type Peer } from './fixture.ts';
 import { ROOT } from './install.ts';
 import { client, inPod, whenPodsReady } from './workloads.ts';
+
+const READY_TIMEOUT_MS = 60_000;
 
 /** What `kubectl kustomize` makes of the folder, with these texts for those: names of peers, and images that are here. */
 async function render(peer: Peer, folder: string, texts: Readonly<Record<string, string>>): Promise<object[]> {
@@ -20,9 +22,10 @@ describe('examples/', () => {
   before(() => ({ east, west } = installed()));
 
   after(async () => {
+    await west.remove('clusterimportrule', { namespace: '', name: 'iperf3' });
     const away = (peer: Peer, names: readonly string[]): Promise<unknown> =>
       Promise.all(names.map((name) => peer.remove('namespace', { namespace: '', name })));
-    await Promise.all([away(east, ['catalog', 'press']), away(west, ['bookinfo'])]);
+    await Promise.all([away(east, ['catalog', 'press', 'tools']), away(west, ['bookinfo', 'measure'])]);
   });
 
   it('bookinfo → the product page has asked three services of others', async () => {
@@ -50,5 +53,15 @@ describe('examples/', () => {
       page.match(/says \S+/g),
       [1, 2, 3, 4].map(() => `says ${east.name}`),
     );
+  });
+
+  it('iperf3 → the job has measured', async () => {
+    const texts = { server: east.name, client: west.name, 'networkstatic/iperf3:latest': TOOLS_IMAGE };
+    await east.apply(...(await render(east, 'iperf3/kubernetes/server', texts)));
+    await whenPodsReady(east, 'tools', 1);
+    await west.apply(...(await render(west, 'iperf3/kubernetes/client', texts)));
+    const wait = ['-n', 'measure', 'wait', '--for=condition=Complete', `--timeout=${READY_TIMEOUT_MS / 1000}s`];
+    await west.kubectl([...wait, 'job/iperf3']);
+    assert.match(await west.kubectl(['-n', 'measure', 'logs', 'job/iperf3']), /[1-9]\S* [MG]bits\/sec +receiver/);
   });
 });
