@@ -13,6 +13,8 @@ export const ANNOTATIONS = {
   port: `${OUR_PREFIX}port`,
   /** On a ServiceExport, written by the controller: the number of the first TCP port when it was first seen. */
   firstPort: `${OUR_PREFIX}first-port`,
+  /** On a ServiceExport or an Export: `v2`, or `v2:` and ports: its endpoints are told of each connection by a PROXY header. */
+  proxyProtocol: `${OUR_PREFIX}proxy-protocol`,
   /** On a Peer: comma-separated attributes it may assert about its workloads: namespace, service-account, labels. */
   mayAssert: `${OUR_PREFIX}may-assert`,
   /** On a Peer: the roots that alone vouch for it, in PEM; absent: those of the fabric. */

@@ -6,6 +6,7 @@ import type { ExportRecord } from '../api/record.ts';
 import { parseExportTo } from './annotations.ts';
 import type { Refusal } from './checks.ts';
 import { EXPORT_RECORD_BYTES_MAX } from './limits.ts';
+import { toProxiedPorts } from './proxied-ports.ts';
 import type { CatalogueEntry } from './types.ts';
 
 export type Outcome =
@@ -25,10 +26,12 @@ export function toOutcome({ object: { metadata }, ports, defaultPort, note, ...i
     const message = `What it says to other peers is longer than ${EXPORT_RECORD_BYTES_MAX} bytes; export fewer or shorter annotations.`;
     return { refusal: { reason: 'InvalidExport', message } };
   }
+  const proxied = toProxiedPorts(metadata, ports);
+  if (!proxied.ok) return { refusal: { reason: 'InvalidExport', message: proxied.message } };
   const { namespace, name, uid } = record;
   const exportTo = parseExportTo(metadata);
   const entry: CatalogueEntry = {
-    ...{ namespace, name, uid, record, ports },
+    ...{ namespace, name, uid, record, ports: proxied.ports },
     ...(defaultPort === undefined ? {} : { defaultPort }),
     labels: { ...metadata?.labels },
     ...(exportTo === undefined ? {} : { exportTo }),

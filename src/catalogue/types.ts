@@ -3,6 +3,7 @@ import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IExport } from '../api/generated/Export.ts';
 import type { IService } from '../api/generated/Service.ts';
 import type { IServiceExport } from '../api/generated/ServiceExport.ts';
+import type { ProxyProtocol } from '../api/proxy-protocol.ts';
 import type { ExportRecord } from '../api/record.ts';
 
 export interface CatalogueInput {
@@ -31,6 +32,8 @@ export interface CataloguePort {
   readonly port: number;
   /** Ready endpoints of this port, in order of (host, port). */
   readonly endpoints: readonly Endpoint[];
+  /** Its endpoints expect a header of the PROXY protocol ahead of each connection; absent: none. */
+  readonly proxyProtocol?: ProxyProtocol;
 }
 
 /** An export that may be offered. */

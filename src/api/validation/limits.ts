@@ -16,6 +16,8 @@ export const SUBDOMAIN_CHARS_MAX = 253;
 /** Keys and values of all annotations of one object, as in Kubernetes. */
 export const ANNOTATIONS_BYTES_MAX = 256 * 1024;
 
+/** Ports that `proxy-protocol` may name: an export has no more. */
+export const LISTED_PROXY_PORTS_MAX = 64;
 /** Peers that `export-to` may name: more is a policy. */
 export const EXPORT_TO_PEERS_MAX = 256;
 /** Exports that `sources` may name: as many as can back one import. */

@@ -3,6 +3,7 @@ import type { KindName } from '../kinds.ts';
 import { parseDeclaredExports } from '../declared-exports.ts';
 import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
 import { parsePeerRoots } from '../peer-roots.ts';
+import { parseProxyProtocol } from '../proxy-protocol.ts';
 import { isPort } from './addresses.ts';
 import { askWhether, didYouMean } from './did-you-mean.ts';
 import { below, type Finding } from './finding.ts';
@@ -26,6 +27,8 @@ const OURS: readonly OurAnnotation[] = [
   { key: ANNOTATIONS.endpoints, kind: 'Service', problem: () => undefined },
   { key: ANNOTATIONS.exportTo, kind: 'ServiceExport', problem: exportToProblem },
   { key: ANNOTATIONS.exportTo, kind: 'Export', problem: exportToProblem },
+  { key: ANNOTATIONS.proxyProtocol, kind: 'ServiceExport', problem: proxyProtocolProblem },
+  { key: ANNOTATIONS.proxyProtocol, kind: 'Export', problem: proxyProtocolOfOneProblem },
   { key: ANNOTATIONS.port, kind: 'ServiceExport', problem: portProblem },
   // A note of the controller: one that cannot be read counts as none, and is written anew.
   { key: ANNOTATIONS.firstPort, kind: 'ServiceExport', problem: () => undefined },
@@ -93,6 +96,19 @@ function portProblem(text: string): Sentence | undefined {
     message: `must be the name or the number of a port, is ${quote(text)}`,
     fix: 'Write the name or the number of one TCP port of the Service; delete it to keep the port that it had first.',
   };
+}
+
+/** Whether the Service has such ports is seen when the two are there: see catalogue/proxied-ports.ts. */
+function proxyProtocolProblem(text: string): Sentence | undefined {
+  const parsed = parseProxyProtocol(text);
+  return parsed.ok ? undefined : { message: parsed.message, fix: parsed.fix };
+}
+
+function proxyProtocolOfOneProblem(text: string): Sentence | undefined {
+  const parsed = parseProxyProtocol(text);
+  if (parsed.ok && parsed.ports === undefined) return undefined;
+  const fix = 'Write "v2": an Export has one port; delete it where the endpoint expects none.';
+  return { message: `must be "v2", is ${quote(text)}`, fix };
 }
 
 function acceptLossProblem(text: string): Sentence | undefined {

@@ -4,10 +4,12 @@ import type { Socket } from 'node:net';
 import { AppError } from '../../api/errors.ts';
 import { formatKey } from '../../api/object.ts';
 import { REASONS, type Reason } from '../../api/reasons.ts';
+import { endsOf } from '../connection-ends.ts';
 import type { Self } from '../decisions.ts';
-import { signalOfClose } from '../dial.ts';
+import { askerOf } from '../asker.ts';
 import { heldBytesOf } from '../held-bytes.ts';
 import type { ExportAccess, Ingress } from '../ingress.ts';
+import type { Origin } from '../introduce.ts';
 import type { ClosingRecord, ConnectionSubject } from '../messages.ts';
 import type { PeerBounds } from '../peer-bounds.ts';
 import { readHead } from '../read-head.ts';
@@ -198,7 +200,12 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
       return refuse(asked, { reason: REASONS.Overloaded, message: `${peer} waits for too many endpoints already.` });
     }
     const uncounted = countEarly(connection);
-    const dial = await ingress.open(asked.access, signalOfClose(socket)).finally(dialled).finally(uncounted);
+    const { access } = asked;
+    const origin: Origin = { kind: 'client', connection: asked.connection, ends: endsOf(socket) };
+    const dial = await ingress
+      .open({ access, asker: askerOf(socket), origin })
+      .finally(dialled)
+      .finally(uncounted);
     if (!dial.ok) return socket.destroyed ? leave(asked) : refuse(asked, dial);
     // Snapshots may have come meanwhile, and again while the answer was written.
     const before = ingress.recheck(routes(), asked.access);

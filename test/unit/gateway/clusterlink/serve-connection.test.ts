@@ -59,7 +59,7 @@ describe('makeServeConnection', () => {
         decide: () => (denial === undefined ? { ok: true, message: 'Yes.' } : { ok: false, ...denial }),
         recheck: () => denial,
         toRefusal: () => ({ status: 404, reason: 'denied' }),
-        open(access) {
+        open({ access }) {
           dials.push(access);
           return dial();
         },

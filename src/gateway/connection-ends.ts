@@ -1,0 +1,25 @@
+/** Between which addresses a TCP connection is. */
+import type { Socket } from 'node:net';
+import { canonicalAddress } from '../api/addresses.ts';
+
+export interface SocketEnd {
+  /** Canonical. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ConnectionEnds {
+  readonly remote: SocketEnd;
+  readonly local: SocketEnd;
+}
+
+/** Undefined for a connection that is gone already. TLS sockets have the addresses of what is below them. */
+export function endsOf(socket: Socket): ConnectionEnds | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) return undefined;
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  return {
+    remote: { address: canonicalAddress(remoteAddress), port: remotePort },
+    local: { address: canonicalAddress(localAddress), port: localPort },
+  };
+}
