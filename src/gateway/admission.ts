@@ -18,6 +18,7 @@ import type { PeerBounds } from './peer-bounds.ts';
 import type { Peers, PeersOptions } from './peers.ts';
 import type { PeerLink } from './link.ts';
 import { establishSession, type PeerSession } from './session.ts';
+import { WINDOW_INITIAL_BYTES } from './yamux/limits.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export interface AdmissionOptions {
@@ -100,7 +101,15 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   }
 
   async function greet(role: 'dialler' | 'acceptor', peer: string, socket: TLSSocket): Promise<DialOutcome> {
-    const hello = { peer: self, epoch, instance, version, features, streams: STREAMS_PER_SESSION_MAX };
+    const hello = {
+      peer: self,
+      epoch,
+      instance,
+      version,
+      features,
+      streams: STREAMS_PER_SESSION_MAX,
+      window: WINDOW_INITIAL_BYTES,
+    };
     try {
       const session = await establishSession({
         socket,

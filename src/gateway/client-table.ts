@@ -1,5 +1,6 @@
 /** Who local clients are, as the data plane knows it: one identity for a host, a table by address in a cluster. */
 import { canonicalAddress } from '../api/addresses.ts';
+import type { Asker } from './asker.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { Home } from './home.ts';
 import { CLIENT_WAIT_MS, CLIENT_WAITERS_MAX } from './limits.ts';
@@ -12,9 +13,9 @@ export interface ClientTable {
   at(address: string): ClientIdentity;
   /**
    * The same, for a connection that has just come: its pod may be so new that the watch has not told of it. Waits at most
-   * {@link CLIENT_WAIT_MS}, or until `signal` is aborted.
+   * {@link CLIENT_WAIT_MS}, or until its asker is gone.
    */
-  identify(address: string, signal: AbortSignal): Promise<ClientIdentity>;
+  identify(address: string, asker: Asker): Promise<ClientIdentity>;
   /** Returns the addresses whose identity is another one than before. */
   apply(message: ClientsMessage): ReadonlySet<string>;
 }
@@ -32,19 +33,19 @@ export function makeClientTable(home: Home): ClientTable {
 
   const at = (address: string): ClientIdentity => byAddress.get(canonicalAddress(address)) ?? NOBODY;
 
-  function wait(address: string, signal: AbortSignal): Promise<void> {
+  function wait(address: string, asker: Asker): Promise<void> {
     return new Promise((resolve) => {
       const present = waiting.get(address) ?? new Set<() => void>();
       const done = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        forget();
         present.delete(done);
         if (present.size === 0) waiting.delete(address);
         waiters--;
         resolve();
       };
       const timer = setTimeout(done, CLIENT_WAIT_MS);
-      signal.addEventListener('abort', done, { once: true });
+      const forget = asker.onGone(done);
       waiting.set(address, present.add(done));
       waiters++;
     });
@@ -52,10 +53,10 @@ export function makeClientTable(home: Home): ClientTable {
 
   return {
     at,
-    async identify(address, signal) {
+    async identify(address, asker) {
       const canonical = canonicalAddress(address);
       // Beyond the bound it is nobody at once: fail closed, and do not hold sockets for a flood.
-      if (!byAddress.has(canonical) && waiters < CLIENT_WAITERS_MAX && !signal.aborted) await wait(canonical, signal);
+      if (!byAddress.has(canonical) && waiters < CLIENT_WAITERS_MAX && !asker.isGone) await wait(canonical, asker);
       return at(canonical);
     },
     apply({ full, set, remove }) {

@@ -143,13 +143,15 @@ export function toIngressQuestion(
   };
 }
 
+export type OwnIngressQuestion = Omit<IngressQuestion, 'peer' | 'asserted' | 'strangers'> & {
+  readonly client: ClientIdentity;
+};
+
 /**
  * The same for a client of this peer itself: what it is comes from here, so all of it is believed, and the reason of a
  * denial is the real one.
  */
-export function decideOwnIngress(
-  question: Omit<IngressQuestion, 'peer' | 'asserted' | 'strangers'> & { readonly client: ClientIdentity },
-): Admission {
+export function decideOwnIngress(question: OwnIngressQuestion): Admission {
   const { self, routes, client, export: key } = question;
   const asserted = isUnidentified(client) ? null : client;
   const admission = decideIngress({ routes, self, export: key, peer: self.name, asserted });

@@ -1,9 +1,9 @@
 /** Connects an export's connection to one of its ready endpoints: resolve, filter, dial, and on failure the next one. */
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
+import { limitAsker, type Asker } from './asker.ts';
 import { keepAlive } from './keep-alive.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
 import type { TargetFilter } from './targets.ts';
@@ -18,15 +18,15 @@ export interface DialOptions {
   /** Of the export. */
   readonly namespace: string;
   readonly targets: TargetFilter;
-  /** Aborted when nobody waits for the connection any more. */
-  readonly signal: AbortSignal;
+  /** Who waits for the connection. */
+  readonly asker: Asker;
   /** Tests shorten it. */
   readonly keepAliveMs?: number | undefined;
 }
 
 /** Tries up to three endpoints. The socket can be half-open, nothing of it is read yet, and its errors are the caller's. */
 export async function dialEndpoint(options: DialOptions): Promise<DialResult> {
-  const { endpoints, namespace, targets, signal, keepAliveMs } = options;
+  const { endpoints, namespace, targets, asker, keepAliveMs } = options;
   if (endpoints.length === 0) {
     return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
   }
@@ -34,8 +34,8 @@ export async function dialEndpoint(options: DialOptions): Promise<DialResult> {
   const isAllowed = (named: string, address: string, port: number): boolean =>
     targets.allows({ named, address, port, namespace });
   for (const endpoint of endpoints.slice(0, DIALS_PER_CONNECTION_MAX)) {
-    if (signal.aborted) break;
-    const result = await dialOne(endpoint, isAllowed, signal);
+    if (asker.isGone) break;
+    const result = await dialOne(endpoint, isAllowed, asker);
     if (result.ok) {
       keepAlive(result.socket, keepAliveMs);
       return result;
@@ -45,19 +45,11 @@ export async function dialEndpoint(options: DialOptions): Promise<DialResult> {
   return failure;
 }
 
-/** Aborted when whoever asked is gone. */
-export function signalOfClose(asker: Duplex): AbortSignal {
-  const gone = new AbortController();
-  if (asker.destroyed) gone.abort();
-  else asker.once('close', () => gone.abort());
-  return gone.signal;
-}
-
 type IsAllowed = (named: string, address: string, port: number) => boolean;
 
-async function dialOne(endpoint: Endpoint, isAllowed: IsAllowed, signal: AbortSignal): Promise<DialResult> {
+async function dialOne(endpoint: Endpoint, isAllowed: IsAllowed, asker: Asker): Promise<DialResult> {
   const where = `${endpoint.host}:${endpoint.port}`;
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+  const limited = limitAsker(asker, DIAL_TIMEOUT_MS);
   try {
     const address = isIP(endpoint.host) ? endpoint.host : await resolve(endpoint.host, limited);
     if (!isAllowed(endpoint.host, address, endpoint.port)) {
@@ -66,36 +58,38 @@ async function dialOne(endpoint: Endpoint, isAllowed: IsAllowed, signal: AbortSi
     }
     return { ok: true, endpoint, socket: await connectTo(address, endpoint.port, limited) };
   } catch (error) {
-    const cause = limited.aborted && !signal.aborted ? 'no answer in time' : describe(error);
+    const cause = limited.isLate ? 'no answer in time' : describe(error);
     return { ok: false, reason: REASONS.DialFailed, message: `${where}: ${cause}` };
+  } finally {
+    limited.end();
   }
 }
 
-async function resolve(host: string, signal: AbortSignal): Promise<string> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('name not resolved in time')), { once: true });
+async function resolve(host: string, asker: Asker): Promise<string> {
+  const gone = new Promise<never>((_, reject) => {
+    asker.onGone(() => reject(new Error('name not resolved in time')));
   });
-  const { address } = await Promise.race([lookup(host), aborted]);
+  const { address } = await Promise.race([lookup(host), gone]);
   return address;
 }
 
-function connectTo(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+function connectTo(host: string, port: number, asker: Asker): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-    const onAbort = (): void => fail(new Error('no answer in time'));
+    const onGone = (): void => fail(new Error('no answer in time'));
     const fail = (error: Error): void => {
-      signal.removeEventListener('abort', onAbort);
+      forget();
       abandon(socket);
       reject(error);
     };
     socket.once('error', fail);
     socket.once('connect', () => {
-      signal.removeEventListener('abort', onAbort);
+      forget();
       socket.off('error', fail);
       resolve(socket);
     });
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    const forget = asker.onGone(onGone);
+    if (asker.isGone) onGone();
   });
 }
 

@@ -1,5 +1,4 @@
 /** A local client of an import: who is it, which source, may it, open, relay. Reads top to bottom in `serveClient`. */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalAddress } from '../api/addresses.ts';
@@ -7,13 +6,17 @@ import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
 import { makeAffinity } from './affinity.ts';
+import { askerOf, limitAsker, signalOf } from './asker.ts';
 import { toAsserted } from './asserted.ts';
+import { makeConnectionId } from './connection-id.ts';
+import { endsOf } from './connection-ends.ts';
 import { explainUnidentified, isUnidentified, type ClientIdentity } from './client-identity.ts';
 import type { ClientTable } from './client-table.ts';
-import { decideEgress, describeDenial, type Self } from './decisions.ts';
-import { signalOfClose } from './dial.ts';
+import type { DecisionMemory } from './decision-memory.ts';
+import { describeDenial, type Self } from './decisions.ts';
 import type { Ejections } from './ejection.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
+import type { Origin } from './introduce.ts';
 import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { Arrival } from './listeners.ts';
 import type { ClosingRecord, ConnectionSubject, ImportRoute, RouteSource } from './messages.ts';
@@ -32,6 +35,7 @@ import type { Source } from './wire/source.ts';
 
 export interface EgressOptions {
   readonly self: Self;
+  readonly decisions: DecisionMemory;
   readonly clients: ClientTable;
   /** What an exporter is told of a client for affinity. */
   clientKey(client: { readonly exporter: string; readonly address: string }): string;
@@ -80,7 +84,7 @@ export interface Egress {
 }
 
 export function makeEgress(options: EgressOptions): Egress {
-  const { self, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
+  const { self, decisions, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
   const { onOpened, onClosed } = options;
   const openByImport = new Map<string, number>();
   const affinity = makeAffinity({ now });
@@ -92,7 +96,7 @@ export function makeEgress(options: EgressOptions): Egress {
   async function serveClient(arrival: Arrival, socket: Socket): Promise<void> {
     const { object } = arrival;
     const openedMs = now();
-    const connection = randomBytes(16).toString('hex');
+    const connection = makeConnectionId();
     const address = canonicalAddress(socket.remoteAddress ?? '');
     const subject = { connection, direction: 'egress' as const, object };
     // Until it is relayed nobody else listens; a client that resets meanwhile must not end the process.
@@ -109,7 +113,7 @@ export function makeEgress(options: EgressOptions): Egress {
     count(object, 1);
     const settled = table.opening();
     try {
-      await clients.identify(address, signalOfClose(socket));
+      await clients.identify(address, askerOf(socket));
       const opened = await openAny({ arrival, socket, address, connection });
       if (!opened.ok) {
         if (isDenial(opened.reason)) table.refuse(toRefused({ ...subject, peer: opened.peer }, { arrival, address }));
@@ -173,7 +177,7 @@ export function makeEgress(options: EgressOptions): Egress {
       sources: choice.sources,
       ejections,
       mayTry: (source) =>
-        decideEgress({ routes: routes(), self, client: clients.at(from.address), route, source }).allowed,
+        decisions.egress({ routes: routes(), self, client: clients.at(from.address), route, source }).allowed,
       open: (source, timeoutMs) => openSource(from, { source, choice, timeoutMs }),
       isGone: () => from.socket.destroyed,
     });
@@ -199,7 +203,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const route = routes().imports.get(from.arrival.object);
     if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
     const client = clients.at(from.address);
-    const admission = decideEgress({ routes: routes(), self, client, route, source });
+    const admission = decisions.egress({ routes: routes(), self, client, route, source });
     if (!admission.allowed) return fail(admission.reason, describeDenial(admission));
     choice.attempt(source);
     const attempt = await (source.peer === self.name
@@ -215,13 +219,15 @@ export function makeEgress(options: EgressOptions): Egress {
   }
 
   async function openHere(
-    { arrival, socket, address }: Client,
+    { arrival, socket, address, connection }: Client,
     { source, timeoutMs }: Attempted,
   ): Promise<OpenedSource | SourceFailure> {
     const accessNow = (): ExportAccess => accessOf({ arrival, address }, source);
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const opened = await ingress.open(accessNow(), AbortSignal.any([signalOfClose(socket), timeout]));
-    if (!opened.ok && timeout.aborted) {
+    const asker = limitAsker(askerOf(socket), timeoutMs);
+    const origin: Origin = { kind: 'client', connection, ends: endsOf(socket) };
+    const opened = await ingress.open({ access: accessNow(), asker, origin });
+    asker.end();
+    if (!opened.ok && asker.isLate) {
       return { ...fail(REASONS.DialFailed, `No endpoint has answered in ${timeoutMs} ms.`), overdue: true };
     }
     if (!opened.ok) return opened;
@@ -250,7 +256,7 @@ export function makeEgress(options: EgressOptions): Egress {
     let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
     const tried = new Set<PeerLink>();
     for (let count = 1; count <= SESSIONS_PER_CONNECTION_MAX; count++) {
-      const session = await peers.nextLink(source.peer, { tried, signal: () => signalOfClose(from.socket) });
+      const session = await peers.nextLink(source.peer, { tried, signal: () => signalOf(askerOf(from.socket)) });
       if (session === undefined) break;
       tried.add(session);
       const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && othersThan(session).some((one) => !tried.has(one));
@@ -302,7 +308,7 @@ export function makeEgress(options: EgressOptions): Egress {
       const message = `${formatSource(source)} backs port ${port} of the import no longer.`;
       return { reason: REASONS.ExportDeleted, message };
     }
-    const admission = decideEgress({ routes: next, self, client: clients.at(address), route, source: present });
+    const admission = decisions.egress({ routes: next, self, client: clients.at(address), route, source: present });
     if (admission.allowed) return undefined;
     const reason = admission.reason === REASONS.ClientUnknown ? admission.reason : REASONS.PolicyChanged;
     return { reason, message: describeDenial(admission) };

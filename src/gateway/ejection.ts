@@ -90,12 +90,14 @@ export function makeEjections({ now, self, onChange }: EjectionOptions): Ejectio
   const suspects = new Map<string, Suspect>();
 
   function standingOf(source: SourceKey): Standing {
+    if (suspects.size === 0) return 'in-use';
     const ejection = suspects.get(formatSource(source))?.ejection;
     if (ejection === undefined) return 'in-use';
     return ejection.probe === undefined && now() >= ejection.untilMs ? 'due' : 'ejected';
   }
 
   function forget(id: string): void {
+    if (suspects.size === 0) return;
     const suspect = suspects.get(id);
     suspects.delete(id);
     if (suspect?.ejection !== undefined) onChange({ source: suspect.source });
@@ -129,7 +131,6 @@ export function makeEjections({ now, self, onChange }: EjectionOptions): Ejectio
   }
 
   function begin(source: SourceKey): Trial {
-    const id = formatSource(source);
     let isOver = false;
     const once = (act: () => void): void => {
       if (isOver) return;
@@ -137,20 +138,20 @@ export function makeEjections({ now, self, onChange }: EjectionOptions): Ejectio
       act();
     };
     const trial: Trial = {
-      succeeded: () => once(() => forget(id)),
+      succeeded: () => once(() => forget(formatSource(source))),
       failed(failure, hasOther) {
         if (OF_THE_SOURCE.has(failure.reason)) once(() => fail(trial, source, failure, hasOther));
         else trial.dropped();
       },
       dropped: () =>
         once(() => {
-          const ejection = suspects.get(id)?.ejection;
+          const ejection = suspects.get(formatSource(source))?.ejection;
           if (ejection?.probe === trial) ejection.probe = undefined;
         }),
     };
-    const isDue = standingOf(source) === 'due';
-    const ejection = suspects.get(id)?.ejection;
-    if (isDue && ejection !== undefined) ejection.probe = trial;
+    if (standingOf(source) !== 'due') return trial;
+    const ejection = suspects.get(formatSource(source))?.ejection;
+    if (ejection !== undefined) ejection.probe = trial;
     return trial;
   }
 

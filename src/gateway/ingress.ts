@@ -4,18 +4,13 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import type { CataloguePort, Endpoint } from '../catalogue/types.ts';
 import { orderByKey } from './affinity.ts';
 import type { ClientIdentity } from './client-identity.ts';
-import {
-  decideIngress,
-  decideOwnIngress,
-  describeDenial,
-  mayKnowExport,
-  type Admission,
-  type AssertedClient,
-  type Self,
-} from './decisions.ts';
+import type { DecisionMemory } from './decision-memory.ts';
+import { describeDenial, mayKnowExport, type Admission, type AssertedClient, type Self } from './decisions.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { explainCut, toWire } from './cuts.ts';
-import { dialEndpoint, signalOfClose, type DialResult } from './dial.ts';
+import { askerOf, type Asker } from './asker.ts';
+import { dialEndpoint, type DialResult } from './dial.ts';
+import { introduce, type Origin } from './introduce.ts';
 import { VIA_MAX } from './limits.ts';
 import type { ClosingRecord } from './messages.ts';
 import type { PeerBounds } from './peer-bounds.ts';
@@ -25,11 +20,13 @@ import type { TargetFilter } from './targets.ts';
 import { runTunnel } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
 import { encodeAnswer, type ConnectRequest } from './wire/connect.ts';
+import type { Source } from './wire/source.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export interface IngressOptions {
   readonly self: Self;
   readonly routes: () => Routes;
+  readonly decisions: DecisionMemory;
   readonly targets: () => TargetFilter;
   readonly table: TunnelTable;
   readonly bounds: PeerBounds;
@@ -55,6 +52,13 @@ export interface ExportAccess {
   readonly strangers?: 'may-ask';
 }
 
+/** A connection that is to be made to an endpoint. */
+export interface ExportOpening {
+  readonly access: ExportAccess;
+  readonly asker: Asker;
+  readonly origin: Origin;
+}
+
 export type ExportDial =
   | { readonly ok: true; readonly socket: Extract<DialResult, { ok: true }>['socket']; readonly message: string }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
@@ -64,7 +68,7 @@ export type ExportDecision = { readonly ok: true; readonly message: string } | E
 export interface Ingress {
   serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void>;
   /** Decides and dials for a client of this peer itself: self is a source like any other (DESIGN §7). */
-  open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial>;
+  open(opening: ExportOpening): Promise<ExportDial>;
   decide(access: ExportAccess): ExportDecision;
   recheck(routes: Routes, access: ExportAccess): Revocation | undefined;
   /** What the one who asks is told: that an export is there, only where it may know that. */
@@ -85,13 +89,14 @@ function subjectOf({ access, connection }: Asked) {
 }
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { self, routes, targets, table, bounds, now, onOpened, onClosed, onProbeRefused, keepAliveMs } = options;
+  const { self, routes, decisions, targets, table, bounds, now, onOpened, onClosed, onProbeRefused, keepAliveMs } =
+    options;
   let turn = 0;
 
   function admit(current: Routes, { own, ...access }: ExportAccess): Admission {
     return own === undefined
-      ? decideIngress({ routes: current, self, ...access })
-      : decideOwnIngress({ routes: current, self, client: own, export: access.export });
+      ? decisions.ingress({ routes: current, self, ...access })
+      : decisions.ownIngress({ routes: current, self, client: own, export: access.export });
   }
 
   function decide(access: ExportAccess): ExportDecision {
@@ -104,7 +109,7 @@ export function makeIngress(options: IngressOptions): Ingress {
     return { ok: true, message: admission.message };
   }
 
-  async function open(access: ExportAccess, signal: AbortSignal): Promise<ExportDial> {
+  async function open({ access, asker, origin }: ExportOpening): Promise<ExportDial> {
     const decision = decide(access);
     if (!decision.ok) return decision;
     const endpoints = endpointsFor(access);
@@ -113,8 +118,15 @@ export function makeIngress(options: IngressOptions): Ingress {
       return { ok: false, reason: REASONS.TargetForbidden, message: forbidden };
     }
     const { namespace } = access.export;
-    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), signal, keepAliveMs });
-    return dialled.ok ? { ok: true, socket: dialled.socket, message: decision.message } : dialled;
+    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), asker, keepAliveMs });
+    if (!dialled.ok) return dialled;
+    const { socket } = dialled;
+    // It may fail before its tunnel listens, which finds out by itself.
+    socket.on('error', ignore);
+    // As it is now: whatever has changed while it was dialled is asked for again by the caller.
+    const { mayAssert = [] } = routes().peers.get(access.peer) ?? {};
+    if (findPort(routes(), access)?.proxyProtocol !== undefined) introduce(socket, { access, origin, mayAssert });
+    return { ok: true, socket, message: decision.message };
   }
 
   /** Each connection begins one endpoint further, or, with affinity, where its client belongs. */
@@ -169,7 +181,8 @@ export function makeIngress(options: IngressOptions): Ingress {
         message: `${session.peer} waits for too many endpoints already.`,
       });
     }
-    const opened = await open(access, signalOfClose(stream)).finally(dialled);
+    const origin: Origin = probe === 'dial' ? { kind: 'probe' } : { kind: 'client', connection, ends: session.ends };
+    const opened = await open({ access, asker: askerOf(stream), origin }).finally(dialled);
     if (stream.destroyed) {
       if (opened.ok) opened.socket.resetAndDestroy();
       const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
@@ -233,6 +246,8 @@ export function makeIngress(options: IngressOptions): Ingress {
   return { serveConnect, open, decide, recheck, toRefusal };
 }
 
+const ignore = (): void => undefined;
+
 /** What is wrong with a request before anybody is asked for a decision. */
 function checkRequest({ exporter, via, endpoint }: ConnectRequest, self: string): Revocation | undefined {
   if (exporter !== self) return { reason: REASONS.PeerNameMismatch, message: `The request is for ${exporter}.` };
@@ -258,9 +273,20 @@ function findPort(routes: Routes, { export: key, port }: ExportAccess): Catalogu
     ?.ports.find((candidate) => candidate.protocol === 'TCP' && candidate.port === port);
 }
 
-/** Attributes come as the policy vocabulary's keys would be guessed by a peer: only these are read. */
-function toAsserted(source: Readonly<Record<string, string>> | null): AssertedClient {
+function toAsserted(source: Source): AssertedClient {
   if (source === null) return null;
+  const known = assertions.get(source);
+  if (known !== undefined) return known;
+  const asserted = readAssertion(source);
+  assertions.set(source, asserted);
+  return asserted;
+}
+
+/** By what was said: the same word of a peer is the same object, for decisions that are remembered. */
+const assertions = new WeakMap<NonNullable<Source>, NonNullable<AssertedClient>>();
+
+/** Attributes come as the policy vocabulary's keys would be guessed by a peer: only these are read. */
+function readAssertion(source: NonNullable<Source>): NonNullable<AssertedClient> {
   const labels = Object.entries(source)
     .filter(([key]) => key.startsWith('labels.'))
     .map(([key, value]) => [key.slice('labels.'.length), value] as const);

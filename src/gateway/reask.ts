@@ -35,9 +35,9 @@ export interface ReaskerOptions {
 }
 
 export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
-  /** By connection: what its exporter was told, as text. */
-  const told = new Map<ToldConnection, string>();
-  const sayOf = (address: string): string => JSON.stringify(toAsserted(clients.at(address)));
+  /** By connection: what its exporter was told. */
+  const told = new Map<ToldConnection, Source>();
+  const sayOf = (address: string): Source => toAsserted(clients.at(address));
 
   /** One question for all connections of one client to one export. */
   async function askFor(connections: readonly ToldConnection[]): Promise<void> {
@@ -55,7 +55,7 @@ export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
   }
 
   async function reask(addresses: ReadonlySet<string>): Promise<void> {
-    const stale = [...told].filter(([{ address }, said]) => addresses.has(address) && sayOf(address) !== said);
+    const stale = [...told].filter(([{ address }, said]) => addresses.has(address) && !saysSame(sayOf(address), said));
     const groups = Map.groupBy(
       stale.map(([connection]) => connection),
       ({ address, source, port }) => `${address} ${formatSource(source)} ${port}`,
@@ -67,11 +67,16 @@ export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
   return {
     add(connection) {
       const { address, said } = connection;
-      told.set(connection, JSON.stringify(said));
+      told.set(connection, said);
       // It may have changed while the exporter dialled.
-      if (told.get(connection) !== sayOf(address)) void reask(new Set([address]));
+      if (!saysSame(sayOf(address), said)) void reask(new Set([address]));
       return () => void told.delete(connection);
     },
     reask,
   };
+}
+
+/** Of a client that is the same still, it is the same object. */
+function saysSame(a: Source, b: Source): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -48,6 +48,8 @@ export function rankUsable({ self, route, port, reachable, isMissed, isEjected }
   const usable = route.sources.filter(
     (source) => source.ports.includes(port) && usabilityOf({ self, source, reachable }).usable,
   );
+  // Most imports have one.
+  if (usable.length < 2) return usable.length === 0 ? [] : [usable];
   return groupByRank(usable, (source) => {
     const health = isEjected(source) ? 2 : isMissed(source.peer) ? 1 : 0;
     const [priority, weight, locality] = standingRank(source, { self, route });

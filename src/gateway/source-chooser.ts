@@ -76,6 +76,9 @@ export function makeSourceChooser({ random, latencyMsOf }: SourceChooserOptions)
       const ranks = rankUsable(query);
       const { sticky } = query;
       const { scheme = 'RoundRobin' } = query.route;
+      const [first, ...others] = ranks;
+      // Nothing is to be chosen, and a turn among one changes nobody's.
+      if (first?.length === 1 && others.length === 0 && scheme !== 'LeastLatency') return withoutTurns(first);
       if (sticky !== undefined) {
         return withoutTurns(ranks.flatMap((sources) => orderForClient({ sources, sticky, scheme })));
       }

@@ -8,6 +8,7 @@ import { BlockList, isIP } from 'node:net';
 import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import { isUnidentified, type ClientIdentity, type UnidentifiedCause } from './client-identity.ts';
+import { ADDRESSES_JUDGED_MAX } from './limits.ts';
 
 export interface TargetRule {
   /** A host name or an address, compared as text; or a CIDR; or '*'. */
@@ -69,7 +70,9 @@ const SPECIAL: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
 export function makeTargetFilter(rules: readonly string[], own: OwnAddresses, pods?: PodTargets): TargetFilter {
   const special = new BlockList();
   for (const [address, bits, family] of SPECIAL) special.addSubnet(address, bits, family);
-  const parsed = rules.map(parseTargetRule);
+  const isSpecialAddress = remember((address) => special.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'));
+  const parsed = rules.map((rule) => compileRule(parseTargetRule(rule)));
+  const coversPool = own.pool === undefined ? () => false : makeCover(own.pool);
   return {
     allows({ named, address, port, namespace }) {
       const plain = canonicalAddress(address);
@@ -77,17 +80,17 @@ export function makeTargetFilter(rules: readonly string[], own: OwnAddresses, po
       if (isIP(plain) === 0)
         return parsed.some((rule) => isPortOf(rule, port) && (rule.host === '*' || rule.host === named));
       if (own.listeners.some((listener) => listener.port === port && coversOwn(listener.address, plain))) return false;
-      if (own.pool !== undefined && covers(own.pool, plain)) return false;
-      const isSpecial = special.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+      if (coversPool(plain)) return false;
+      const isSpecial = isSpecialAddress(plain);
       if (pods !== undefined) {
         if (isSpecial || pods.isForbidden(plain)) return false;
         if (pods.namespaceOf(plain) === namespace) return true;
       }
       const matching = parsed.filter((rule) => isPortOf(rule, port));
       if (isSpecial) {
-        return matching.some(({ host }) => covers(host, plain));
+        return matching.some(({ covers }) => covers(plain));
       }
-      return matching.some(({ host }) => host === '*' || host === named || covers(host, plain));
+      return matching.some(({ host, covers }) => host === '*' || host === named || covers(plain));
     },
   };
 }
@@ -105,7 +108,20 @@ export function parseTargetRule(text: string): TargetRule {
       fix: 'write an address, a host name, a range or * and a port or *, for example 10.0.0.0/8:5432 or 127.0.0.1:*',
     });
   }
-  return { host: host.replace(/^\[|\]/g, ''), port: number };
+  const plain = host.replace(/^\[|\]/g, '');
+  if (!isRange(plain)) {
+    throw new AppError('ERR_CONFIG', `exports.targets: ${JSON.stringify(text)} has a range that is none`, {
+      fix: 'write an address and the number of its leading bits, at most 32, or 128 for IPv6',
+    });
+  }
+  return { host: plain, port: number };
+}
+
+function isRange(host: string): boolean {
+  const [base = '', bits] = host.split('/');
+  return (
+    bits === undefined || (isIP(base) !== 0 && /^\d+$/.test(bits) && Number(bits) <= (isIP(base) === 6 ? 128 : 32))
+  );
 }
 
 const OF_HOST: ReadonlySet<UnidentifiedCause> = new Set(['host-network', 'node-address', 'gateway-address']);
@@ -129,14 +145,35 @@ export function makePodTargets(input: {
   };
 }
 
-function covers(rule: string, address: string): boolean {
+type CompiledRule = TargetRule & { readonly covers: Cover };
+/** Whether an address is in the range of a rule. */
+type Cover = (address: string) => boolean;
+
+function compileRule(rule: TargetRule): CompiledRule {
+  return { ...rule, covers: makeCover(rule.host) };
+}
+
+function makeCover(rule: string): Cover {
   const [base = '', bits] = rule.split('/');
   const family = isIP(base);
-  if (family === 0 || family !== isIP(address)) return false;
+  if (family === 0) return () => false;
   const type = family === 6 ? 'ipv6' : 'ipv4';
   const range = new BlockList();
   range.addSubnet(base, bits === undefined ? (family === 6 ? 128 : 32) : Number(bits), type);
-  return range.check(address, type);
+  return remember((address) => isIP(address) === family && range.check(address, type));
+}
+
+/** To ask a BlockList costs as much as a small write, and each connection asks for the same few endpoints. */
+function remember(covers: Cover): Cover {
+  const known = new Map<string, boolean>();
+  return (address) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    if (known.size >= ADDRESSES_JUDGED_MAX) known.clear();
+    const verdict = covers(address);
+    known.set(address, verdict);
+    return verdict;
+  };
 }
 
 /** A wildcard listener is reached by every address of this host; loopback ones are all that can be known here. */

@@ -15,6 +15,9 @@ export interface TurnsOptions {
   nextTurn(run: () => void): void;
 }
 
+/** One for all: most have their turn at once. */
+const NOW = Promise.resolve();
+
 export function makeTurns({ perTurnMax, nextTurn }: TurnsOptions): Turns {
   /** By peer; as many as streams of it are open. */
   const queues = new Map<string, (() => void)[]>();
@@ -52,7 +55,7 @@ export function makeTurns({ perTurnMax, nextTurn }: TurnsOptions): Turns {
       schedule();
       if (waiting === 0 && taken < perTurnMax) {
         taken++;
-        return Promise.resolve();
+        return NOW;
       }
       waiting++;
       return new Promise((resolve) => {

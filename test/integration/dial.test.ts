@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { dialEndpoint } from '#src/gateway/dial.ts';
+import { makeAsker } from '#test/support/asker.ts';
 
 describe('dialEndpoint', () => {
   it('given up after the kernel has connected it, before this process has heard of that → the endpoint sees a reset, no clean end', async () => {
@@ -15,15 +16,15 @@ describe('dialEndpoint', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const gone = new AbortController();
+    const asker = makeAsker();
     const dialled = dialEndpoint({
       endpoints: [{ host: '127.0.0.1', port }],
       namespace: 'shop',
       targets: { allows: () => true },
-      signal: gone.signal,
+      asker,
     });
     // Node connects in the tick after the call, and hears of it a turn later: this is in between.
-    process.nextTick(() => gone.abort());
+    process.nextTick(() => asker.leave());
     const [{ ok }, end] = await Promise.all([dialled, seen.promise]);
     server.close();
     assert.deepEqual({ ok, end }, { ok: false, end: 'ECONNRESET' });

@@ -97,21 +97,35 @@ const REASONS_BY_STATUS: Readonly<Record<RefusalStatus, readonly WireReason[]>> 
 
 /** @throws {AppError} `ERR_MALFORMED` for a request that {@link parseStreamRequest} would refuse. */
 export function encodeConnect(request: ConnectRequest): Buffer {
-  const authority = `${request.exporter}:443`;
-  const fields = new Map([
-    ['Host', authority],
-    [CONNECT_FIELDS.export, `${request.export.namespace}/${request.export.name}`],
-    [CONNECT_FIELDS.port, `${request.port.port}/${request.port.protocol}`],
-    [CONNECT_FIELDS.source, encodeSource(request.source)],
-    [CONNECT_FIELDS.client, request.client],
-    [CONNECT_FIELDS.connection, request.connection],
-  ]);
-  if (request.endpoint !== undefined) fields.set(CONNECT_FIELDS.endpoint, request.endpoint);
-  if (request.probe !== undefined) fields.set(CONNECT_FIELDS.probe, request.probe);
-  if (request.via.length > 0) fields.set(CONNECT_FIELDS.via, request.via.join(', '));
-  if (request.crit.length > 0) fields.set(CONNECT_FIELDS.crit, request.crit.join(', '));
-  parseConnect(authority, new Map([...fields].map(([name, value]) => [name.toLowerCase(), value])));
-  return encodeRequestHead({ method: 'CONNECT', target: authority, fields });
+  checkConnect(request);
+  const { exporter, export: key, port, source, client, connection, endpoint, probe, via, crit } = request;
+  const authority = `${exporter}:443`;
+  // One for each connection: as text, since a map of its fields and another look at each of them would cost more than all else.
+  let head = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}`;
+  head += `\r\n${CONNECT_FIELDS.export}: ${key.namespace}/${key.name}`;
+  head += `\r\n${CONNECT_FIELDS.port}: ${port.port}/${port.protocol}`;
+  head += `\r\n${CONNECT_FIELDS.source}: ${encodeSource(source)}`;
+  head += `\r\n${CONNECT_FIELDS.client}: ${client}`;
+  head += `\r\n${CONNECT_FIELDS.connection}: ${connection}`;
+  if (endpoint !== undefined) head += `\r\n${CONNECT_FIELDS.endpoint}: ${endpoint}`;
+  if (probe !== undefined) head += `\r\n${CONNECT_FIELDS.probe}: ${probe}`;
+  if (via.length > 0) head += `\r\n${CONNECT_FIELDS.via}: ${via.join(', ')}`;
+  if (crit.length > 0) head += `\r\n${CONNECT_FIELDS.crit}: ${crit.join(', ')}`;
+  return Buffer.from(`${head}\r\n\r\n`, 'latin1');
+}
+
+/** Each field by what will read it; the values of `source` are looked at where they are encoded. */
+function checkConnect(request: ConnectRequest): void {
+  const { exporter, export: key, port, endpoint, client, connection, via, probe, crit } = request;
+  if (!isLabel(exporter)) throw malformed('request: the exporter is not a label');
+  parseExport(`${key.namespace}/${key.name}`);
+  parsePort(`${port.port}/${port.protocol}`);
+  checkEndpoint(endpoint);
+  checkClient(client);
+  parseConnection(connection);
+  parseProbe(probe);
+  if (via.length > 0) parseVia(via.join(', '));
+  if (crit.length > 0) parseCrit(crit.join(', '));
 }
 
 /** @throws {AppError} `ERR_MALFORMED` when `exporter` is not a label. */
@@ -129,7 +143,7 @@ export function encodeExchange(exporter: string): Buffer {
 export function parseStreamRequest({ method, target, fields }: RequestHead): StreamRequest {
   if (method === 'CONNECT') return { kind: 'connect', request: parseConnect(target, fields) };
   if (method !== 'GET' || target !== EXCHANGE_TARGET) throw malformed('request: neither CONNECT nor GET /exchange');
-  parseCrit(fields);
+  parseCrit(fields.get(CONNECT_FIELDS.crit));
   return { kind: 'exchange', exporter: parseAuthority(requireField(fields, 'host')) };
 }
 
@@ -143,11 +157,10 @@ function parseConnect(target: string, fields: HeadFields): ConnectRequest {
   const exporter = parseAuthority(target);
   if (requireField(fields, 'host') !== target) throw malformed('request: Host differs from the target');
   const endpoint = fields.get(CONNECT_FIELDS.endpoint);
-  if (endpoint !== undefined && !isLabel(endpoint)) throw malformed('request: mcs-endpoint is not a label');
+  checkEndpoint(endpoint);
   const probe = parseProbe(fields.get(CONNECT_FIELDS.probe));
   const client = requireField(fields, CONNECT_FIELDS.client);
-  if (!CLIENT.test(client))
-    throw malformed(`request: mcs-client is not 1 to ${CLIENT_CHARACTERS_MAX} visible characters`);
+  checkClient(client);
   return {
     exporter,
     export: parseExport(requireField(fields, CONNECT_FIELDS.export)),
@@ -158,8 +171,17 @@ function parseConnect(target: string, fields: HeadFields): ConnectRequest {
     connection: parseConnection(requireField(fields, CONNECT_FIELDS.connection)),
     via: parseVia(fields.get(CONNECT_FIELDS.via)),
     ...(probe !== undefined && { probe }),
-    crit: parseCrit(fields),
+    crit: parseCrit(fields.get(CONNECT_FIELDS.crit)),
   };
+}
+
+function checkEndpoint(endpoint: string | undefined): void {
+  if (endpoint !== undefined && !isLabel(endpoint)) throw malformed('request: mcs-endpoint is not a label');
+}
+
+function checkClient(client: string): void {
+  if (CLIENT.test(client)) return;
+  throw malformed(`request: mcs-client is not 1 to ${CLIENT_CHARACTERS_MAX} visible characters`);
 }
 
 function requireField(fields: HeadFields, name: string): string {
@@ -208,8 +230,7 @@ function parseProbe(text: string | undefined): 'decide' | 'dial' | undefined {
 }
 
 /** Names of fields in lower case. All that are known here are also understood. */
-function parseCrit(fields: HeadFields): string[] {
-  const text = fields.get(CONNECT_FIELDS.crit);
+function parseCrit(text: string | undefined): string[] {
   if (text === undefined) return [];
   const names = text.split(LIST_SEPARATOR).map((name) => name.toLowerCase());
   if (names.length > KNOWN_FIELDS.size || !names.every((name) => KNOWN_FIELDS.has(name))) {

@@ -99,7 +99,8 @@ function makeHeadScanner(): (chunk: Buffer) => number | undefined {
   let lineBytes = 0;
   let afterCr = false;
   return (chunk) => {
-    for (const [index, byte] of chunk.entries()) {
+    for (let index = 0; index < chunk.length; index++) {
+      const byte = chunk[index] as number;
       if (afterCr !== (byte === LF)) throw malformed('head: CR and LF must come together');
       if (byte === LF) {
         afterCr = false;
@@ -170,18 +171,18 @@ export function encodeResponseHead({ status, reason, fields }: ResponseHead): Bu
 }
 
 function encodeHead(firstLine: string, fields: HeadFields): Buffer {
-  const names = new Set<string>();
-  const lines = [firstLine];
+  const written = new Map<string, string>();
+  let text = firstLine;
   for (const [name, value] of fields) {
     if (!TOKEN.test(name)) throw malformed('head: a field name cannot be written');
     if (!TEXT.test(value) || value.trim() !== value) throw malformed(`head: value of ${quote(name)} cannot be written`);
-    names.add(name.toLowerCase());
-    lines.push(`${name}: ${value}`);
+    written.set(name.toLowerCase(), value);
+    text += `${LINE_END}${name}: ${value}`;
   }
-  if (names.size !== fields.size) throw malformed('head: a field appears twice');
-  if (names.size > HEAD_FIELDS_MAX) throw malformed(`head: more than ${HEAD_FIELDS_MAX} fields`);
-  checkNoBody(new Map([...fields].map(([name, value]) => [name.toLowerCase(), value])));
-  const bytes = Buffer.from(lines.join(LINE_END) + END, 'latin1');
+  if (written.size !== fields.size) throw malformed('head: a field appears twice');
+  if (written.size > HEAD_FIELDS_MAX) throw malformed(`head: more than ${HEAD_FIELDS_MAX} fields`);
+  checkNoBody(written);
+  const bytes = Buffer.from(text + END, 'latin1');
   if (bytes.length > HEAD_BYTES_MAX) throw malformed(`head: larger than ${HEAD_BYTES_MAX} bytes`);
   return bytes;
 }

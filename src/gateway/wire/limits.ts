@@ -10,6 +10,9 @@ export const HEAD_FIELDS_MAX = 64;
 export const SOURCE_BYTES_MAX = 4 * 1024;
 export const SOURCE_KEYS_MAX = 64;
 
+/** Different ones that are remembered, so that each is parsed once for many connections: some 4 MiB at most. */
+export const SOURCES_REMEMBERED_MAX = 256;
+
 /** Opaque affinity key: a hash. */
 export const CLIENT_CHARACTERS_MAX = 64;
 

@@ -1,6 +1,6 @@
 /** `mcs-source`: what the importing peer asserts about its client, as base64url of JSON: an object of strings, or null. Pure. */
 import { malformed } from './head.ts';
-import { SOURCE_BYTES_MAX, SOURCE_KEYS_MAX } from './limits.ts';
+import { SOURCE_BYTES_MAX, SOURCE_KEYS_MAX, SOURCES_REMEMBERED_MAX } from './limits.ts';
 
 /** Keys as policies select on them (`ATTRIBUTES`): names with prefixes, dots and slashes; never `__proto__`. */
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
@@ -10,10 +10,21 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 export type Source = Readonly<Record<string, string>> | null;
 
-/** @throws {AppError} `ERR_MALFORMED` for what {@link parseSource} would refuse. */
+/** By what is said: a client has many connections. */
+const encoded = new WeakMap<NonNullable<Source>, string>();
+const ENCODED_NOTHING = Buffer.from('null').toString('base64url');
+
+/**
+ * @param source - not to be changed any more: its text is remembered.
+ * @throws {AppError} `ERR_MALFORMED` for what {@link parseSource} would refuse.
+ */
 export function encodeSource(source: Source): string {
+  if (source === null) return ENCODED_NOTHING;
+  const known = encoded.get(source);
+  if (known !== undefined) return known;
   const text = Buffer.from(JSON.stringify(source)).toString('base64url');
-  parseSource(text);
+  readSource(text);
+  encoded.set(source, text);
   return text;
 }
 
@@ -23,8 +34,25 @@ export function fitsSource(source: Readonly<Record<string, string>>): boolean {
   return bytes <= SOURCE_BYTES_MAX && Object.keys(source).length <= SOURCE_KEYS_MAX;
 }
 
-/** @throws {AppError} `ERR_MALFORMED`. */
+/** What was parsed of late, by its text, the oldest first. */
+const parsed = new Map<string, Source>();
+
+/**
+ * The same text gives the same object, as long as it is remembered: who has it in hand need not compare what it says.
+ *
+ * @throws {AppError} `ERR_MALFORMED`.
+ */
 export function parseSource(text: string): Source {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const source = readSource(text);
+  parsed.set(text, source);
+  const [oldest] = parsed.keys();
+  if (parsed.size > SOURCES_REMEMBERED_MAX && oldest !== undefined) parsed.delete(oldest);
+  return source;
+}
+
+function readSource(text: string): Source {
   const bytes = Buffer.from(text, 'base64url');
   // Node's decoder skips what it does not know and accepts stray last bits: one value, one spelling.
   if (!BASE64URL.test(text) || bytes.toString('base64url') !== text) throw malformed('mcs-source: not base64url');
@@ -34,7 +62,7 @@ export function parseSource(text: string): Source {
   if (typeof value !== 'object' || Array.isArray(value)) throw malformed('mcs-source: neither an object nor null');
   const entries: [string, unknown][] = Object.entries(value);
   if (entries.length > SOURCE_KEYS_MAX) throw malformed(`mcs-source: more than ${SOURCE_KEYS_MAX} keys`);
-  return Object.fromEntries(entries.map(checkEntry));
+  return Object.freeze(Object.fromEntries(entries.map(checkEntry)));
 }
 
 function checkEntry([key, value]: [string, unknown]): [string, string] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { makeClientTable, type ClientsMessage } from '#src/gateway/client-table.ts';
 import { CLIENT_WAIT_MS, CLIENT_WAITERS_MAX } from '#src/gateway/limits.ts';
+import { makeAsker } from '#test/support/asker.ts';
 
 const web = { namespace: 'web', serviceAccount: 'front', labels: { app: 'front' } };
 const nobody = { unidentified: 'no-pod' as const };
@@ -8,14 +9,13 @@ const nobody = { unidentified: 'no-pod' as const };
 function message(changes: Partial<ClientsMessage>): ClientsMessage {
   return { kind: 'clients', full: false, set: [], remove: [], ...changes };
 }
-const forever = (): AbortSignal => new AbortController().signal;
 
 describe('makeClientTable', () => {
   const newTable = () => makeClientTable({ kind: 'cluster', listen: [], neverDial: [] });
 
   it('standalone → the configured identity for every address, at once', async () => {
     const table = makeClientTable({ kind: 'standalone', client: web });
-    assert.deepEqual([table.at('10.0.0.1'), await table.identify('', forever())], [web, web]);
+    assert.deepEqual([table.at('10.0.0.1'), await table.identify('', makeAsker())], [web, web]);
   });
 
   it('a full message → all others are forgotten, and told as changed', () => {
@@ -48,7 +48,7 @@ describe('makeClientTable', () => {
   it('an address not known yet, then told of → waits for it, and no longer', async () => {
     const table = newTable();
     const startMs = performance.now();
-    const found = table.identify('::ffff:10.0.0.1', forever());
+    const found = table.identify('::ffff:10.0.0.1', makeAsker());
     table.apply(message({ set: [['10.0.0.2', web]] }));
     table.apply(message({ set: [['10.0.0.1', web]] }));
     assert.deepEqual(await found, web);
@@ -56,28 +56,28 @@ describe('makeClientTable', () => {
   });
 
   it('never told of → nobody after the wait', async () => {
-    assert.deepEqual(await newTable().identify('10.0.0.1', forever()), nobody);
+    assert.deepEqual(await newTable().identify('10.0.0.1', makeAsker()), nobody);
   });
 
   it('the client leaves → the wait ends', async () => {
-    const left = new AbortController();
-    const found = newTable().identify('10.0.0.1', left.signal);
-    left.abort();
+    const asker = makeAsker();
+    const found = newTable().identify('10.0.0.1', asker);
+    asker.leave();
     assert.deepEqual(await found, nobody);
   });
 
   it(`${CLIENT_WAITERS_MAX} wait → the next one is nobody at once; when they have gone, one waits again`, async () => {
     const table = newTable();
-    const left = new AbortController();
+    const asker = makeAsker();
     const waiting = Array.from({ length: CLIENT_WAITERS_MAX }, (_, index) =>
-      table.identify(`10.1.${index >> 8}.${index & 255}`, left.signal),
+      table.identify(`10.1.${index >> 8}.${index & 255}`, asker),
     );
     const startMs = performance.now();
-    assert.deepEqual(await table.identify('10.0.0.1', forever()), nobody);
+    assert.deepEqual(await table.identify('10.0.0.1', makeAsker()), nobody);
     assert.ok(performance.now() - startMs < CLIENT_WAIT_MS / 2);
-    left.abort();
+    asker.leave();
     await Promise.all(waiting);
-    const found = table.identify('10.0.0.1', forever());
+    const found = table.identify('10.0.0.1', makeAsker());
     table.apply(message({ set: [['10.0.0.1', web]] }));
     assert.deepEqual(await found, web);
   });

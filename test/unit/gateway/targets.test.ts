@@ -115,7 +115,19 @@ describe('makeTargetFilter in a cluster', () => {
 });
 
 describe('parseTargetRule', () => {
-  for (const text of ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:70000', 'a:b', ':5432', '[::1]']) {
+  for (const text of [
+    '',
+    '10.0.0.1',
+    '10.0.0.1:0',
+    '10.0.0.1:70000',
+    'a:b',
+    ':5432',
+    '[::1]',
+    '10.0.0.0/33:*',
+    '[fd00::]/129:*',
+    'web/8:80',
+    '10.0.0.0/:80',
+  ]) {
     it(`${JSON.stringify(text)} → ERR_CONFIG`, () => {
       assert.throws(() => parseTargetRule(text), { code: 'ERR_CONFIG' });
     });

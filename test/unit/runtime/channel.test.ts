@@ -31,6 +31,33 @@ describe('makeChannelPair', () => {
     assert.deepEqual(heard, [message]);
   });
 
+  it('a record in a record → a copy of both, and what lies deeper is one too', async () => {
+    const { parent, child } = makeChannelPair<unknown, never>();
+    const heard: unknown[] = [];
+    child.onMessage((message) => heard.push(message));
+    const message = {
+      kind: 'closed',
+      record: { reason: 'DONE', sentBytes: 1, within: { list: [1] } },
+      none: undefined,
+    };
+    const before = structuredClone(message);
+    parent.post(message);
+    parent.post({ kind: 'closed', record: message.record.within });
+    message.record.reason = 'changed';
+    message.record.within.list.push(2);
+    await turn();
+    assert.deepEqual(heard, [before, { kind: 'closed', record: { list: [1] } }]);
+  });
+
+  it('a record with a key "__proto__" → arrives as a key', async () => {
+    const { parent, child } = makeChannelPair<unknown, never>();
+    const heard: unknown[] = [];
+    child.onMessage((message) => heard.push(message));
+    parent.post({ labels: JSON.parse('{"__proto__": "x"}') as unknown });
+    await turn();
+    assert.deepEqual(Object.entries((heard[0] as { labels: object }).labels), [['__proto__', 'x']]);
+  });
+
   it('a message that cannot be cloned → throws at post, and nothing is sent', async () => {
     const { parent, child } = makeChannelPair<unknown, never>();
     let heard = 0;

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { setTimeout as passed } from 'node:timers/promises';
+import { askerOf, limitAsker, signalOf } from '#src/gateway/asker.ts';
+import { makeAsker } from '#test/support/asker.ts';
+
+describe('askerOf', () => {
+  it('its stream closes → gone, and told once', async () => {
+    const stream = new PassThrough();
+    const asker = askerOf(stream);
+    let told = 0;
+    asker.onGone(() => told++);
+    const forget = asker.onGone(() => assert.fail('nobody waits for it any more'));
+    forget();
+    assert.equal(asker.isGone, false);
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.destroy();
+    assert.equal(asker.isGone, true);
+    await closed;
+    assert.equal(told, 1);
+  });
+});
+
+describe('limitAsker', () => {
+  it('the time is over → gone and late, and all who wait are told', async () => {
+    const limited = limitAsker(makeAsker(), 1);
+    await new Promise<void>((resolve) => void limited.onGone(resolve));
+    assert.deepEqual([limited.isGone, limited.isLate], [true, true]);
+  });
+
+  it('the asker leaves first → gone, not late', async () => {
+    const asker = makeAsker();
+    const limited = limitAsker(asker, 1);
+    const told = new Promise<void>((resolve) => void limited.onGone(resolve));
+    asker.leave();
+    await told;
+    await passed(2);
+    assert.deepEqual([limited.isGone, limited.isLate], [true, false]);
+  });
+
+  it('ended → nobody is told of anything', async () => {
+    const asker = makeAsker();
+    const limited = limitAsker(asker, 1);
+    limited.onGone(() => assert.fail('told after the end'));
+    limited.end();
+    asker.leave();
+    await passed(2);
+    assert.equal(limited.isLate, false);
+  });
+});
+
+describe('signalOf', () => {
+  it('gone before, gone later, there → aborted, aborted then, not aborted', () => {
+    const [before, later, there] = [makeAsker(), makeAsker(), makeAsker()];
+    before.leave();
+    const signals = [before, later, there].map(signalOf);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, false, false],
+    );
+    later.leave();
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, true, false],
+    );
+  });
+});
