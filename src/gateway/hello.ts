@@ -16,6 +16,8 @@ export interface Hello {
   readonly features: readonly string[];
   /** How many streams the other side may open in this session. */
   readonly streams: number;
+  /** Bytes that may be sent to it on a new stream, if both say such a number; absent: WINDOW_BYTES, as with a gateway that knows no other. */
+  readonly window?: number | undefined;
 }
 
 export type ControlLine =
@@ -32,6 +34,7 @@ const hello = v.object({
   version: token,
   features: v.pipe(v.array(token), v.maxLength(64)),
   streams: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
+  window: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff))),
 });
 const closed = v.object({
   stream: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff)),

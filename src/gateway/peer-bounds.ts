@@ -6,6 +6,7 @@
  * its clients do, ends the session that it comes over.
  */
 import type { Account, PeerAccount } from './account.ts';
+import { makeWindowBudget, type PeerWindows } from './window-budget.ts';
 import { makeBucket } from '../runtime/bucket.ts';
 import {
   BUFFER_BYTES_MAX,
@@ -51,6 +52,7 @@ export interface LimitUsage {
 
 export interface PeerBound {
   readonly memory: PeerAccount;
+  readonly windows: PeerWindows;
   /** Whether the peer may open a further stream; undefined if it may. A refusal is counted. */
   refusalOfStream(): PeerLimit | undefined;
   /** A stream of the peer is open, until `closed` is called, and half open until `headRead` is. Both may be called twice. */
@@ -88,11 +90,12 @@ interface Entry {
 
 export function makePeerBounds({ account, now, onRefused }: PeerBoundsOptions): PeerBounds {
   const entries = new Map<string, Entry>();
+  const windows = makeWindowBudget();
 
   function entryOf(peer: string): Entry {
     const known = entries.get(peer);
     if (known !== undefined) return known;
-    const made = makeEntry({ peer, memory: account.of(peer), now, onRefused });
+    const made = makeEntry({ peer, memory: account.of(peer), windows: windows.of(peer), now, onRefused });
     entries.set(peer, made);
     return made;
   }
@@ -116,10 +119,11 @@ export function makePeerBounds({ account, now, onRefused }: PeerBoundsOptions): 
 function makeEntry(input: {
   readonly peer: string;
   readonly memory: PeerAccount;
+  readonly windows: PeerWindows;
   readonly now: () => number;
   onRefused(limit: PeerLimit, peer: string): void;
 }): Entry {
-  const { peer, memory, now, onRefused } = input;
+  const { peer, memory, windows, now, onRefused } = input;
   const open = { streams: 0, streams_half_open: 0, pending_dials: 0 };
   const opens = makeBucket({ perSecondMax: STREAMS_PER_SECOND_MAX, now });
   const exchanges = makeBucket({ perSecondMax: EXCHANGES_PER_SECOND_MAX, burstMax: EXCHANGES_AT_ONCE_MAX, now });
@@ -158,6 +162,7 @@ function makeEntry(input: {
 
   const bound: PeerBound = {
     memory,
+    windows,
     refusalOfStream() {
       const limit = limitOfStream();
       if (limit !== undefined) refuse(limit);

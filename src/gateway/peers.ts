@@ -23,6 +23,7 @@ import {
   SESSIONS_PER_INSTANCE_MAX,
   SESSIONS_PER_PEER_MAX,
 } from './limits.ts';
+import { IN_FLIGHT_QUEUE_MS, IN_FLIGHT_ROUND_TRIPS } from './yamux/limits.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';
 import type { PeerLink } from './link.ts';
@@ -57,7 +58,7 @@ export interface Peers {
   distrusted(peer: string, why: { readonly reason: Reason; readonly message: string }): void;
   /** A session has ended or drains. */
   changed(session: PeerLink, ended: { readonly error: Error | undefined } | undefined): void;
-  /** The nearest that has room for a new stream, else one that is full; undefined if there is none. */
+  /** The nearest that has room for a new stream, where one that carries bulk counts as farther; else one that is full; undefined if there is none. */
   linkFor(peer: string): PeerLink | undefined;
   /** Of those the first that is a session of ours. */
   sessionFor(peer: string): PeerSession | undefined;
@@ -211,7 +212,9 @@ export function makePeers(options: PeersOptions): Peers {
     const cost = (session: PeerLink): number => {
       if (session.full) return Infinity;
       if ((passedOverMs.get(session) ?? 0) > nowMs) return Number.MAX_VALUE;
-      return session.rttMs ?? Number.MAX_SAFE_INTEGER;
+      const rttMs = session.rttMs ?? Number.MAX_SAFE_INTEGER;
+      // What is opened beside bulk waits behind what that has under way.
+      return session.form === 'session' && session.busy ? IN_FLIGHT_ROUND_TRIPS * rttMs + IN_FLIGHT_QUEUE_MS : rttMs;
     };
     const usable = entry === undefined ? [] : usableOf(entry);
     return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0));

@@ -8,6 +8,7 @@ import { AppError } from '../api/errors.ts';
 import type { Reason, WireReason } from '../api/reasons.ts';
 import { DistrustError } from '../fabric/distrust.ts';
 import { makeAccount } from './account.ts';
+import { endsOf, type ConnectionEnds } from './connection-ends.ts';
 import { parseControlLine, type ControlLine, type Hello } from './hello.ts';
 import {
   CLOSED_REASONS_MAX,
@@ -24,7 +25,7 @@ import {
 import { makePeerBounds, type PeerBound } from './peer-bounds.ts';
 import { makeSessionMemory } from './session-memory.ts';
 import { encodeLine, makeLineReader } from './wire/lines.ts';
-import { WINDOW_BYTES, WINDOW_PRESSED_BYTES } from './yamux/limits.ts';
+import { WINDOW_BYTES, WINDOW_BYTES_MAX, WINDOW_PRESSED_BYTES } from './yamux/limits.ts';
 import { openYamux, type YamuxSession } from './yamux/session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
@@ -47,12 +48,16 @@ export interface PeerSession {
   readonly peer: string;
   /** What the peer has proved its name with, and the chain that came with it. */
   readonly certificate: X509Certificate | undefined;
+  /** Of its connection. */
+  readonly ends: ConnectionEnds | undefined;
   readonly hello: Hello;
   /** The peer takes no new streams. */
   readonly draining: boolean;
   /** As many streams of ours are open as the peer takes, or as this end allows itself. */
   readonly full: boolean;
   readonly rttMs: number | undefined;
+  /** Much goes over it now: what is in a hurry had better take another one. */
+  readonly busy: boolean;
   /** @throws {AppError} `ERR_BOUND_EXCEEDED` when it is full, `ERR_STREAM_RESET` when it takes none any more. */
   openStream(): YamuxStream;
   /** Tells the peer why the stream it sees reset was cut, as coarse as the wire has it. */
@@ -97,9 +102,11 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   greeted.promise.catch(() => undefined);
   const cuts = makeCutReasons();
   const certificate = socket.getPeerX509Certificate();
+  const ends = endsOf(socket);
   const early: YamuxStream[] = [];
   let control: YamuxStream | undefined;
   let session: PeerSession | undefined;
+  let isGreeted = false;
   let draining = false;
   let retiring: NodeJS.Timeout | undefined;
   let end: { readonly error: Error } | undefined;
@@ -138,7 +145,11 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       tolerates: (act) => bound.tolerates(act),
       onHeld: memory.onHeld,
       onQueued: memory.onQueued,
-      windowBytes: () => (bound.memory.pressed ? WINDOW_PRESSED_BYTES : WINDOW_BYTES),
+      windowBytesMax: (beyondBytes) =>
+        bound.memory.pressed
+          ? WINDOW_PRESSED_BYTES
+          : Math.min(WINDOW_BYTES + bound.windows.allowance(beyondBytes), WINDOW_BYTES_MAX),
+      onPromised: (fromBytes, toBytes) => bound.windows.change(fromBytes, toBytes),
     },
     onStream(stream) {
       if (role === 'acceptor' && control === undefined) startControl(stream);
@@ -171,9 +182,21 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
     if (!bound.tolerates('control_lines')) throw new AppError('ERR_MALFORMED', 'session: a flood of control lines');
     const parsed = parseControlLine(line);
     if (parsed === undefined) return;
-    if ('hello' in parsed) greeted.resolve(parsed.hello);
+    if ('hello' in parsed) greet(parsed.hello);
     else if ('closed' in parsed) cuts.remember(parsed.closed.stream, parsed.closed.reason);
     else startDraining();
+  }
+
+  function greet(theirs: Hello): void {
+    const isFirst = !isGreeted;
+    isGreeted = true;
+    greeted.resolve(theirs);
+    // Neither end writes to another stream before it has heard this, and it was said before the first of them was opened.
+    if (!isFirst || control === undefined || hello.window === undefined || theirs.window === undefined) return;
+    yamux.beginWith(
+      { receiveBytes: Math.min(hello.window, WINDOW_BYTES), sendBytes: Math.min(theirs.window, WINDOW_BYTES) },
+      control,
+    );
   }
 
   function startDraining(): void {
@@ -203,6 +226,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       form: 'session',
       peer,
       certificate,
+      ends,
       hello: theirs,
       get draining() {
         return draining;
@@ -212,6 +236,9 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       },
       get rttMs() {
         return yamux.rttMs;
+      },
+      get busy() {
+        return yamux.carriesBulk;
       },
       openStream() {
         if (!bound.memory.hasRoom) {
@@ -267,6 +294,8 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       throw new AppError('ERR_MALFORMED', `peer ${peer}: its hello names another peer than its certificate`);
     }
     session = makeSession(theirs);
+    // Windows grow by the round trip: the first one is measured before anything else is under way.
+    yamux.ping().catch(() => undefined);
     for (const stream of early) onStream(session, stream);
     return session;
   } catch (error) {

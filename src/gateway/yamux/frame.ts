@@ -8,7 +8,7 @@
  * away). Pure: what a frame means for a stream is the session's to judge.
  */
 import { AppError } from '../../api/errors.ts';
-import { WINDOW_BYTES } from './limits.ts';
+import { WINDOW_BYTES_MAX } from './limits.ts';
 
 export const HEADER_BYTES = 12;
 
@@ -82,7 +82,7 @@ function checkHeader({ type, flags, streamId, length }: FrameHeader): void {
   const ofStream = type === FRAME_TYPES.data || type === FRAME_TYPES.windowUpdate;
   if (ofStream !== (streamId !== 0)) throw violation(`frame of type ${type} on stream ${streamId}`);
   // No window of ours is ever larger, so this holds for streams that are already gone, too.
-  if (type === FRAME_TYPES.data && length > WINDOW_BYTES) throw violation(`data frame of ${length} bytes`);
+  if (type === FRAME_TYPES.data && length > WINDOW_BYTES_MAX) throw violation(`data frame of ${length} bytes`);
   if (type === FRAME_TYPES.ping && flags !== FLAGS.syn && flags !== FLAGS.ack) {
     throw violation(`ping with flags ${flags}`);
   }

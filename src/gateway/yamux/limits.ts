@@ -1,13 +1,67 @@
 /** Bounds of a multiplexed session; docs/LIMITS.md is written from them. */
 
-/** Bytes a sender may have outstanding on a stream before the reader took any: yamux fixes the initial window for both ends. */
+/**
+ * Bytes a sender may have outstanding on a stream before the reader took any, where both ends have not agreed on fewer: yamux fixes
+ * it. Every stream whose reader takes as much may have it later.
+ */
 export const WINDOW_BYTES = 256 * 1024;
 
-/** The same while the memory of the peer or the process is half used: enough for 25 Mbit/s at 20 ms. Grown, not shrunk. */
+/** The same where both hellos say so: one frame. A stream that is opened and never read costs a quarter. */
+export const WINDOW_INITIAL_BYTES = 64 * 1024;
+
+/** The most that a window grows to: twice what 1 Gbit/s has under way in 100 ms is 25 MB. */
+export const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Windows grow no further than this while the memory of the peer or the process is half used: enough for 25 Mbit/s at 20 ms. */
 export const WINDOW_PRESSED_BYTES = 64 * 1024;
+
+/** A round trip of up to so long is no path, but event loops: windows stay at WINDOW_BYTES, which is 1.4 Gbit/s even there. */
+export const WINDOW_NEAR_MS = 1.5;
+
+/** What a reader takes is measured for a round trip, but for no less than this: on a near path batches and turns are what is seen. */
+export const WINDOW_MEASURE_MIN_MS = 2;
 
 /** One data frame at most, so that a large write waits for nobody longer than one frame of each other stream. */
 export const FRAME_BYTES_MAX = 64 * 1024;
+
+/** A stream with no more than this to send goes ahead of those with more: a key that was pressed, a request, an answer. */
+export const HASTY_BYTES_MAX = 8 * 1024;
+
+/** What such streams may have under way beyond what the path takes: 5 ms of 100 Mbit/s. */
+export const HASTY_RESERVE_BYTES = 64 * 1024;
+
+/** Data of a session under way before its path is known: 40 ms of 100 Mbit/s. */
+export const IN_FLIGHT_BYTES_FIRST = 512 * 1024;
+
+/** The least that may be under way: two frames, so that one is sent while the other one arrives. */
+export const IN_FLIGHT_BYTES_MIN = 128 * 1024;
+
+/** What may be under way: what arrives in so many round trips, so that a path that has more room shows it, */
+export const IN_FLIGHT_ROUND_TRIPS = 1.25;
+
+/** or in so many until a first queue is seen, as TCP begins, */
+export const IN_FLIGHT_ROUND_TRIPS_FIRST = 3;
+
+/** and in so many milliseconds: event loops answer late, and marks are that far apart. Nobody feels it as a wait. */
+export const IN_FLIGHT_QUEUE_MS = 15;
+
+/**
+ * So many marks are under way at once: what is answered of them tells how fast the path takes what is between, and lets as much
+ * follow. On a near path fewer: they are no closer than what it takes in so long.
+ */
+export const MARKS_AWAITED_MAX = 8;
+export const MARK_AFTER_MS = 6;
+
+/** The highest rate of the last one to two of these is that of the path. */
+export const RATE_SPAN_MS = 500;
+
+/** How soon a queue is let run empty again, where it grows longer than what is under way from here could make it. */
+export const PROBE_AGAIN_AFTER_MS = 1_000;
+
+/** A session over which so much payload goes within so long, 10 Mbit/s, carries bulk, and for so long after: others are preferred. */
+export const BULK_BYTES = 256 * 1024;
+export const BULK_WITHIN_MS = 200;
+export const BULK_FOR_MS = 1_000;
 
 /** A payload from here on is sent out of memory that is used again; smaller ones cost Node's own pool nothing. */
 export const POOLED_FRAME_BYTES_MIN = 4 * 1024;
@@ -34,8 +88,8 @@ export const RECEIVE_SLAB_BYTES_MIN = 1024;
  */
 export const CONTROL_BACKLOG_BYTES_MAX = 1024 * 1024;
 
-/** Pings of one peer in a second; an honest one sends two over each session. The session ends. */
-export const PINGS_PER_SECOND_MAX = 1000;
+/** Pings of one peer in a second: those of ten replicas that measure their paths under load are 1,700. The session ends. */
+export const PINGS_PER_SECOND_MAX = 4000;
 
 /**
  * Work that one session does in one turn of the event loop: 1 for a frame, and more for a stream that it opens (30 us). 64 KiB
@@ -56,6 +110,9 @@ export const PING_AFTER_MS = 500;
 /** While bytes come and go no silence asks for a ping: the round trip is measured anew after so long. */
 export const ROUND_TRIP_AGE_MAX_MS = 5000;
 
+/** The least round trip of the last one to two of these is that of the path without queues: a path may change. */
+export const ROUND_TRIP_SPAN_MS = 10_000;
+
 /** No byte for this long after a ping: the peer is lost. With PING_AFTER_MS it makes 2 s. */
 export const DEAD_AFTER_MS = 1500;
 
@@ -73,3 +130,6 @@ export const SKIPPED_IDS_MAX = 1024;
 
 /** How long an ended session waits for the other end before its socket is destroyed. */
 export const CLOSE_LINGER_MS = 1000;
+
+/** Frames below that wait for the end of their turn of the event loop, to be sent with others. */
+export const GATHERED_BYTES_MAX = 4 * 1024;

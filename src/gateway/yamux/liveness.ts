@@ -1,5 +1,6 @@
 /** Whether the other end of a session still lives, and how far away it is. */
 import { AppError } from '../../api/errors.ts';
+import { makeRecentMinimum } from './recent-minimum.ts';
 import {
   DEAD_AFTER_MS,
   DEAD_AFTER_MS_MAX,
@@ -8,6 +9,7 @@ import {
   PING_TIMEOUT_MS,
   PINGS_AWAITED_MAX,
   ROUND_TRIP_AGE_MAX_MS,
+  ROUND_TRIP_SPAN_MS,
 } from './limits.ts';
 
 export interface LivenessTimings {
@@ -33,10 +35,16 @@ export interface Liveness {
   sent(): void;
   /** A ping of ours was answered; other values are ignored. */
   answered(value: number): void;
+  /** A ping that tells when it is answered. Only while `takesMarks`. */
+  mark(onAnswer: () => void): void;
+  /** False: too many answers are awaited. */
+  readonly takesMarks: boolean;
   /** @returns the round trip in milliseconds. @throws {AppError} `ERR_TIMEOUT`, `ERR_BOUND_EXCEEDED`, `ERR_STREAM_RESET`. */
   ping(): Promise<number>;
   /** Smoothed; undefined before the first answer. */
   readonly rttMs: number | undefined;
+  /** The least of late: without what queues add to it. */
+  readonly leastRttMs: number | undefined;
   readonly lastReceivedMs: number;
   stop(): void;
 }
@@ -62,6 +70,7 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
   let lastPingMs = lastReceivedMs;
   let unansweredMs: number | undefined;
   let rttMs: number | undefined;
+  const leastRtt = makeRecentMinimum(ROUND_TRIP_SPAN_MS);
   let value = 0;
   let timer: NodeJS.Timeout | undefined;
   let verification: NodeJS.Immediate | undefined;
@@ -124,9 +133,19 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
       const ping = awaited.get(answer);
       if (ping === undefined) return;
       awaited.delete(answer);
-      const sampleMs = now() - ping.sentMs;
+      const nowMs = now();
+      const sampleMs = nowMs - ping.sentMs;
+      leastRtt.add(sampleMs, nowMs);
       rttMs = rttMs === undefined ? sampleMs : rttMs + (sampleMs - rttMs) / 4;
       ping.settle?.(sampleMs);
+    },
+    mark(onAnswer) {
+      send((result) => {
+        if (typeof result === 'number') onAnswer();
+      });
+    },
+    get takesMarks() {
+      return awaited.size < PINGS_AWAITED_MAX;
     },
     ping: () =>
       new Promise((resolve, reject) => {
@@ -146,6 +165,9 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
       }),
     get rttMs() {
       return rttMs;
+    },
+    get leastRttMs() {
+      return leastRtt.value;
     },
     get lastReceivedMs() {
       return lastReceivedMs;

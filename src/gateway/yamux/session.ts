@@ -22,14 +22,19 @@ import {
   CLOSE_LINGER_MS,
   CONTROL_BACKLOG_BYTES_MAX,
   FRAME_BYTES_MAX,
+  GATHERED_BYTES_MAX,
+  HASTY_BYTES_MAX,
+  HASTY_RESERVE_BYTES,
   PINGS_PER_SECOND_MAX,
-  WINDOW_BYTES,
+  WINDOW_BYTES_MAX,
   WORK_PER_OPEN,
   WORK_PER_TURN_MAX,
 } from './limits.ts';
+import { makeBulkMeter } from './bulk-meter.ts';
+import { makeInFlight } from './in-flight.ts';
 import { DEFAULT_TIMINGS, type LivenessTimings, startLiveness } from './liveness.ts';
 import { firstStreamId, makePeerStreamIds, type SessionRole } from './stream-ids.ts';
-import { resetError, type StreamLink, YamuxStream } from './stream.ts';
+import { type InitialWindows, resetError, type StreamLink, YamuxStream } from './stream.ts';
 
 export interface YamuxOptions {
   /** Connected, with nobody else reading it; bytes read too far are put back with `unshift`. The session owns it now. */
@@ -64,13 +69,17 @@ export interface Conduct {
   onHeld(stream: YamuxStream): void;
   /** Bytes that wait in the socket. */
   onQueued(bytes: number): void;
-  /** What a stream may have outstanding, at most WINDOW_BYTES. */
-  windowBytes(): number;
+  /** What the peer may be promised on a stream on which it is promised so much beyond WINDOW_BYTES. */
+  windowBytesMax(beyondBytes: number): number;
+  /** What the peer is promised beyond WINDOW_BYTES on one stream has changed. */
+  onPromised(fromBytes: number, toBytes: number): void;
 }
 
 export interface YamuxSession {
   /** The peer is told at once; data may be written at once. @throws {AppError} `ERR_BOUND_EXCEEDED`, `ERR_STREAM_RESET`, both retryable. */
   openStream(): YamuxStream;
+  /** Both ends have said with what windows all streams but this one begin; on none of the others was anything written or read yet. */
+  beginWith(windows: InitialWindows, besides: YamuxStream): void;
   /** Round trip in milliseconds. @throws {AppError} `ERR_TIMEOUT`, `ERR_BOUND_EXCEEDED`, `ERR_STREAM_RESET`. */
   ping(): Promise<number>;
   /** Tells the peer that no new streams are taken; those that are open go on. */
@@ -84,6 +93,8 @@ export interface YamuxSession {
   /** Streams the peer opened beyond `streamsMax` or after `goAway`, answered by RST. */
   readonly refusedStreams: number;
   readonly rttMs: number | undefined;
+  /** Much goes over it now, in either direction. */
+  readonly carriesBulk: boolean;
   /** By the session's clock. */
   readonly lastReceivedMs: number;
   /** False once openStream() would throw for good: ended, or either end said go away. */
@@ -96,7 +107,11 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   const { socket, role, streamsMax, onStream, onClose, now = () => performance.now(), pool } = options;
   const conduct = options.conduct ?? makeOwnConduct(now);
   const streams = new Map<number, YamuxStream>();
+  /** Those with little to send, and the others: both in turn. */
+  const hasty = new Set<YamuxStream>();
   const sendable = new Set<YamuxStream>();
+  const inFlight = makeInFlight();
+  const meter = makeBulkMeter(now);
   const peerIds = makePeerStreamIds(role === 'dialler' ? 'acceptor' : 'dialler');
   const openCounts = { us: 0, peer: 0 };
   let nextId = firstStreamId(role);
@@ -108,11 +123,15 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   let onDigested: (() => void) | undefined;
   let lender: Slab | undefined;
   let refusedStreams = 0;
+  let windows: InitialWindows | undefined;
   let saidGoAway = false;
   let heardGoAway = false;
   let closing = false;
   let closed = false;
   let pumping = false;
+  let isGathering = false;
+  /** What went ahead of those that wait in `sendable` since one of them was served. */
+  let aheadBytes = 0;
 
   const openedBy = (id: number): 'us' | 'peer' => (id % 2 === nextId % 2 ? 'us' : 'peer');
 
@@ -124,9 +143,26 @@ export function openYamux(options: YamuxOptions): YamuxSession {
 
   function write(bytes: Buffer, onSent?: () => void): void {
     liveness.sent();
+    inFlight.sent(bytes.length);
+    if (bytes.length < GATHERED_BYTES_MAX) gather();
     socket.write(bytes, onSent);
+    if (bytes.length >= GATHERED_BYTES_MAX) letGo();
     // Below that it is soon gone, and nobody would say so.
     if (socket.writableNeedDrain) conduct.onQueued(socket.writableLength);
+  }
+
+  /** What is small goes with the other small things of this turn of the event loop: each would be a record of TLS and a write. */
+  function gather(): void {
+    if (isGathering || !(socket instanceof Socket)) return;
+    isGathering = true;
+    socket.cork();
+    setImmediate(letGo);
+  }
+
+  function letGo(): void {
+    if (!isGathering) return;
+    isGathering = false;
+    socket.uncork();
   }
 
   function sendControl(header: FrameHeader): void {
@@ -137,44 +173,71 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     finish(new AppError('ERR_BOUND_EXCEEDED', 'session: the peer sends but does not read', { retryable: true }));
   }
 
-  /** Lets streams send in turn, one frame each, until the socket has enough. */
+  /** Lets streams send in turn, one frame each, until the socket or the path has enough. */
   function pump(): void {
-    if (pumping || closed) return; // A stream that gets to send more from within is in `sendable` again.
+    if (pumping || closed) return; // A stream that gets to send more from within is in one of the sets again.
     pumping = true;
     socket.cork();
-    for (const stream of sendable) {
-      if (socket.writableNeedDrain || closed) break;
-      sendable.delete(stream);
+    for (let stream = nextToSend(); stream !== undefined; stream = nextToSend()) {
+      if (hasty.delete(stream)) aheadBytes += HASTY_BYTES_MAX;
+      else if (sendable.delete(stream)) aheadBytes = 0;
       stream.sendFrame(FRAME_BYTES_MAX);
-      if (stream.isSendable) sendable.add(stream); // At the end of the iteration's order: round robin.
+      if (stream.isSendable) sendable.add(stream); // Behind all others: round robin.
+      mark();
     }
     pumping = false;
+    if (sendable.size > 0) inFlight.wait(now());
+    mark();
     socket.uncork();
+  }
+
+  /** Those with little to send come first, as long as the others are served too. */
+  function nextToSend(): YamuxStream | undefined {
+    if (socket.writableNeedDrain || closed) return undefined;
+    const first = inFlight.hasRoom(HASTY_RESERVE_BYTES) ? firstOf(hasty) : undefined;
+    if (first !== undefined && aheadBytes < FRAME_BYTES_MAX) return first;
+    return (inFlight.hasRoom(0) ? firstOf(sendable) : undefined) ?? first;
+  }
+
+  /** Behind the data: its answer says that all of that has arrived. */
+  function mark(): void {
+    if (closed || !liveness.takesMarks) return;
+    const due = inFlight.mark(now());
+    if (due === undefined) return;
+    liveness.mark(() => {
+      inFlight.answered(due, { nowMs: now(), leastRttMs: liveness.leastRttMs });
+    });
   }
 
   const link: StreamLink = {
     sendControl,
     sendData(header, payload) {
       if (closed) return;
+      meter.add(header.length);
       const { bytes, onSent } = buffers.fill(header, payload);
       write(bytes, onSent);
     },
     onSendable(stream) {
-      sendable.add(stream);
+      if (stream.isHasty) hasty.add(stream);
+      else sendable.add(stream);
       pump();
     },
     onGone(stream) {
+      hasty.delete(stream);
       sendable.delete(stream);
       if (receiving === stream) receiving = undefined;
       if (streams.delete(stream.id)) openCounts[openedBy(stream.id)] -= 1;
       endWhenIdle();
     },
     onHeld: (stream) => conduct.onHeld(stream),
-    windowBytes: () => conduct.windowBytes(),
+    windowBytesMax: (beyondBytes) => conduct.windowBytesMax(beyondBytes),
+    onPromised: (fromBytes, toBytes) => conduct.onPromised(fromBytes, toBytes),
+    leastRttMs: () => liveness.leastRttMs,
+    now,
   };
 
   function addStream(id: number): YamuxStream {
-    const stream = new YamuxStream({ id, link, openedBy: openedBy(id) });
+    const stream = new YamuxStream({ id, link, openedBy: openedBy(id), windows });
     streams.set(id, stream);
     openCounts[openedBy(id)] += 1;
     conduct.onHeld(stream);
@@ -230,7 +293,10 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   }
 
   function onPing({ flags, length }: FrameHeader): void {
-    if (flags === FLAGS.ack) return liveness.answered(length);
+    if (flags === FLAGS.ack) {
+      liveness.answered(length);
+      return pump(); // Data may have waited for it.
+    }
     tolerate('pings');
     sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.ack, streamId: 0, length });
   }
@@ -252,6 +318,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       else onStreamHeader(header);
     },
     onPayload(bytes) {
+      meter.add(bytes.length);
       receiving?.receiveData(bytes, lender);
     },
     onFrameEnd(header) {
@@ -325,6 +392,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   function finish(error: Error | undefined, goAwayCode?: number): void {
     if (closed) return;
     closed = true;
+    letGo();
     liveness.stop();
     if (error !== undefined && goAwayCode === undefined) socket.destroy();
     else lingerOn(socket, goAwayCode);
@@ -344,6 +412,9 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     if (cause === undefined && !hasCutStreams) return finish(undefined);
     finish(new AppError('ERR_STREAM_RESET', `session: ${what}`, { retryable: true, cause }));
   }
+
+  /** What was read cannot be made sense of, by a fault of ours: as if the connection had failed. */
+  const onFailure = (error: Error): void => onSocketGone('it failed here', error);
 
   function goAway(): void {
     if (!saidGoAway) {
@@ -371,7 +442,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     sendPing: (value) => sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.syn, streamId: 0, length: value }),
     onDead: finish,
   });
-  const reads = socket instanceof Socket ? readIntoSlabs({ socket, onBytes, pool }) : undefined;
+  const reads = socket instanceof Socket ? readIntoSlabs({ socket, onBytes, onFailure, pool }) : undefined;
   socket.on('data', (chunk: Buffer) => onBytes(chunk));
   socket.on('drain', () => {
     conduct.onQueued(socket.writableLength);
@@ -387,6 +458,10 @@ export function openYamux(options: YamuxOptions): YamuxSession {
 
   return {
     openStream,
+    beginWith(agreed, besides) {
+      windows = agreed;
+      for (const stream of streams.values()) if (stream !== besides) stream.begin(agreed);
+    },
     ping: () => (closed ? Promise.reject(new AppError('ERR_STREAM_RESET', 'session: ended')) : liveness.ping()),
     goAway,
     close() {
@@ -404,6 +479,9 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     get rttMs() {
       return liveness.rttMs;
     },
+    get carriesBulk() {
+      return meter.isBulk;
+    },
     get lastReceivedMs() {
       return liveness.lastReceivedMs;
     },
@@ -414,6 +492,11 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       return closed;
     },
   };
+}
+
+function firstOf<T>(set: ReadonlySet<T>): T | undefined {
+  for (const first of set) return first;
+  return undefined;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -433,7 +516,8 @@ function makeOwnConduct(now: () => number): Conduct {
     tolerates: (act) => act !== 'pings' || pings.take(),
     onHeld: () => undefined,
     onQueued: () => undefined,
-    windowBytes: () => WINDOW_BYTES,
+    windowBytesMax: () => WINDOW_BYTES_MAX,
+    onPromised: () => undefined,
   };
 }
 

@@ -2,7 +2,8 @@
 import { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
 import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
-import { STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
+import { HASTY_BYTES_MAX, STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
+import { grantOf, measureMs, nextAim } from './window.ts';
 import type { Slab } from '../slabs/pool.ts';
 import { makeReceiveQueue } from './receive-queue.ts';
 
@@ -18,14 +19,28 @@ export interface StreamLink {
   onGone(stream: YamuxStream): void;
   /** What it holds in memory has changed: {@link YamuxStream.heldBytes}. May reset the stream. */
   onHeld(stream: YamuxStream): void;
-  /** What the peer may have outstanding from now on: less while memory is scarce, at most WINDOW_BYTES. */
-  windowBytes(): number;
+  /** What the peer may be promised on a stream on which it is promised so much beyond {@link WINDOW_BYTES} now. */
+  windowBytesMax(beyondBytes: number): number;
+  /** What the peer is promised beyond {@link WINDOW_BYTES} has changed. */
+  onPromised(fromBytes: number, toBytes: number): void;
+  /** Without what queues add to it; undefined before it was measured. */
+  leastRttMs(): number | undefined;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+/** What either end may send before the other one has granted anything. */
+export interface InitialWindows {
+  readonly receiveBytes: number;
+  readonly sendBytes: number;
 }
 
 export interface StreamOptions {
   readonly id: number;
   readonly link: StreamLink;
   readonly openedBy: 'us' | 'peer';
+  /** Absent: {@link WINDOW_BYTES} both ways. */
+  readonly windows?: InitialWindows | undefined;
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -47,25 +62,34 @@ const RESET_BY_PEER = resetError('reset by the peer');
  * of the session destroy it with `ERR_STREAM_RESET`. Methods below "For the session" are not for others.
  *
  *     peer -> receiveData -> inbox -> push (one piece) -> reader
- *                            `------ WINDOW_BYTES ------'   a window update when the reader took half of it
+ *                            `------ the window -------'   a window update when the reader took half of it, or a quarter
  *     writer -> outbox -> sendFrame (FRAME_BYTES_MAX, send window) -> peer
  */
 export class YamuxStream extends Duplex {
   readonly id: number;
-  /** Resolved when the peer took the stream, rejected when it was destroyed before. No deadline: `reset` rejects it. */
-  readonly accepted: Promise<void>;
 
   /** Where its bytes go and come from: what waits there waits on behalf of this stream. Who sets it calls `measure`. */
   otherSide: Duplex | undefined;
 
   readonly #link: StreamLink;
-  readonly #acceptance = Promise.withResolvers<void>();
+  #isTaken: boolean;
+  /** Made for whoever asks. */
+  #acceptance: PromiseWithResolvers<void> | undefined;
   readonly #inbox = makeReceiveQueue();
   #readerWaits = false;
   #taker: Taker | undefined;
   /** What the peer may still send. */
   #receiveWindow = WINDOW_BYTES;
   #sendWindow = WINDOW_BYTES;
+  /** What the peer may be promised, outstanding and waiting here; it follows what the reader takes (window.ts). */
+  #targetBytes = WINDOW_BYTES;
+  #leastBytes = WINDOW_BYTES;
+  #grownAtBytesPerMs = 0;
+  #receivedBytes = 0;
+  /** When, and at how much that the reader had taken, the target was last measured. */
+  #measuredMs: number | undefined;
+  #measuredBytes = 0;
+  #beyondBytes = 0;
   #outbox: Buffer[] = [];
   #outboxDone: WriteCallback | undefined;
   #hasSent = false;
@@ -74,16 +98,25 @@ export class YamuxStream extends Duplex {
   /** The peer knows that the stream ended badly, or can no longer be told. */
   #resetKnown = false;
 
-  constructor({ id, link, openedBy }: StreamOptions) {
+  constructor({ id, link, openedBy, windows }: StreamOptions) {
     // The reader's buffer holds one piece; the rest stays in the inbox, where small pieces are merged.
     super({ allowHalfOpen: true, readableHighWaterMark: 1, writableHighWaterMark: STREAM_WRITE_BUFFER_BYTES });
     this.id = id;
     this.#link = link;
-    this.accepted = this.#acceptance.promise;
-    this.accepted.catch(() => {}); // Nobody has to wait for it.
-    if (openedBy === 'peer') this.#acceptance.resolve();
+    if (windows !== undefined) this.begin(windows);
+    this.#isTaken = openedBy === 'peer';
     // A peer resets streams whenever it likes: that must not become an uncaught error where nobody listens.
     this.on('error', () => {});
+  }
+
+  /** Resolved when the peer took the stream, rejected when it was destroyed before. No deadline: `reset` rejects it. */
+  get accepted(): Promise<void> {
+    if (this.#acceptance !== undefined) return this.#acceptance.promise;
+    this.#acceptance = Promise.withResolvers();
+    if (this.#isTaken) this.#acceptance.resolve();
+    else if (this.destroyed) this.#acceptance.reject(this.errored ?? resetError('destroyed'));
+    this.#acceptance.promise.catch(() => {}); // Nobody has to wait for it.
+    return this.#acceptance.promise;
   }
 
   /** Sends RST and destroys; nothing after both FINs have passed. Waiting data is dropped. */
@@ -142,13 +175,51 @@ export class YamuxStream extends Duplex {
     this.#link.onHeld(this);
   }
 
-  /** Gives the peer as much window as the reader has really taken, once that is half of it. */
+  /** Gives the peer as much window as the reader has really taken, once that is worth a frame. */
   #grantWindow(): void {
-    const windowBytes = this.#link.windowBytes();
-    const takenBytes = windowBytes - this.#receiveWindow - this.#inbox.bytes - this.readableLength;
-    if (takenBytes < windowBytes / 2 || this.#finReceived || this.destroyed) return;
-    this.#receiveWindow += takenBytes;
-    this.#sendControl(0, takenBytes);
+    if (this.#finReceived || this.destroyed) return;
+    const waitingBytes = this.#inbox.bytes + this.readableLength;
+    if (this.#grantBytes(waitingBytes) > 0) {
+      this.#measure(waitingBytes);
+      const grantBytes = this.#grantBytes(waitingBytes);
+      this.#receiveWindow += grantBytes;
+      if (grantBytes > 0) this.#sendControl(0, grantBytes);
+    } else if (this.#beyondBytes === 0) return;
+    this.#tellPromised(this.#receiveWindow + waitingBytes);
+  }
+
+  #grantBytes(waitingBytes: number): number {
+    return grantOf({ targetBytes: this.#targetBytes, outstandingBytes: this.#receiveWindow, waitingBytes });
+  }
+
+  /** Only where a grant is due: so often that a window which is too small for its path is seen in each round trip. */
+  #measure(waitingBytes: number): void {
+    const nowMs = this.#link.now();
+    const rttMs = this.#link.leastRttMs();
+    const takenBytes = this.#receivedBytes - waitingBytes;
+    const elapsedMs = nowMs - (this.#measuredMs ?? nowMs);
+    const aim = nextAim({
+      targetBytes: this.#targetBytes,
+      drainedBytes: takenBytes - this.#measuredBytes,
+      elapsedMs,
+      rttMs,
+      leastBytes: this.#leastBytes,
+      mostBytes: this.#link.windowBytesMax(this.#beyondBytes),
+      grownAtBytesPerMs: this.#grownAtBytesPerMs,
+    });
+    this.#targetBytes = aim.targetBytes;
+    this.#grownAtBytesPerMs = aim.grownAtBytesPerMs;
+    if (rttMs !== undefined && elapsedMs < measureMs(rttMs)) return;
+    this.#measuredMs = nowMs;
+    this.#measuredBytes = takenBytes;
+  }
+
+  /** When it is more than before, or much less. */
+  #tellPromised(promisedBytes: number): void {
+    const beyondBytes = Math.max(0, promisedBytes - WINDOW_BYTES);
+    if (beyondBytes <= this.#beyondBytes && beyondBytes > (this.#beyondBytes * 3) / 4) return;
+    this.#link.onPromised(this.#beyondBytes, beyondBytes);
+    this.#beyondBytes = beyondBytes;
   }
 
   // Writing.
@@ -181,14 +252,25 @@ export class YamuxStream extends Duplex {
     this.otherSide = undefined;
     this.#taker = undefined;
     this.#link.onHeld(this);
-    const reason = error ?? resetError('destroyed');
-    this.#acceptance.reject(reason);
-    this.#finishOutbox(reason);
+    this.#tellPromised(0);
+    // To describe where it was noticed costs more than all the rest of an end that was a good one.
+    if (this.#outboxDone !== undefined || this.#acceptance !== undefined) {
+      const reason = error ?? resetError('destroyed');
+      this.#acceptance?.reject(reason);
+      this.#finishOutbox(reason);
+    }
     this.#link.onGone(this);
     callback(error);
   }
 
   // For the session.
+
+  /** Both ends have agreed on these before either wrote, or read, anything here. */
+  begin({ receiveBytes, sendBytes }: InitialWindows): void {
+    this.#receiveWindow += receiveBytes - this.#leastBytes;
+    this.#sendWindow += sendBytes - WINDOW_BYTES;
+    this.#targetBytes = this.#leastBytes = receiveBytes;
+  }
 
   /** Both FINs have passed: neither a reset nor the loss of the session can take anything away. */
   get isComplete(): boolean {
@@ -198,6 +280,13 @@ export class YamuxStream extends Duplex {
   /** Nothing was sent on it yet: the peer has had no answer. */
   get isUnanswered(): boolean {
     return !this.#hasSent;
+  }
+
+  /** Little enough to go ahead of others. Asked when there is something to send. */
+  get isHasty(): boolean {
+    let bytes = 0;
+    for (const chunk of this.#outbox) if ((bytes += chunk.length) > HASTY_BYTES_MAX) return false;
+    return true;
   }
 
   get isSendable(): boolean {
@@ -231,7 +320,9 @@ export class YamuxStream extends Duplex {
    * accepted.
    */
   receiveAck(): void {
-    this.#acceptance.resolve();
+    if (this.#isTaken) return;
+    this.#isTaken = true;
+    this.#acceptance?.resolve();
   }
 
   /** @throws {AppError} `ERR_MALFORMED` when the window grows beyond what a header can count. */
@@ -252,6 +343,8 @@ export class YamuxStream extends Duplex {
   receiveData(piece: Buffer, slab: Slab | undefined): void {
     if (this.destroyed) return;
     this.#receiveWindow -= piece.length;
+    this.#receivedBytes += piece.length;
+    this.#measuredMs ??= this.#link.now();
     if (slab === undefined) this.#inbox.add(piece);
     else if (this.#taker !== undefined && this.#isFlowing) {
       this.#taker(piece, slab);
@@ -269,6 +362,7 @@ export class YamuxStream extends Duplex {
   receiveFin(): void {
     if (this.#finReceived || this.destroyed) return;
     this.#finReceived = true;
+    this.#tellPromised(0);
     this.#deliver();
   }
 

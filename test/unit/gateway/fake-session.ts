@@ -5,6 +5,7 @@ import type { PeerSession } from '#src/gateway/session.ts';
 export interface FakeSession extends PeerSession {
   draining: boolean;
   full: boolean;
+  busy: boolean;
   rttMs: number | undefined;
   destroyed: boolean;
 }
@@ -14,9 +15,11 @@ export function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
     form: 'session',
     peer: 'east',
     certificate: undefined,
+    ends: undefined,
     hello: { peer: 'east', epoch: 'e', instance: 'i', version: '1.0.0', features: [], streams: 10 },
     draining: false,
     full: false,
+    busy: false,
     rttMs: undefined,
     destroyed: false,
     openStream: () => assert.fail('nobody opens streams here'),

@@ -246,6 +246,16 @@ describe('makePeers', () => {
     assert.deepEqual(peers.linksFor('east'), [near, far], 'one that is full takes nothing at all');
   });
 
+  it('the nearest carries bulk → one that is about as near comes first, one that is far does not', () => {
+    peers.apply(routes());
+    const [near, other, far] = [makeSession({ rttMs: 1 }), makeSession({ rttMs: 9 }), makeSession({ rttMs: 90 })];
+    for (const session of [near, other, far]) assert.ok(peers.add(session));
+    near.busy = true;
+    assert.deepEqual(peers.linksFor('east'), [other, near, far]);
+    other.busy = true;
+    assert.deepEqual(peers.linksFor('east'), [near, other, far]);
+  });
+
   it('several sessions → the nearest that has room; a full one only when all are; a draining one never', () => {
     peers.apply(routes());
     const [near, far, draining] = [

@@ -41,7 +41,8 @@ describe('makeSessionMemory', () => {
       },
       onHeld: memory.onHeld,
       onQueued: memory.onQueued,
-      windowBytes: () => windowBytes,
+      windowBytesMax: () => windowBytes,
+      onPromised: () => undefined,
     };
     const peer = openRawPeer({ conduct });
     void peer.closed.then(() => memory.close());

@@ -10,7 +10,7 @@ import {
   makeFrameDecoder,
   parseHeader,
 } from '#src/gateway/yamux/frame.ts';
-import { WINDOW_BYTES } from '#src/gateway/yamux/limits.ts';
+import { WINDOW_BYTES_MAX } from '#src/gateway/yamux/limits.ts';
 import { cut } from '../chunks.ts';
 
 interface Frame {
@@ -98,7 +98,7 @@ describe('parseHeader', () => {
     { name: 'ping without a flag', hex: '000200000000000000000000' },
     { name: 'ping that asks and answers', hex: '000200030000000000000000' },
     { name: 'go away on a stream', hex: '000300000000000100000000' },
-    { name: 'data one byte above the window', hex: '000000000000000100040001' },
+    { name: 'data one byte above the largest window', hex: '000000000000000102000001' },
     { name: 'a TLS record', hex: '160301020001000001fc0303' },
     { name: 'an HTTP request', hex: Buffer.from('GET / HTTP/1').toString('hex') },
   ];
@@ -109,7 +109,7 @@ describe('parseHeader', () => {
     });
   }
 
-  it('data of the whole window → accepted', () => {
-    assert.equal(parseHeader(Buffer.from('000000000000000100040000', 'hex')).length, WINDOW_BYTES);
+  it('data of the largest window → accepted', () => {
+    assert.equal(parseHeader(Buffer.from('000000000000000102000000', 'hex')).length, WINDOW_BYTES_MAX);
   });
 });

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { encodeHeader, FLAGS, FRAME_TYPES, type FrameHeader, GO_AWAY_CODES } from '#src/gateway/yamux/frame.ts';
-import { FRAME_BYTES_MAX, PINGS_PER_SECOND_MAX, WINDOW_BYTES } from '#src/gateway/yamux/limits.ts';
+import {
+  FRAME_BYTES_MAX,
+  IN_FLIGHT_BYTES_FIRST,
+  PINGS_PER_SECOND_MAX,
+  WINDOW_BYTES,
+} from '#src/gateway/yamux/limits.ts';
 import { WORK_PER_OPEN, WORK_PER_TURN_MAX } from '#src/gateway/yamux/limits.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 import { openRawPeer, type RawFrame } from './raw-peer.ts';
@@ -188,6 +193,65 @@ describe('openYamux', () => {
     peer.session.destroy();
   });
 
+  it('a stream with little to send → ahead of bulk that waits, and behind nothing but what was sent', async () => {
+    const peer = openRawPeer();
+    const [bulk, chat] = [peer.session.openStream(), peer.session.openStream()];
+    bulk.write(Buffer.alloc(WINDOW_BYTES));
+    chat.write('a key');
+    await peer.until(() => bulk.writableLength === 0 && chat.writableLength === 0);
+    const order = peer.frames.filter(({ header }) => header.type === data).map(({ header }) => header.streamId);
+    assert.deepEqual(order.slice(0, 2), [bulk.id, chat.id]);
+    peer.session.destroy();
+  });
+
+  it('no answer to marks → so much under way and no more, small frames and control frames go on; an answer → the rest', async () => {
+    const peer = openRawPeer();
+    const [bulk, chat] = [peer.session.openStream(), peer.session.openStream()];
+    peer.send({ type: windowUpdate, streamId: bulk.id, flags: ack, length: 4 * IN_FLIGHT_BYTES_FIRST });
+    await bulk.accepted;
+    bulk.write(Buffer.alloc(2 * IN_FLIGHT_BYTES_FIRST));
+    const sentBytes = (id: number): number =>
+      peer.frames.reduce((sum, { header, payload }) => sum + (header.streamId === id ? payload.length : 0), 0);
+    await peer.until(() => sentBytes(bulk.id) >= IN_FLIGHT_BYTES_FIRST - FRAME_BYTES_MAX);
+    chat.end('a key');
+    await peer.until(() => hasFrame(peer.frames, { streamId: chat.id, flags: fin }));
+    assert.equal(sentBytes(chat.id), 5);
+    assert.ok(sentBytes(bulk.id) <= IN_FLIGHT_BYTES_FIRST, String(sentBytes(bulk.id)));
+    const answered = new Set<number>();
+    await peer.until(() => {
+      for (const { header } of peer.frames) {
+        if (header.type !== ping || answered.has(header.length)) continue;
+        answered.add(header.length);
+        peer.send({ type: ping, streamId: 0, flags: ack, length: header.length });
+      }
+      return sentBytes(bulk.id) === 2 * IN_FLIGHT_BYTES_FIRST;
+    });
+    peer.session.destroy();
+  });
+
+  it('windows that both ends have agreed on → no byte more either way, and streams that are open count from them too', async () => {
+    const peer = openRawPeer();
+    peer.send({ flags: syn });
+    peer.send({ flags: syn, streamId: 3 }, Buffer.alloc(400));
+    await peer.until(() => peer.streams.length === 2);
+    const [control, early] = peer.streams;
+    assert.ok(control && early);
+    peer.session.beginWith({ receiveBytes: 1_000, sendBytes: 2_000 }, control);
+    early.write(Buffer.alloc(2_100));
+    await peer.until(() => peer.frames.some(({ payload }) => payload.length > 0));
+    assert.deepEqual(
+      peer.frames.filter(({ header }) => header.type === data).map(({ payload }) => payload.length),
+      [2_000],
+    );
+    peer.send({}, Buffer.alloc(WINDOW_BYTES));
+    peer.send({ streamId: 3 }, Buffer.alloc(600));
+    peer.send({ flags: syn, streamId: 5 }, Buffer.alloc(1_000));
+    await peer.until(() => peer.streams.length === 3);
+    assert.equal(peer.session.closed, false);
+    peer.send({ streamId: 3 }, Buffer.alloc(1));
+    assert.equal(((await peer.closed) as { code?: string }).code, 'ERR_MALFORMED');
+  });
+
   it('window updates → none before the reader took half of the window', async () => {
     const peer = openRawPeer();
     peer.send({ flags: syn }, Buffer.alloc(WINDOW_BYTES));
@@ -264,7 +328,7 @@ describe('openYamux', () => {
     assert.ok(stream.destroyed);
   });
 
-  it('1,000 pings in a second → answered; one more → the session ends', async () => {
+  it('as many pings in a second as may be → answered; one more → the session ends', async () => {
     let nowMs = 0;
     const peer = openRawPeer({ now: () => nowMs });
     const sendPings = (count: number): void => {

@@ -1,0 +1,88 @@
+/**
+ * How much the peer may send on a stream before its reader takes any of it. Pure.
+ *
+ *     |  granted, not here yet  |  here, waits for the reader  |        taken: may be granted again      |
+ *     0 ───────── what the peer has been promised ─────────────────────────────────────────────▶ target
+ *
+ * A window fills its path when it is as large as what the path takes in one round trip; it is twice that, so that it finds out
+ * whether the path takes more. While it is small it is four times that, which costs little and saves round trips. What is promised
+ * cannot be taken back: the target follows what the reader has really taken, so it grows late, and a reader that stops is promised
+ * nothing more.
+ *
+ * It grows only as long as that pays. Over a path of no length the round trip is that of event loops, and what waits in kernels,
+ * and is no longer in the processor's cache when it is read, costs twice the CPU.
+ */
+import { WINDOW_BYTES, WINDOW_MEASURE_MIN_MS, WINDOW_NEAR_MS } from './limits.ts';
+
+export interface DrainMeasure {
+  readonly targetBytes: number;
+  /** Taken by the reader within the time. */
+  readonly drainedBytes: number;
+  readonly elapsedMs: number;
+  /** Without queues; undefined while nobody knows. */
+  readonly rttMs: number | undefined;
+  /** What every stream may have, and the most that this one may. The second counts. */
+  readonly leastBytes: number;
+  readonly mostBytes: number;
+  /** The rate at which the target has grown the last time; 0 before. */
+  readonly grownAtBytesPerMs: number;
+}
+
+export interface Aim {
+  readonly targetBytes: number;
+  readonly grownAtBytesPerMs: number;
+}
+
+/** How long the taking is to be measured for {@link nextTarget}: below a few milliseconds it is turns of the event loop that are measured. */
+export function measureMs(rttMs: number): number {
+  return Math.max(rttMs, WINDOW_MEASURE_MIN_MS);
+}
+
+/** The target from now on, by what was taken in a round trip; half of it at least, since one slow round trip proves little. */
+export function nextAim(measure: DrainMeasure): Aim {
+  const { targetBytes, drainedBytes, elapsedMs, rttMs, leastBytes, mostBytes, grownAtBytesPerMs } = measure;
+  const aim = (bytes: number, grownAt: number): Aim => ({
+    targetBytes: clamp(bytes, leastBytes, mostBytes),
+    grownAtBytesPerMs: grownAt,
+  });
+  if (rttMs === undefined || elapsedMs < measureMs(rttMs)) return aim(targetBytes, grownAtBytesPerMs);
+  const bytesPerMs = drainedBytes / elapsedMs;
+  const isNear = rttMs <= WINDOW_NEAR_MS;
+  const times = isNear || targetBytes >= LARGE_WINDOW_BYTES ? 2 : 4;
+  const wantedBytes = times * bytesPerMs * rttMs;
+  if (wantedBytes <= targetBytes) {
+    const part = Math.max(wantedBytes / targetBytes, 0.5);
+    return aim(part * targetBytes, part * grownAtBytesPerMs);
+  }
+  if (bytesPerMs < GROWTH_PAYS_FROM * grownAtBytesPerMs) return aim(targetBytes, grownAtBytesPerMs);
+  return aim(isNear ? Math.max(targetBytes, Math.min(wantedBytes, WINDOW_BYTES)) : wantedBytes, bytesPerMs);
+}
+
+/** Twice the window makes twice the rate, until the path, or the reader, is the bound. */
+const GROWTH_PAYS_FROM = 1.25;
+
+/** `most` counts where it is below `least`. */
+function clamp(value: number, least: number, most: number): number {
+  return Math.floor(Math.min(Math.max(value, least), most));
+}
+
+export interface Promised {
+  readonly targetBytes: number;
+  /** Granted and not here yet. */
+  readonly outstandingBytes: number;
+  /** Here, and not taken. */
+  readonly waitingBytes: number;
+}
+
+/**
+ * What to grant now: nothing, or so large a part of the target that it is worth a packet. What is not granted yet narrows the
+ * window: a large one, which grows by less, could otherwise not be told from one that its path does not fill.
+ */
+export function grantOf({ targetBytes, outstandingBytes, waitingBytes }: Promised): number {
+  const roomBytes = targetBytes - outstandingBytes - waitingBytes;
+  const worthBytes = targetBytes / (targetBytes >= LARGE_WINDOW_BYTES ? 8 : 2);
+  return roomBytes > 0 && roomBytes >= worthBytes ? roomBytes : 0;
+}
+
+/** From here on an eighth is worth a packet, and round trips are no more spared than memory. */
+const LARGE_WINDOW_BYTES = 1024 * 1024;

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import {
+  WINDOW_BYTES,
+  WINDOW_BYTES_MAX,
+  WINDOW_INITIAL_BYTES,
+  WINDOW_MEASURE_MIN_MS,
+} from '#src/gateway/yamux/limits.ts';
+import { grantOf, nextAim, type DrainMeasure } from '#src/gateway/yamux/window.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+describe('nextAim', () => {
+  const measure: DrainMeasure = {
+    targetBytes: 4 * MIB,
+    drainedBytes: 4 * MIB,
+    elapsedMs: 100,
+    rttMs: 100,
+    leastBytes: WINDOW_INITIAL_BYTES,
+    mostBytes: WINDOW_BYTES_MAX,
+    grownAtBytesPerMs: 0,
+  };
+  const cases: { name: string; input: Partial<DrainMeasure>; target: number }[] = [
+    { name: 'all of it taken in a round trip → twice as much', input: {}, target: 8 * MIB },
+    {
+      name: 'a small one → four times as much',
+      input: { targetBytes: 64 * KIB, drainedBytes: 64 * KIB },
+      target: 256 * KIB,
+    },
+    { name: 'taken in two round trips → twice what one of them took', input: { elapsedMs: 200 }, target: 4 * MIB },
+    { name: 'a little taken → half', input: { drainedBytes: 1 }, target: 2 * MIB },
+    { name: 'less than a round trip over → as before', input: { elapsedMs: 99, drainedBytes: 1 }, target: 4 * MIB },
+    { name: 'the round trip is not known → as before', input: { rttMs: undefined }, target: 4 * MIB },
+    {
+      name: 'a path of no length → what every stream may have later, and no more',
+      input: { rttMs: 1, elapsedMs: WINDOW_MEASURE_MIN_MS, targetBytes: 64 * KIB },
+      target: WINDOW_BYTES,
+    },
+    {
+      name: 'as fast as before it has grown → as before',
+      input: { grownAtBytesPerMs: (4 * MIB) / 100 },
+      target: 4 * MIB,
+    },
+    { name: 'a quarter faster than that → grows', input: { grownAtBytesPerMs: (3.2 * MIB) / 100 }, target: 8 * MIB },
+    { name: 'never less than every stream has', input: { targetBytes: 64 * KIB, drainedBytes: 1 }, target: 64 * KIB },
+    { name: 'never more than this one may', input: { mostBytes: 5 * MIB }, target: 5 * MIB },
+    {
+      name: 'memory is scarce → less than every stream has',
+      input: { leastBytes: 256 * KIB, mostBytes: 64 * KIB },
+      target: 64 * KIB,
+    },
+  ];
+  for (const { name, input, target } of cases) {
+    it(name, () => assert.equal(nextAim({ ...measure, ...input }).targetBytes, target));
+  }
+});
+
+describe('grantOf', () => {
+  const cases = [
+    { name: 'nothing taken → nothing', promised: { targetBytes: 64, outstandingBytes: 60, waitingBytes: 4 }, grant: 0 },
+    {
+      name: 'less than half taken → nothing',
+      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 9 },
+      grant: 0,
+    },
+    {
+      name: 'half taken → all of it',
+      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 8 },
+      grant: 32,
+    },
+    {
+      name: 'more promised than may be now → nothing',
+      promised: { targetBytes: 64, outstandingBytes: 90, waitingBytes: 0 },
+      grant: 0,
+    },
+    {
+      name: 'an eighth of a large one → all of it',
+      promised: { targetBytes: 8 * MIB, outstandingBytes: 7 * MIB, waitingBytes: 0 },
+      grant: MIB,
+    },
+  ];
+  for (const { name, promised, grant } of cases) it(name, () => assert.equal(grantOf(promised), grant));
+});
+
+/** A stream as its receiver sees it. */
+class Receiver {
+  targetBytes = WINDOW_INITIAL_BYTES;
+  outstandingBytes = WINDOW_INITIAL_BYTES;
+  waitingBytes = 0;
+  drainedBytes = 0;
+  elapsedMs = 0;
+  grownAtBytesPerMs = 0;
+  readonly rttMs: number;
+  readonly mostBytes: number;
+
+  constructor(rttMs: number, mostBytes: number) {
+    this.rttMs = rttMs;
+    this.mostBytes = mostBytes;
+  }
+
+  drain(bytes: number): number {
+    this.waitingBytes -= bytes;
+    this.drainedBytes += bytes;
+    if (grantOf(this) === 0) return 0;
+    const isMeasured = this.elapsedMs >= this.rttMs;
+    Object.assign(this, nextAim({ ...this, leastBytes: WINDOW_INITIAL_BYTES }));
+    if (isMeasured) this.drainedBytes = this.elapsedMs = 0;
+    const grant = grantOf(this);
+    this.outstandingBytes += grant;
+    return grant;
+  }
+
+  arrive(bytes: number): void {
+    this.outstandingBytes -= bytes;
+    this.waitingBytes += bytes;
+  }
+}
+
+describe('a window', () => {
+  it('whatever arrives and is taken → never more promised than it may be, nothing granted that was not taken or aimed at', () => {
+    const act = fc.record({
+      arrives: fc.double({ min: 0, max: 1, noNaN: true }),
+      isTaken: fc.double({ min: 0, max: 1, noNaN: true }),
+      passesMs: fc.nat({ max: 300 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(act, { maxLength: 100 }),
+        fc.integer({ min: WINDOW_INITIAL_BYTES, max: WINDOW_BYTES_MAX }),
+        (acts, most) => {
+          const receiver = new Receiver(100, most);
+          for (const { arrives, isTaken, passesMs } of acts) {
+            receiver.arrive(Math.floor(receiver.outstandingBytes * arrives));
+            receiver.elapsedMs += passesMs;
+            const taken = Math.floor(receiver.waitingBytes * isTaken);
+            const grant = receiver.drain(taken);
+            const promised = receiver.outstandingBytes + receiver.waitingBytes;
+            assert.ok(promised <= most, `${promised} of ${most}`);
+            assert.ok(grant === 0 || promised <= receiver.targetBytes);
+          }
+          // The reader stops: whatever else comes, and however late, nothing is granted.
+          receiver.arrive(receiver.outstandingBytes);
+          receiver.elapsedMs += 10_000;
+          receiver.drain(0);
+          const promised = receiver.waitingBytes;
+          assert.equal(receiver.drain(0), 0);
+          assert.ok(promised + receiver.outstandingBytes <= most);
+        },
+      ),
+    );
+  });
+
+  it('a path of any length and width → filled in 20 round trips, and no more promised than four times what it takes in one', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 4, max: 300 }),
+        fc.integer({ min: 64 * KIB, max: WINDOW_BYTES_MAX / 2 }),
+        (rttMs, pathBytes) => {
+          const receiver = new Receiver(rttMs, WINDOW_BYTES_MAX);
+          const perMsBytes = pathBytes / rttMs;
+          /** What the sender may send: a grant reaches it, and what it then sends comes back, within a round trip. */
+          const underWay: { atMs: number; bytes: number }[] = [{ atMs: rttMs, bytes: WINDOW_INITIAL_BYTES }];
+          let credit = 0;
+          let inLastRoundTrip = 0;
+          for (let ms = 1; ms <= 20 * rttMs; ms++) {
+            for (; underWay[0] !== undefined && underWay[0].atMs <= ms; underWay.shift()) credit += underWay[0].bytes;
+            const bytes = Math.floor(Math.min(credit, perMsBytes));
+            credit -= bytes;
+            receiver.arrive(bytes);
+            receiver.elapsedMs++;
+            const grant = receiver.drain(bytes);
+            if (grant > 0) underWay.push({ atMs: ms + rttMs, bytes: grant });
+            if (ms > 19 * rttMs) inLastRoundTrip += bytes;
+          }
+          assert.ok(inLastRoundTrip >= 0.9 * (pathBytes - rttMs), `${inLastRoundTrip} of ${pathBytes}`);
+          const promised = receiver.outstandingBytes + receiver.waitingBytes;
+          assert.ok(promised <= Math.max(4.2 * pathBytes, 2 * MIB), `${promised} for ${pathBytes}`);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
