@@ -1,5 +1,9 @@
 import tseslint from 'typescript-eslint';
 
+/** Node's inside, as `slabs/user-buffer.ts` needs it: memory that is written to behind JavaScript's back is one file's affair. */
+const INSIDE_NODE = '/^(kBuffer|kBufferCb|kBufferGen|useUserBuffer|_handle)$/';
+const message = "Only src/gateway/slabs/user-buffer.ts touches Node's inside. Fix: use readIntoSlabs or readInto.";
+
 export default tseslint.config(
   { ignores: ['src/api/generated/**', 'build/**', '**/*.mjs'] },
   tseslint.configs.recommendedTypeChecked,
@@ -8,6 +12,17 @@ export default tseslint.config(
     rules: {
       // Parts are closures, not classes: a method that is taken from its object loses nothing.
       '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    ignores: ['src/gateway/slabs/user-buffer.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: `Identifier[name=${INSIDE_NODE}]`, message },
+        { selector: `Literal[value=${INSIDE_NODE}]`, message },
+        { selector: `TemplateElement[value.raw=${INSIDE_NODE}]`, message },
+      ],
     },
   },
   {

@@ -30,11 +30,13 @@ import type {
 } from './messages.ts';
 import type { Pods } from './pods.ts';
 import { makeQuestions, type Questions } from './questions.ts';
+import type { FastPath } from './slabs/user-buffer.ts';
 import { desiredSnapshot } from './snapshot.ts';
 import { makeStatusWriter } from './status-writer.ts';
 
 /** What others want to hear of the data plane. */
 export interface ControlEvents {
+  onFastPath(state: FastPath): void;
   onPeer(observation: PeerObservation): void;
   onOpened(direction: ClosingRecord['direction']): void;
   onClosed(record: ClosingRecord): void;
@@ -210,6 +212,8 @@ export function startControl(options: ControlOptions): Control {
         return events.onRefused(message.reason, message.from);
       case 'limits':
         return events.onLimits(message.limits);
+      case 'fast-path':
+        return events.onFastPath(message.state);
       case 'probed':
       case 'foreseen':
         return questions.answer(message);

@@ -57,6 +57,10 @@ export const PEER_BUFFER_BYTES_MAX = 96 * 1024 * 1024;
 export const BUFFERS_PRESSED_PERCENT = 50;
 /** From here on new streams are refused: what is open may still take the rest. */
 export const BUFFERS_FULL_PERCENT = 75;
+/** What all streams together may be promised beyond WINDOW_BYTES each: as much as may be held before windows grow no more. */
+export const WINDOWS_BYTES_MAX = 96 * 1024 * 1024;
+/** What those of one peer may: two that fill 1 Gbit/s over 100 ms, or 48 that share it. */
+export const PEER_WINDOW_BYTES_MAX = 48 * 1024 * 1024;
 /** Sessions that one peer may have open with this gateway: ten replicas, and some of them while they are replaced. */
 export const SESSIONS_PER_PEER_MAX = 16;
 /** Those of one instance of it: one each way, and one each way while they are replaced. */
@@ -173,6 +177,8 @@ export const SNAPSHOT_DELAY_MS = 10;
 export const CLIENT_WAIT_MS = 1_000;
 /** Clients that wait so at once, 2 KiB each; beyond it they count as not identified at once. */
 export const CLIENT_WAITERS_MAX = 1_000;
+/** Addresses of endpoints whose place among the ranges of one target rule is remembered: 100 KiB for each rule at most. */
+export const ADDRESSES_JUDGED_MAX = 1_024;
 /** Between two looks at what exports lead where none may: whoever changes them chooses how often, and must not fill a disk. */
 export const FORBIDDEN_TELL_MS = 2_000;
 /** Changes of pods that come together are told to the data plane together. */
@@ -223,6 +229,8 @@ export const RESOLVE_MISSES_MIN = 2;
 export const RESOLVE_MISSES_MAX = 32;
 /** How soon that is; a move that comes later is followed after the fewest looks again. */
 export const NAME_STABLE_MS = 300_000;
+/** The longest PROXY header: IPv6, and each name as long as Kubernetes lets it be. In one segment of any network that carries IPv6. */
+export const PROXY_HEADER_BYTES_MAX = 679;
 /** How often a session that was replaced is asked whether its last stream has ended, then it ends; streams on their way arrive. */
 export const RETIRE_LOOK_MS = 2_000;
 /** The longest drain that can be announced: a day, so that nobody computes with numbers that mean nothing. */

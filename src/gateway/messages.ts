@@ -14,6 +14,7 @@ import type { PolicySet } from '../policy/compile.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { EjectionChange } from './ejection.ts';
 import type { LimitUsage } from './peer-bounds.ts';
+import type { FastPath } from './slabs/user-buffer.ts';
 
 /** What a peer may say about its own workloads and be believed (annotation `mcs.clusterlink.net/may-assert`). */
 export type Assertable = 'namespace' | 'service-account' | 'labels';
@@ -140,6 +141,8 @@ export type DownMessage =
 export type UpMessage =
   | { readonly kind: 'acknowledged'; readonly version: number }
   | { readonly kind: 'listening'; readonly address: string }
+  /** How its sockets are read, once at its start. */
+  | { readonly kind: 'fast-path'; readonly state: FastPath }
   | { readonly kind: 'peer'; readonly peer: PeerObservation }
   | { readonly kind: 'import'; readonly import: ImportObservation }
   | { readonly kind: 'ejection'; readonly change: EjectionChange }

@@ -7,7 +7,7 @@ import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
-import type { CLUSTERLINK_COMPAT } from '../runtime/config-schema.ts';
+import type { CLUSTERLINK_COMPAT, FAST_PATH } from '../runtime/config-schema.ts';
 import { makeAccount } from './account.ts';
 import { makeAdmission } from './admission.ts';
 import { answerAndClose } from './answer-and-close.ts';
@@ -15,6 +15,7 @@ import { makeClientKeys } from './affinity.ts';
 import { makeClientTable } from './client-table.ts';
 import { makeClusterLinkExporter } from './clusterlink/exporter.ts';
 import { makeClusterLinkLinks } from './clusterlink/links.ts';
+import { makeDecisionMemory } from './decision-memory.ts';
 import type { Self } from './decisions.ts';
 import { REPLICAS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
@@ -36,7 +37,7 @@ import { readHead } from './read-head.ts';
 import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
-import { proveUserBuffers } from './slabs/user-buffer.ts';
+import { startFastPath } from './slabs/user-buffer.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
 import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
@@ -61,6 +62,8 @@ export interface DataPlaneOptions {
   readonly pool?: string;
   /** Whether ClusterLink's form of the wire is spoken, and with callers that have no Peer object too; absent: `on`. */
   readonly compat?: (typeof CLUSTERLINK_COMPAT)[number];
+  /** Whether sockets are read into memory of ours, where this Node can; absent: `on`. */
+  readonly fastPath?: (typeof FAST_PATH)[number];
   /** When TCP shows that an idle connection lives; tests shorten it. */
   readonly keepAliveMs?: number;
   /** How gateways of peers are dialled; absent: directly, by the resolver of the host. */
@@ -86,9 +89,9 @@ const NOTHING: Routes = toRoutes({
 /** @throws {AppError} `ERR_LISTEN` when the gateway's own address cannot be had. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const { self, epoch, version, identity, listen, home, channel, keepAliveMs, compat = 'on' } = options;
-  await proveUserBuffers();
   const now = (): number => performance.now();
   const post = (message: UpMessage): void => channel.post(message);
+  post({ kind: 'fast-path', state: await startFastPath(options.fastPath ?? 'on') });
   const onRefused = (reason: Reason, from: string): void => post({ kind: 'refused', reason, from });
   let routes = NOTHING;
   /** `leaving`: others are told that this gateway goes, and what still comes is served. */
@@ -112,9 +115,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   });
   const table = makeTunnelTable();
   const clients = makeClientTable(home);
+  const decisions = makeDecisionMemory();
   const shared = (direction: Direction) => ({
     self,
     routes: () => routes,
+    decisions,
     table,
     now,
     onOpened: () => post({ kind: 'opened', direction }),
@@ -209,7 +214,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     stream.once('close', opened.closed);
     if (stream.destroyed) opened.closed();
     try {
-      const head = await readHead(stream, makeRequestHeadParser(), HEAD_TIMEOUT_MS).finally(opened.headRead);
+      const head = await readHead(stream, makeRequestHeadParser(), HEAD_TIMEOUT_MS);
+      opened.headRead();
       const request = parseStreamRequest(head);
       await turns.take(session.peer);
       if (request.kind === 'connect') return await ingress.serveConnect(session, stream, request.request);
@@ -217,6 +223,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       answerAndClose(stream, { ok: false, status: 400, reason: 'malformed' });
       onRefused(REASONS.PeerNameMismatch, session.peer);
     } catch (error) {
+      opened.headRead();
       const { code } = error as AppError;
       if (code === 'ERR_MALFORMED') answerAndClose(stream, { ok: false, status: 400, reason: 'malformed' });
       else stream.reset();

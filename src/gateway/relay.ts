@@ -65,19 +65,39 @@ export function startRelay({ left, right, onBytes, onHeld, pool }: RelayOptions)
 
   function copy(from: RelaySide, source: Duplex, sink: Duplex): void {
     const borrower = sink instanceof Socket || sink instanceof YamuxStream ? sink : undefined;
+    /** The frames of a session come several at once, each as a piece: they are written in one go. */
+    const isInPieces = source instanceof YamuxStream && borrower !== undefined;
+    let isGathering = false;
     function take(chunk: Buffer, slab?: Slab): void {
       if (settled) return;
       bytesFrom[from] += chunk.length;
       onBytes?.(from, chunk.length);
-      const isLent = slab !== undefined && borrower !== undefined;
-      const goesOn = isLent ? lendTo({ sink: borrower, bytes: chunk, slab, onHeld, pool }) : sink.write(chunk, onHeld);
-      if (!goesOn) source.pause();
+      if (isInPieces && !isGathering) gather();
+      if (slab !== undefined && borrower !== undefined) lendTo({ sink: borrower, bytes: chunk, slab, onHeld, pool });
+      else sink.write(chunk, onHeld);
+      if (!isGathering) holdBack();
       onHeld?.();
     }
+    function gather(): void {
+      isGathering = true;
+      sink.cork();
+      process.nextTick(writeGathered);
+    }
+    function writeGathered(): void {
+      isGathering = false;
+      sink.uncork();
+      holdBack();
+      onHeld?.();
+    }
+    /** Not by what `write` says: what the kernel took at once is written, however much it was. */
+    function holdBack(): void {
+      if (sink.writableLength >= sink.writableHighWaterMark) source.pause();
+    }
+    const fail = (error: Error): void => settle({ error, failedSide: from });
     let reads: SlabReads | undefined;
     // Of other streams nobody can say when they have done with what they were lent.
     if (borrower !== undefined) {
-      if (source instanceof Socket) reads = readIntoSlabs({ socket: source, onBytes: take, pool });
+      if (source instanceof Socket) reads = readIntoSlabs({ socket: source, onBytes: take, onFailure: fail, pool });
       else if (source instanceof YamuxStream) source.takeDirectly(take);
     }
     source.on('data', (chunk: Buffer) => take(chunk));

@@ -56,6 +56,9 @@ const labels = v.record(
 /** Whether peers that speak ClusterLink's form of the wire are served: none, those with a Peer object, or all of the fabric. */
 export const CLUSTERLINK_COMPAT = ['off', 'on', 'fabric'] as const;
 
+/** Whether sockets are read into memory of ours, where this version of Node is known to do it. */
+export const FAST_PATH = ['on', 'off'] as const;
+
 export const configSchema = v.strictObject({
   peer: label,
   fabric: v.strictObject({
@@ -96,6 +99,7 @@ export const configSchema = v.strictObject({
     }),
     () => ({}),
   ),
+  fastPath: v.optional(v.picklist(FAST_PATH), 'on'),
   admin: v.optional(text),
   metrics: v.optional(hostPort),
   labels: v.optional(labels, () => ({})),

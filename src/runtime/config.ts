@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../api/errors.ts';
 import { describeIssues } from './config-problems.ts';
-import { configSchema, type CLUSTERLINK_COMPAT } from './config-schema.ts';
+import { configSchema, type CLUSTERLINK_COMPAT, type FAST_PATH } from './config-schema.ts';
 import { gatherSettings, type FlagValues } from './config-sources.ts';
 import type { HostPort } from './host-port.ts';
 import { CONFIG_BYTES_MAX } from './limits.ts';
@@ -47,6 +47,8 @@ export interface Config {
     /** Restricted namespaces (kube-*, openshift*, default, clusterlink-system) whose Services may be exported all the same. */
     readonly namespaces: readonly string[];
   };
+  /** Whether gateways read sockets into memory of ours, where they can. */
+  readonly fastPath: (typeof FAST_PATH)[number];
   /** Path of the admin socket. */
   readonly admin: string;
   /** Absent: no probes and no metrics. */
@@ -133,6 +135,7 @@ export function parseConfig(sources: ConfigSources): Config {
     dns,
     client,
     exports,
+    fastPath: output.fastPath,
     admin: output.admin === undefined ? defaultAdmin : toPath('admin', output.admin),
     ...(output.metrics === undefined ? {} : { metrics: output.metrics }),
     labels,

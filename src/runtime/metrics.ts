@@ -75,6 +75,8 @@ export interface Metrics extends Exposition {
   readonly certificateRevoked: PlainGauge;
   /** Of each revocation list in force, by the beginning of its issuer's fingerprint: negative when it is stale. */
   readonly crlNextUpdateSeconds: BoundedGauge<'issuer'>;
+  /** Of a gateway: 1 while sockets are read into memory that is used again, else 0. */
+  readonly fastPath: PlainGauge;
   /** Of a gateway in a cluster: 1 or 0, and no value while it is not known. */
   readonly clientAddressesVisible: PlainGauge;
 }
@@ -187,6 +189,7 @@ export function makeMetrics({
       'Seconds until a revocation list in force is due to be renewed; a stale one stays in force.',
       ['issuer'],
     ),
+    fastPath: define.lateGauge('fast_path', 'Whether sockets are read into memory that is used again: 1 or 0.'),
     clientAddressesVisible: define.lateGauge(
       'client_addresses_visible',
       'Whether connections from pods to Services come with the address of the pod: 1 or 0.',
@@ -200,9 +203,10 @@ function makeDefiner(registry: Registry, seriesMax: number) {
   const registers = [registry];
   return {
     counter<Name extends string>(name: string, help: string, labelNames: readonly Name[]): BoundedCounter<Name> {
-      const counter = new Counter({ name: PREFIX + name, help, labelNames, registers });
-      const bound = makeBound(labelNames, seriesMax);
-      return { inc: (labels, by = 1) => counter.inc(bound.admit(labels), by) };
+      const sums = makeSums(labelNames, seriesMax);
+      const collect = (): void => sums.take((labels, by) => counter.inc(labels, by));
+      const counter: Counter = new Counter({ name: PREFIX + name, help, labelNames, registers, collect });
+      return { inc: (labels, by = 1) => sums.add(labels, by) };
     },
     gauge<Name extends string>(name: string, help: string, labelNames: readonly Name[]): BoundedGauge<Name> {
       const gauge = new Gauge({ name: PREFIX + name, help, labelNames, registers });
@@ -237,20 +241,56 @@ function makeDefiner(registry: Registry, seriesMax: number) {
 /** Label values that this program chooses from a short list; they stay as they are when the others become "other". */
 const CLOSED_LABELS: ReadonlySet<string> = new Set(['direction', 'limit', 'reason', 'state', 'result', 'rcode']);
 
+interface Series<Name extends string> {
+  readonly id: string;
+  readonly labels: Labels<Name>;
+}
+
 function makeBound<Name extends string>(labelNames: readonly Name[], seriesMax: number) {
-  const known = new Set<string>();
-  const idOf = (labels: Labels<Name>): string => JSON.stringify(labelNames.map((name) => labels[name]));
+  const known = new Map<string, Series<Name>>();
+  // No name of an object or a peer, and no reason, has a line end in it.
+  const idOf = (labels: Labels<Name>): string => {
+    let id = '';
+    for (const name of labelNames) id += `${labels[name]}\n`;
+    return id;
+  };
+  function seriesOf(labels: Labels<Name>): Series<Name> {
+    const id = idOf(labels);
+    const present = known.get(id);
+    if (present !== undefined) return present;
+    if (known.size < seriesMax) {
+      const series = { id, labels };
+      known.set(id, series);
+      return series;
+    }
+    const entries = labelNames.map((name) => [name, CLOSED_LABELS.has(name) ? labels[name] : 'other']);
+    const others = Object.fromEntries(entries) as Labels<Name>;
+    return { id: idOf(others), labels: others };
+  }
   return {
-    admit(labels: Labels<Name>): Labels<Name> {
-      const id = idOf(labels);
-      if (known.has(id)) return labels;
-      if (known.size < seriesMax) {
-        known.add(id);
-        return labels;
-      }
-      const entries = labelNames.map((name) => [name, CLOSED_LABELS.has(name) ? labels[name] : 'other']);
-      return Object.fromEntries(entries) as Labels<Name>;
-    },
+    seriesOf,
+    admit: (labels: Labels<Name>): Labels<Name> => seriesOf(labels).labels,
     release: (labels: Labels<Name>): boolean => known.delete(idOf(labels)),
+  };
+}
+
+/** What is to be added to a counter when somebody looks: a connection adds to five series, and shall not pay for each in the registry. */
+function makeSums<Name extends string>(labelNames: readonly Name[], seriesMax: number) {
+  const bound = makeBound(labelNames, seriesMax);
+  /** By series: as many as are admitted, and those of "other". */
+  const sums = new Map<string, { readonly labels: Labels<Name>; by: number }>();
+  return {
+    add(labels: Labels<Name>, by: number): void {
+      const series = bound.seriesOf(labels);
+      const sum = sums.get(series.id);
+      if (sum === undefined) sums.set(series.id, { labels: series.labels, by });
+      else sum.by += by;
+    },
+    take(tell: (labels: Labels<Name>, by: number) => void): void {
+      for (const sum of sums.values()) {
+        tell(sum.labels, sum.by);
+        sum.by = 0;
+      }
+    },
   };
 }

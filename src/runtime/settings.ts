@@ -79,6 +79,12 @@ export const SETTINGS: readonly Setting[] = [
     'restricted namespaces whose Services may be exported all the same',
     'exports: {namespaces: [default]}',
   ],
+  [
+    'fastPath',
+    'text',
+    'reading into memory that is used again: on, where this Node is proved to do it; off',
+    'fastPath: off',
+  ],
   ['admin', 'text', 'path of the admin socket; default: admin.sock in the state folder', 'admin: ./state/admin.sock'],
   ['metrics', 'text', 'where probes and metrics are served; absent: nowhere', 'metrics: "127.0.0.1:9090"'],
   ['labels', 'map', "this peer's labels, for policies here", 'labels: {region: eu}'],

@@ -1,8 +1,13 @@
 /** `npm run bench -- NAME [options]`: one benchmark; its last line is its result as JSON. */
 import { main as control } from './control.ts';
 import { main as gateway } from './gateway/main.ts';
+import { main as soak } from './soak.ts';
 
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { control, gateway };
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  control,
+  gateway,
+  soak,
+};
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = BENCHES[name];

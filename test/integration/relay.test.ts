@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { AppError } from '#src/api/errors.ts';
-import { type Relay, type RelayOutcome, startRelay } from '#src/gateway/relay.ts';
+import { type Relay, type RelayOutcome, type RelaySide, startRelay } from '#src/gateway/relay.ts';
+import { makeSlabPool } from '#src/gateway/slabs/pool.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 import {
   dial,
@@ -192,6 +193,26 @@ for (const reading of READINGS) {
           if (cutItself) assert.notEqual(end, 'end');
           else assert.equal((end as { code?: string }).code, 'ECONNRESET');
         }
+      });
+    }
+
+    if (reading === 'into slabs') {
+      it('a fault of ours while bytes are handed on → both sides see a reset, the memory is never used again', async () => {
+        const [client, left] = await openSocketPair();
+        const [right, service] = await openSocketPair();
+        const pool = makeSlabPool();
+        let bytes = 0;
+        const onBytes = (_from: RelaySide, count: number): void => {
+          bytes += count;
+          if (bytes > 512 * 1024) throw new Error('mine');
+        };
+        const relay = startRelay({ left, right, pool, onBytes });
+        const ends = [client, service].map((socket) => assert.rejects(hashAll(socket), { code: 'ECONNRESET' }));
+        client.write(Buffer.alloc(4 * 1024 * 1024));
+        const { error, failedSide } = await relay.done;
+        assert.deepEqual([error?.message, failedSide], ['mine', 'left']);
+        await Promise.all(ends);
+        assert.ok(pool.quarantined === 1 && pool.taken === 1);
       });
     }
 

@@ -5,8 +5,10 @@ import type { Socket } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { createFabric } from '#src/fabric/authority.ts';
 import { startRelay } from '#src/gateway/relay.ts';
+import { makeSlabPool } from '#src/gateway/slabs/pool.ts';
 import { readIntoSlabs } from '#src/gateway/slabs/reads.ts';
-import { hasUserBuffers, proveUserBuffers, readInto } from '#src/gateway/slabs/user-buffer.ts';
+import { passesSelfTest } from '#src/gateway/slabs/self-test.ts';
+import { hasUserBuffers, proveUserBuffers, readInto, startFastPath } from '#src/gateway/slabs/user-buffer.ts';
 import {
   dial,
   hashAll,
@@ -20,16 +22,36 @@ import {
 } from './session-pair.ts';
 
 const MEBIBYTE = 1024 * 1024;
+const FRAME_BYTES = 64 * 1024 + 12;
 
 describe('proveUserBuffers', () => {
   it('a Node that was not tested → off, and nothing is touched', async () => {
-    assert.equal(await proveUserBuffers('99.0.0'), false);
+    assert.equal(await proveUserBuffers('99.0.0'), 'node_untested');
     const [socket, other] = await openSocketPair();
     const before = Object.getOwnPropertySymbols(socket).length;
-    assert.equal(readIntoSlabs({ socket, onBytes: () => assert.fail('off') }), undefined);
+    assert.equal(readIntoSlabs({ socket, onBytes: () => assert.fail('off'), onFailure: assert.fail }), undefined);
     assert.equal(Object.getOwnPropertySymbols(socket).length, before);
     socket.destroy();
     other.destroy();
+  });
+});
+
+describe('startFastPath', () => {
+  it('switched off after it was on → off for every socket from then on', async () => {
+    assert.equal(await startFastPath('on'), 'on');
+    assert.equal(hasUserBuffers(), true);
+    assert.equal(await startFastPath('off'), 'switched_off');
+    assert.equal(hasUserBuffers(), false);
+  });
+});
+
+describe('passesSelfTest', () => {
+  it('buffers that cannot be given → does not pass', async () => {
+    assert.equal(await passesSelfTest(() => false), false);
+  });
+
+  it('bytes that go past the buffers → does not pass', async () => {
+    assert.equal(await passesSelfTest(() => true), false);
   });
 });
 
@@ -48,23 +70,34 @@ describe('readIntoSlabs', () => {
     other.destroy();
   });
 
-  it('a consumer that throws → the socket fails with that, and its slab does not come back', async () => {
+  it('a consumer that throws → is told of it once, gets no more, and its slab is never used again', async () => {
     const [socket, other] = await openSocketPair();
+    const pool = makeSlabPool({ slabsMax: 1 });
+    const failures: string[] = [];
+    let bytes = 0;
     readIntoSlabs({
       socket,
-      onBytes() {
-        throw new Error('mine');
+      pool,
+      onBytes(piece, slab) {
+        bytes += piece.length;
+        if (slab?.isPooled === true) throw new Error('mine');
       },
+      onFailure: ({ message }) => failures.push(message),
     });
-    const failed = once(socket, 'error');
-    other.on('error', () => undefined);
     socket.resume();
-    other.write('x');
-    assert.equal(((await failed) as [Error])[0].message, 'mine');
+    other.write(Buffer.alloc(MEBIBYTE));
+    await until(() => failures.length > 0);
+    const before = bytes;
+    other.write(Buffer.alloc(MEBIBYTE));
+    await until(() => socket.bytesRead > before + MEBIBYTE);
+    assert.deepEqual([failures, bytes, pool.quarantined], [['mine'], before, 1]);
+    socket.destroy();
+    await once(socket, 'close');
+    assert.deepEqual([pool.taken, pool.take()], [1, undefined]);
     other.destroy();
   });
 
-  it('TLS, dialled over a socket and accepted → both are read into slabs, equal by hash', async () => {
+  it('TLS, dialled and accepted, frames with a header → both are read into slabs in large pieces, equal by hash', async () => {
     const { certPem: cert, keyPem: key } = await createFabric({ name: 'west' });
     const accepted = Promise.withResolvers<TLSSocket>();
     const server = createServer({ cert, key }, accepted.resolve).listen(0, '127.0.0.1');
@@ -83,16 +116,21 @@ describe('readIntoSlabs', () => {
           wasTaken ||= spoiledSlabs.taken > 0;
           pieces.push(Buffer.from(bytes));
         },
+        onFailure: assert.fail,
       });
       assert.ok(reads);
       socket.resume();
       return { pieces, bytes: () => pieces.reduce((sum, { length }) => sum + length, 0), wasTaken: () => wasTaken };
     });
-    for (const socket of ends) socket.write(payload);
+    // The last record of each holds twelve bytes, which must not end the bulk phase.
+    for (let offset = 0; offset < payload.length; offset += FRAME_BYTES) {
+      for (const socket of ends) socket.write(payload.subarray(offset, offset + FRAME_BYTES));
+    }
     await until(() => received.every(({ bytes }) => bytes() === payload.length));
     for (const { pieces, wasTaken } of received) {
       assert.equal(sha256(Buffer.concat(pieces)), sha256(payload));
       assert.ok(wasTaken());
+      assert.ok(pieces.length < payload.length / FRAME_BYTES, `${pieces.length} pieces`);
     }
     for (const socket of ends) socket.destroy();
     server.close();

@@ -6,6 +6,7 @@ import type {
   GatewaySnapshot,
   ImportObservation,
   PeerObservation,
+  ProbeOutcome,
   UpMessage,
 } from '#src/gateway/messages.ts';
 import type { EjectionChange } from '#src/gateway/ejection.ts';
@@ -33,6 +34,8 @@ export interface TestPlane {
   /** Sends a snapshot and returns its version. */
   apply(parts: SnapshotParts): number;
   post(message: DownMessage): void;
+  /** Whether a source would serve a client, as `explain` asks. */
+  probe(question: Omit<Extract<DownMessage, { kind: 'probe' }>, 'kind' | 'id'>): Promise<ProbeOutcome>;
   onExchange(listener: (message: Extract<UpMessage, { kind: `exchange-${string}` }>) => void): void;
   drained(): boolean;
   /** How many connections were let through. */
@@ -52,6 +55,7 @@ export interface TestPlaneOptions {
   readonly keepAliveMs?: number;
   readonly compat?: NonNullable<DataPlaneOptions['compat']>;
   readonly outbound?: NonNullable<DataPlaneOptions['outbound']>;
+  readonly fastPath?: NonNullable<DataPlaneOptions['fastPath']>;
 }
 
 const HOST: Home = { kind: 'standalone', client: { namespace: 'default', serviceAccount: 'host', labels: {} } };
@@ -79,6 +83,7 @@ export async function startTestPlane({
   let acknowledged = 0;
   let drained = false;
   let opened = 0;
+  const probes = new Map<string, (outcome: ProbeOutcome) => void>();
   const listening = Promise.withResolvers<number>();
   parent.onMessage((message) => {
     if (message.kind === 'acknowledged') acknowledged = message.version;
@@ -91,6 +96,7 @@ export async function startTestPlane({
       imports.set(`${message.import.key.namespace}/${message.import.key.name}`, message.import);
     else if (message.kind === 'drained') drained = true;
     else if (message.kind === 'opened') opened++;
+    else if (message.kind === 'probed') probes.get(message.id)?.(message.outcome);
     else if (message.kind.startsWith('exchange-')) onExchange(message as Parameters<typeof onExchange>[0]);
   });
   const plane = await startDataPlane({
@@ -131,6 +137,12 @@ export async function startTestPlane({
       return version;
     },
     post: (message) => parent.post(message),
+    probe: (question) =>
+      new Promise((resolve) => {
+        const id = String(probes.size);
+        probes.set(id, resolve);
+        parent.post({ kind: 'probe', id, ...question });
+      }),
     onExchange(listener) {
       onExchange = listener;
     },

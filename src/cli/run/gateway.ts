@@ -77,6 +77,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     home: home.plane,
     targets: config.exports.targets,
     compat: config.clusterlinkCompat,
+    fastPath: config.fastPath,
     outbound: { proxy: config.proxy, proxyExcept: config.proxyExcept },
     channel: channel.child,
     ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),

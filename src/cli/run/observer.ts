@@ -14,7 +14,7 @@ import type { StoreEvent } from '../../store/kubernetes/store-event.ts';
 
 export type Observer = Pick<
   ControlEvents,
-  'onPeer' | 'onOpened' | 'onClosed' | 'onRefused' | 'onLimits' | 'onEjection'
+  'onFastPath' | 'onPeer' | 'onOpened' | 'onClosed' | 'onRefused' | 'onLimits' | 'onEjection'
 >;
 
 /** Lines about refusals in one window: whoever is refused chooses how often, and must not fill a disk. Metrics count all. */
@@ -32,6 +32,13 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
   const gate = makeLogGate({ linesMax: REFUSAL_LINES_MAX, windowMs: REFUSAL_WINDOW_MS });
   const peerGates = makePeerLogGates();
   return {
+    onFastPath(state) {
+      metrics.fastPath.set(state === 'on' ? 1 : 0);
+      if (state === 'on') return;
+      const fields = { reason: state, node: process.versions.node };
+      if (state === 'switched_off') logger.info(fields, 'Fast path is off');
+      else logger.warn(fields, 'Fast path is off: this Node is not known to do it, bytes cost more CPU');
+    },
     onPeer({ name, sessions, version, reason, message }) {
       if (reason === REASONS.PeerUnknown) {
         metrics.sessions.remove({ peer: name });

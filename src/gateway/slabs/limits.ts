@@ -3,14 +3,20 @@
 /** What is read into of a connection that is idle or chatty: with thousands of them this is what they cost. */
 export const IDLE_BUFFER_BYTES = 2 * 1024;
 
+/** Those of connections that have ended, kept for the next ones: 512 KiB. */
+export const IDLE_SLABS_KEPT_MAX = 256;
+
 /** One slab: two batches, so that one is filled while the other is written. */
 export const SLAB_BYTES = 512 * 1024;
 
 /** All slabs of the process, in use, free, or kept by readers that have stopped: 16 MiB, beside what peers are counted for. */
 export const SLABS_MAX = 32;
 
-/** Read into while all slabs are taken; each is used once, as Node by itself would. */
+/** Read into while all slabs are taken, as much as Node by itself would take. */
 export const SPARE_BUFFER_BYTES = 64 * 1024;
+
+/** Such memory that is kept for the next who finds all slabs taken: 4 MiB. */
+export const SPARE_SLABS_KEPT_MAX = 64;
 
 /** Handed on at once when so much is there: one large write costs the kernel a fraction of many small ones. */
 export const BATCH_BYTES = 256 * 1024;

@@ -1,6 +1,13 @@
 /** Memory that reads go into, used again and again: fresh memory for each read makes V8 collect the whole heap, again and again. */
 import assert from 'node:assert';
-import { SLAB_BYTES, SLABS_MAX } from './limits.ts';
+import {
+  IDLE_BUFFER_BYTES,
+  IDLE_SLABS_KEPT_MAX,
+  SLAB_BYTES,
+  SLABS_MAX,
+  SPARE_BUFFER_BYTES,
+  SPARE_SLABS_KEPT_MAX,
+} from './limits.ts';
 
 /** Pieces of it are lent: they are right until the callback that got them returns, or, if it is held, until it is released. */
 export interface Slab {
@@ -13,6 +20,8 @@ export interface Slab {
   release(): void;
   /** Its reader is done with it; it goes back to where it came from as soon as nobody holds it. */
   retire(): void;
+  /** Instead of `retire`: nobody knows who still refers to it. It is never used again, and one of the pool is kept for good. */
+  quarantine(): void;
 }
 
 export interface SlabPool {
@@ -20,6 +29,8 @@ export interface SlabPool {
   take(): Slab | undefined;
   /** Slabs that somebody has. */
   readonly taken: number;
+  /** Of these, those that are never used again. */
+  readonly quarantined: number;
   /** Few are left: what would keep one should rather be copied. */
   readonly isScarce: boolean;
 }
@@ -32,13 +43,19 @@ export interface SlabPoolOptions {
 
 export function makeSlabPool({ slabsMax = SLABS_MAX, onReturn }: SlabPoolOptions = {}): SlabPool {
   const free: Slab[] = [];
+  /** They count as taken: their memory stays where it is, and inside the bound. */
+  const quarantined: Slab[] = [];
   let made = 0;
 
   function make(): Slab {
     made++;
-    return makeSlab(SLAB_BYTES, (slab) => {
-      onReturn?.(slab.memory);
-      free.push(slab);
+    return makeSlab(SLAB_BYTES, {
+      isPool: true,
+      giveBack(slab) {
+        onReturn?.(slab.memory);
+        free.push(slab);
+      },
+      keepAway: (slab) => void quarantined.push(slab),
     });
   }
 
@@ -47,30 +64,56 @@ export function makeSlabPool({ slabsMax = SLABS_MAX, onReturn }: SlabPoolOptions
     get taken() {
       return made - free.length;
     },
+    get quarantined() {
+      return quarantined.length;
+    },
     get isScarce() {
       return (made - free.length) * 2 > slabsMax;
     },
   };
 }
 
-/** Used once. */
-export function makeLooseSlab(bytes: number): Slab {
-  return makeSlab(bytes);
+/** Any number of slabs, of which so many are kept for the next who wants one. */
+function makeKept(bytes: number, keptMax: number): () => Slab {
+  const free: Slab[] = [];
+  const home: Home = {
+    isPool: false,
+    giveBack(slab) {
+      if (free.length < keptMax) free.push(slab);
+    },
+    keepAway: () => undefined,
+  };
+  return () => free.pop() ?? makeSlab(bytes, home);
 }
 
-function makeSlab(bytes: number, giveBack?: (slab: Slab) => void): Slab {
+/** What connections are read into that are idle or chatty: as many as there are of these, and used again when they end. */
+export const takeIdleSlab = makeKept(IDLE_BUFFER_BYTES, IDLE_SLABS_KEPT_MAX);
+
+/** What is read into while all slabs of the pool are taken. */
+export const takeSpareSlab = makeKept(SPARE_BUFFER_BYTES, SPARE_SLABS_KEPT_MAX);
+
+/** Where a slab comes from that is used again. */
+interface Home {
+  /** Of a bounded number, that all share. */
+  readonly isPool: boolean;
+  giveBack(slab: Slab): void;
+  keepAway(slab: Slab): void;
+}
+
+function makeSlab(bytes: number, home: Home): Slab {
   // Of its own: what is written to must share memory with nothing else.
   const memory = Buffer.allocUnsafeSlow(bytes);
   let holds = 0;
   let isRetired = false;
+  let isQuarantined = false;
   function settle(): void {
-    if (!isRetired || holds > 0 || giveBack === undefined) return;
+    if (!isRetired || isQuarantined || holds > 0) return;
     isRetired = false;
-    giveBack(slab);
+    home.giveBack(slab);
   }
   const slab: Slab = {
     memory,
-    isPooled: giveBack !== undefined,
+    isPooled: home.isPool,
     get isHeld() {
       return holds > 0;
     },
@@ -83,6 +126,10 @@ function makeSlab(bytes: number, giveBack?: (slab: Slab) => void): Slab {
     retire() {
       isRetired = true;
       settle();
+    },
+    quarantine() {
+      if (!isQuarantined) home.keepAway(slab);
+      isQuarantined = true;
     },
   };
   return slab;

@@ -6,14 +6,16 @@
  *           0           start      end               512 KiB
  */
 import type { Socket } from 'node:net';
-import { BATCH_BYTES, CALM_BELOW_BYTES, IDLE_BUFFER_BYTES, READ_ROOM_BYTES, SPARE_BUFFER_BYTES } from './limits.ts';
-import { makeLooseSlab, slabs, type Slab, type SlabPool } from './pool.ts';
+import { BATCH_BYTES, CALM_BELOW_BYTES, READ_ROOM_BYTES } from './limits.ts';
+import { slabs, takeIdleSlab, takeSpareSlab, type Slab, type SlabPool } from './pool.ts';
 import { readInto } from './user-buffer.ts';
 
 export interface SlabReadsOptions {
   readonly socket: Socket;
   /** Takes the next bytes. They are lent by the slab; those that the socket's stream held before come without one. May pause the socket. */
   onBytes(bytes: Buffer, slab: Slab | undefined): void;
+  /** `onBytes` has thrown: nothing more is read. Whoever has got bytes of this socket has to be reset, and the socket too. Must not throw. */
+  onFailure(error: Error): void;
   readonly pool?: SlabPool | undefined;
 }
 
@@ -23,13 +25,17 @@ export interface SlabReads {
 }
 
 /** @returns undefined where the fast path is off: the socket is to be read as any stream. */
-export function readIntoSlabs({ socket, onBytes, pool = slabs }: SlabReadsOptions): SlabReads | undefined {
-  let slab = makeLooseSlab(IDLE_BUFFER_BYTES);
+export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: SlabReadsOptions): SlabReads | undefined {
+  let slab = takeIdleSlab();
   let start = 0;
   let end = 0;
   let isBulk = false;
   let isArmed = false;
   let isOver = false;
+  /** Read in this turn of the event loop; counted in bulk only. */
+  let turnBytes = 0;
+  /** So little came in the last turn that the bulk phase may be over. */
+  let isCalm = false;
 
   function flush(): void {
     const batch = slab.memory.subarray(start, end);
@@ -38,15 +44,17 @@ export function readIntoSlabs({ socket, onBytes, pool = slabs }: SlabReadsOption
     try {
       onBytes(batch, slab);
     } catch (error) {
-      // Who knows what still refers to it: it never comes back to the pool.
       isOver = true;
-      socket.destroy(error as Error);
+      slab.quarantine();
+      onFailure(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   /** What came in one turn of the event loop goes together. The slab stays as it is: Node holds a pointer into it. */
   function flushLate(): void {
     isArmed = false;
+    isCalm = turnBytes < CALM_BELOW_BYTES;
+    turnBytes = 0;
     flush();
   }
 
@@ -57,29 +65,37 @@ export function readIntoSlabs({ socket, onBytes, pool = slabs }: SlabReadsOption
   }
 
   function useBulk(): void {
-    isBulk = true;
-    use(pool.take() ?? makeLooseSlab(SPARE_BUFFER_BYTES));
+    use(pool.take() ?? takeSpareSlab());
   }
 
   function onIdleRead(): void {
     flush();
     if (isOver) start = end = 0;
-    else if (end === slab.memory.length) useBulk();
-    else if (!slab.isHeld) start = end = 0;
+    else if (end === slab.memory.length) {
+      isBulk = true;
+      isCalm = false;
+      useBulk();
+    } else if (!slab.isHeld) start = end = 0;
   }
 
+  /**
+   * A read says little: TLS gives one record at a time, and what follows a large one is often the twelve bytes that did not fit. So
+   * a turn is what counts, and a phase is over when two of them have brought little.
+   */
   function onBulkRead(bytes: number): void {
+    turnBytes += bytes;
+    const isLast = isCalm && turnBytes < CALM_BELOW_BYTES;
     const isFull = slab.memory.length - end < READ_ROOM_BYTES;
-    const isCalm = bytes < CALM_BELOW_BYTES && end - start === bytes;
-    if (isFull || isCalm || end - start >= BATCH_BYTES) flush();
+    if (isLast || isFull || end - start >= BATCH_BYTES) flush();
     else if (!isArmed) {
       isArmed = true;
       setImmediate(flushLate);
     }
     if (isOver) start = end = 0;
-    else if (isCalm) {
+    else if (isLast) {
       isBulk = false;
-      use(makeLooseSlab(IDLE_BUFFER_BYTES));
+      turnBytes = 0;
+      use(takeIdleSlab());
     } else if (start === end && !slab.isHeld) {
       // Memory that was just used is in the processor's cache.
       start = end = 0;
@@ -87,7 +103,7 @@ export function readIntoSlabs({ socket, onBytes, pool = slabs }: SlabReadsOption
   }
 
   const attached = readInto(socket, {
-    next: () => slab.memory.subarray(end),
+    next: () => (end === 0 ? slab.memory : slab.memory.subarray(end)),
     onRead(bytes) {
       if (isOver) return;
       end += bytes;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { REASONS } from '#src/api/reasons.ts';
 import { makeExchangeMetrics, makeObserver } from '#src/cli/run/observer.ts';
 import { BUFFER_BYTES_MAX } from '#src/gateway/limits.ts';
-import { makeSilentLogger } from '#src/runtime/log.ts';
+import { makeSilentLogger, type Logger } from '#src/runtime/log.ts';
 import { makeMetrics } from '#src/runtime/metrics.ts';
 
 describe('makeObserver', () => {
@@ -17,6 +17,28 @@ describe('makeObserver', () => {
     const lines = (await metrics.expose()).split('\n').filter((line) => /^\w+_sources_ejected_total/.test(line));
     assert.deepEqual(lines, ['clusterlink_mcs_sources_ejected_total{peer="east",reason="PEER_UNREACHABLE"} 2']);
   });
+});
+
+describe('makeObserver, fast path', () => {
+  for (const [state, gauge, lines] of [
+    ['on', 1, []],
+    ['switched_off', 0, ['info switched_off']],
+    ['node_untested', 0, ['warn node_untested']],
+    ['self_test_failed', 0, ['warn self_test_failed']],
+  ] as const) {
+    it(`${state} → the gauge says ${gauge}, the log why it is off`, async () => {
+      const metrics = makeMetrics({ version: '1' });
+      const told: string[] = [];
+      const tell =
+        (level: string) =>
+        ({ reason }: { readonly reason: string }): void =>
+          void told.push(`${level} ${reason}`);
+      const logger = { ...makeSilentLogger(), info: tell('info'), warn: tell('warn') } as unknown as Logger;
+      makeObserver({ metrics, logger }).onFastPath(state);
+      assert.match(await metrics.expose(), new RegExp(`^clusterlink_mcs_fast_path ${gauge}$`, 'm'));
+      assert.deepEqual(told, lines);
+    });
+  }
 });
 
 describe('makeObserver, limits', () => {

@@ -35,6 +35,7 @@ describe('startControl', () => {
       logger: makeSilentLogger(),
       now: () => time,
       events: {
+        onFastPath: () => undefined,
         onPeer: () => undefined,
         onOpened: () => undefined,
         onClosed: () => undefined,

@@ -157,6 +157,7 @@ describe('followPods', () => {
         logger: makeSilentLogger(),
         now: () => '2026-11-20T12:00:00Z',
         events: {
+          onFastPath: () => undefined,
           onPeer: () => undefined,
           onOpened: () => undefined,
           onClosed: () => undefined,

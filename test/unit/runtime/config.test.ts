@@ -42,6 +42,7 @@ describe('parseConfig', () => {
       },
       client: { namespace: 'default', serviceAccount: 'host', labels: {} },
       exports: { targets: [], namespaces: [] },
+      fastPath: 'on',
       admin: '/srv/state/admin.sock',
       labels: {},
       log: { level: 'info' },

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { lendTo } from '#src/gateway/slabs/lend.ts';
-import { COPY_BELOW_BYTES, IDLE_BUFFER_BYTES, SPARE_BUFFER_BYTES } from '#src/gateway/slabs/limits.ts';
-import { makeLooseSlab, makeSlabPool, type Slab } from '#src/gateway/slabs/pool.ts';
+import { COPY_BELOW_BYTES, SPARE_BUFFER_BYTES } from '#src/gateway/slabs/limits.ts';
+import { makeSlabPool, takeIdleSlab, takeSpareSlab, type Slab } from '#src/gateway/slabs/pool.ts';
 
 interface Sink {
   readonly sink: Socket;
@@ -89,8 +89,8 @@ describe('lendTo', () => {
   }
 
   it('a slab beside the pool → what it keeps is at most four times what waits', () => {
-    const spare = makeLooseSlab(SPARE_BUFFER_BYTES);
-    const idle = makeLooseSlab(IDLE_BUFFER_BYTES);
+    const spare = takeSpareSlab();
+    const idle = takeIdleSlab();
     const wasteful = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4 - 1);
     const enough = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4);
     for (const [bytes, slab, isHeld] of [

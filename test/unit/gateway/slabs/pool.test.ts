@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
-import { SLAB_BYTES } from '#src/gateway/slabs/limits.ts';
-import { makeLooseSlab, makeSlabPool } from '#src/gateway/slabs/pool.ts';
+import {
+  IDLE_BUFFER_BYTES,
+  IDLE_SLABS_KEPT_MAX,
+  SLAB_BYTES,
+  SPARE_BUFFER_BYTES,
+  SPARE_SLABS_KEPT_MAX,
+} from '#src/gateway/slabs/limits.ts';
+import { makeSlabPool, takeIdleSlab, takeSpareSlab } from '#src/gateway/slabs/pool.ts';
 
 describe('makeSlabPool', () => {
   it('as many are taken as there may be → no further one, until one comes back', () => {
@@ -41,6 +47,17 @@ describe('makeSlabPool', () => {
     assert.throws(() => makeSlabPool().take()?.release(), /released more often/);
   });
 
+  it('in quarantine → never used again, whoever releases or retires it; it counts as taken', () => {
+    const pool = makeSlabPool({ slabsMax: 1, onReturn: () => assert.fail() });
+    const slab = pool.take();
+    slab?.hold();
+    slab?.quarantine();
+    slab?.quarantine();
+    slab?.release();
+    slab?.retire();
+    assert.deepEqual([pool.taken, pool.quarantined, pool.take()], [1, 1, undefined]);
+  });
+
   it('more than half are taken → scarce', () => {
     const pool = makeSlabPool({ slabsMax: 2 });
     pool.take();
@@ -50,12 +67,48 @@ describe('makeSlabPool', () => {
   });
 });
 
-describe('makeLooseSlab', () => {
-  it('retired → goes nowhere', () => {
-    const slab = makeLooseSlab(8);
-    slab.retire();
+describe('takeSpareSlab', () => {
+  it('retired and held by nobody → the next one is it; beside the pool', () => {
+    const slab = takeSpareSlab();
     slab.hold();
+    slab.retire();
+    assert.notEqual(takeSpareSlab(), slab);
     slab.release();
-    assert.deepEqual([slab.isPooled, slab.memory.length], [false, 8]);
+    assert.equal(takeSpareSlab(), slab);
+    assert.deepEqual([slab.isPooled, slab.memory.length], [false, SPARE_BUFFER_BYTES]);
+  });
+
+  it('in quarantine → not used again', () => {
+    const slab = takeSpareSlab();
+    slab.quarantine();
+    slab.retire();
+    assert.notEqual(takeSpareSlab(), slab);
+  });
+
+  it('SPARE_SLABS_KEPT_MAX are kept → one more is not', () => {
+    const taken = Array.from({ length: SPARE_SLABS_KEPT_MAX + 1 }, () => takeSpareSlab());
+    for (const slab of taken) slab.retire();
+    const again = new Set(taken.map(() => takeSpareSlab()));
+    assert.equal(taken.filter((slab) => again.has(slab)).length, SPARE_SLABS_KEPT_MAX);
+  });
+});
+
+describe('takeIdleSlab', () => {
+  it('retired → used again, but not while it is held', () => {
+    const slab = takeIdleSlab();
+    assert.deepEqual([slab.memory.length, slab.isPooled], [IDLE_BUFFER_BYTES, false]);
+    slab.hold();
+    slab.retire();
+    const other = takeIdleSlab();
+    assert.notEqual(other, slab);
+    slab.release();
+    assert.equal(takeIdleSlab(), slab);
+  });
+
+  it(`${IDLE_SLABS_KEPT_MAX} are kept → one more is not`, () => {
+    const many = Array.from({ length: IDLE_SLABS_KEPT_MAX + 1 }, takeIdleSlab);
+    for (const slab of many) slab.retire();
+    const again = new Set(Array.from({ length: IDLE_SLABS_KEPT_MAX + 1 }, takeIdleSlab));
+    assert.equal(many.filter((slab) => again.has(slab)).length, IDLE_SLABS_KEPT_MAX);
   });
 });
