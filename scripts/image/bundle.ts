@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-const ENTRY = 'src/main.ts';
+/** Processes begin here: the program, and its workers, which need a tenth of it. */
+export type Entry = 'src/main.ts' | 'src/gateway/workers/entry.ts';
 /** What CommonJS packages expect to find, and where a source file was: see {@link keepPlaces}. */
 const BANNER = `import { createRequire as __createRequire } from 'node:module';
 const require = __createRequire(import.meta.url);
@@ -21,11 +22,11 @@ export interface Bundle {
 }
 
 /** The same sources give the same bytes. */
-export async function bundleProgram(): Promise<Bundle> {
+export async function bundleProgram(entry: Entry): Promise<Bundle> {
   const needs = new Set<string>();
   const { outputFiles, metafile } = await build({
     absWorkingDir: PROJECT,
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     metafile: true,

@@ -7,6 +7,7 @@ import { librariesOf } from './libraries.ts';
 
 export const USER_ID = 65_532;
 export const PROGRAM = '/app/clusterlink-mcs.mjs';
+const WORKER = '/app/clusterlink-mcs-worker.mjs';
 const READ_ONLY = 0o444;
 const EXECUTABLE = 0o555;
 /** Anybody may write here, nobody removes what is another's. */
@@ -25,6 +26,7 @@ const FILES: Readonly<Record<string, string>> = {
   [`bin/${COMMAND}`]: `#!/bin/node\nimport('${PROGRAM}');\n`,
   // The program starts itself by this name ("demo" runs three of it).
   'app/src/main.ts': "import '../clusterlink-mcs.mjs';\n",
+  'app/src/gateway/workers/entry.ts': "import '../../../clusterlink-mcs-worker.mjs';\n",
 };
 
 /** Makes the folder anew. @throws {Error} when a file that the sources name would not be in it. */
@@ -34,10 +36,13 @@ export async function assembleRootfs(rootfs: string): Promise<void> {
   for (const [path, text] of Object.entries(FILES)) await put(join(rootfs, path), text);
   for (const folder of DATA) await cp(join(PROJECT, folder), join(rootfs, 'app', folder), { recursive: true });
 
-  const bundle = await bundleProgram();
+  const bundle = await bundleProgram('src/main.ts');
+  const worker = await bundleProgram('src/gateway/workers/entry.ts');
   await put(join(rootfs, PROGRAM), bundle.text);
+  await put(join(rootfs, WORKER), worker.text);
+  // What workers are made of is in the program too.
   await copyLicences(join(rootfs, 'app/licences'), bundle);
-  for (const need of bundle.needs) {
+  for (const need of [...bundle.needs, ...worker.needs]) {
     if (!existsSync(join(rootfs, 'app', need)))
       throw new Error(`the program reads ${need}: add it to DATA of rootfs.ts`);
   }

@@ -28,6 +28,8 @@ export const REASONS = {
   ExportDeleted: 'EXPORT_DELETED',
   ImportDeleted: 'IMPORT_DELETED',
   SessionLost: 'SESSION_LOST',
+  /** The worker process of this gateway that carried it has ended. */
+  WorkerLost: 'WORKER_LOST',
   ClientUnknown: 'CLIENT_UNKNOWN',
   NameTaken: 'NAME_TAKEN',
   PortRemapped: 'PORT_REMAPPED',

@@ -34,6 +34,9 @@ export interface Account {
   /** The same one for each call with this name. */
   of(peer: string): PeerAccount;
   readonly bytes: number;
+  /** What all peers together may hold, and what one may. */
+  readonly bytesMax: number;
+  readonly peerBytesMax: number;
   /** Drops the account of a peer that is gone, unless something is held for it. */
   forget(peer: string): void;
   /** Peers that hold something. */
@@ -140,6 +143,8 @@ export function makeAccount({
     get bytes() {
       return totalBytes;
     },
+    bytesMax,
+    peerBytesMax,
     forget(peer) {
       if (entries.get(peer)?.bytes === 0) entries.delete(peer);
     },

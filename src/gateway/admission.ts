@@ -26,6 +26,8 @@ export interface AdmissionOptions {
   readonly self: string;
   readonly epoch: string;
   readonly version: string;
+  /** Which of the processes of this peer it is; absent: a random one. */
+  readonly instance?: string | undefined;
   /** What the hello says that this gateway can, or is. */
   readonly features: readonly string[];
   readonly identity: () => PeerIdentity;
@@ -77,7 +79,7 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     onRefused,
     onRetired,
   } = options;
-  const instance = randomUUID();
+  const { instance = randomUUID() } = options;
   const forms: readonly WireForm[] = links === undefined ? ['session'] : ['session', 'clusterlink'];
   /** Callers of each peer that have not greeted yet. */
   const greeting = new Map<string, number>();

@@ -27,6 +27,8 @@ export type DialOutcome =
 
 /** In the hello of a gateway that may be one of several behind its address. */
 export const REPLICAS_FEATURE = 'replicas';
+/** Beside that: the others are workers of one process, and their instances are its own name, a dot and a number. */
+export const WORKERS_FEATURE = 'workers';
 
 export interface DiallerOptions {
   dial(signal: AbortSignal): Promise<DialOutcome>;

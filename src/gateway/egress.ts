@@ -30,6 +30,7 @@ import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Refused, type Revocation, type TunnelTable } from './tunnels.ts';
+import { WHOLE, type Share, type Shares } from './shares.ts';
 import type { ConnectRequest } from './wire/connect.ts';
 import type { Source } from './wire/source.ts';
 
@@ -47,7 +48,8 @@ export interface EgressOptions {
   readonly now: () => number;
   /** Of connections whose exporter was told who the client is. */
   readonly reasker: Reasker;
-  onOpened(): void;
+  readonly shares?: Shares | undefined;
+  onOpened(subject: ConnectionSubject): void;
   onClosed(record: ClosingRecord): void;
 }
 
@@ -85,8 +87,9 @@ export interface Egress {
 
 export function makeEgress(options: EgressOptions): Egress {
   const { self, decisions, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
-  const { onOpened, onClosed } = options;
+  const { onOpened, onClosed, shares = WHOLE } = options;
   const openByImport = new Map<string, number>();
+  const shareByImport = new Map<string, Share>();
   const affinity = makeAffinity({ now });
   const chooser = makeSourceChooser({
     random: Math.random,
@@ -107,7 +110,7 @@ export function makeEgress(options: EgressOptions): Egress {
       onClosed(refusalRecord({ ...subject, reason, message, peer, durationMs: now() - openedMs }));
     };
 
-    if ((openByImport.get(object) ?? 0) >= CONNECTIONS_PER_IMPORT_MAX) {
+    if (!hasRoom(object)) {
       return refuse({ reason: REASONS.Overloaded, message: `${CONNECTIONS_PER_IMPORT_MAX} connections are open.` }, '');
     }
     count(object, 1);
@@ -127,7 +130,7 @@ export function makeEgress(options: EgressOptions): Egress {
         );
         return refuse({ reason: REASONS.Aborted, message: 'The client left before a source was open.' }, source.peer);
       }
-      onOpened();
+      onOpened({ ...subject, peer: source.peer });
       const record = await runTunnel({
         subject: { ...subject, peer: source.peer },
         message: formatSource(source),
@@ -314,15 +317,42 @@ export function makeEgress(options: EgressOptions): Egress {
     return { reason, message: describeDenial(admission) };
   }
 
+  /** All data planes of this peer count together. */
+  function shareOf(object: string): Share {
+    const share = shareByImport.get(object) ?? shares(`connections ${object}`, CONNECTIONS_PER_IMPORT_MAX);
+    shareByImport.set(object, share);
+    return share;
+  }
+
+  function forget(imports: ReadonlyMap<string, ImportRoute>): void {
+    for (const [object, share] of shareByImport) {
+      if (imports.has(object) || openByImport.has(object)) continue;
+      share.close();
+      shareByImport.delete(object);
+    }
+  }
+
+  function hasRoom(object: string): boolean {
+    const open = openByImport.get(object) ?? 0;
+    const share = shareOf(object);
+    if (open < share.max) return true;
+    share.see(open);
+    return false;
+  }
+
   function count(object: string, change: 1 | -1): void {
     const next = (openByImport.get(object) ?? 0) + change;
     if (next > 0) openByImport.set(object, next);
     else openByImport.delete(object);
+    shareOf(object).see(next);
   }
 
   return {
     serveClient,
     retain(imports) {
+      forget(imports);
+      // Before the first client comes: by then it is known how many there may be.
+      for (const object of imports.keys()) shareOf(object);
       chooser.retain(imports);
       affinity.retain(imports);
       if (ejections.size === 0) return;

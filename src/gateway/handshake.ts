@@ -49,6 +49,8 @@ export interface Acceptor {
   readonly handshakes: number;
   /** Callers that wait for theirs. */
   readonly waiting: number;
+  /** Takes no further callers; those that have come stay. */
+  retire(): void;
   close(): Promise<void>;
 }
 
@@ -165,6 +167,7 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     get waiting() {
       return queue.waiting;
     },
+    retire: () => void server.close(),
     close() {
       queue.close();
       for (const socket of raws.values()) socket.destroy();

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import { formatKey } from '../api/object.ts';
 import type { Home } from './home.ts';
-import { makeListeners, type Arrival } from './listeners.ts';
+import { makeListeners, type Arrival, type PlaceClaims } from './listeners.ts';
 import type { ImportObservation, ImportRoute, RouteSource } from './messages.ts';
 import { usabilityOf, type Usability } from './source-choice.ts';
 import { listenersOf } from './wanted-listeners.ts';
@@ -16,6 +16,7 @@ export interface ImportStatesOptions {
   onClient(arrival: Arrival, socket: Socket): void;
   onChange(observation: ImportObservation): void;
   readonly keepAliveMs?: number | undefined;
+  readonly places?: PlaceClaims | undefined;
 }
 
 export interface ImportStates {
@@ -28,13 +29,14 @@ export interface ImportStates {
 }
 
 export function makeImportStates(options: ImportStatesOptions): ImportStates {
-  const { self, home, reachable, onClient, onChange, keepAliveMs } = options;
+  const { self, home, reachable, onClient, onChange, keepAliveMs, places } = options;
   let imports: ReadonlyMap<string, ImportRoute> = new Map();
   /** By `namespace/name`, as the two below: of the imports that there are, and of no others. */
   const listenerStates = new Map<string, readonly ImportBindingStatusListener[]>();
   const told = new Map<string, string>();
   const listeners = makeListeners({
     keepAliveMs,
+    places,
     onClient,
     onState(object, states) {
       const route = imports.get(object);

@@ -12,7 +12,7 @@ import { askerOf, type Asker } from './asker.ts';
 import { dialEndpoint, type DialResult } from './dial.ts';
 import { introduce, type Origin } from './introduce.ts';
 import { VIA_MAX } from './limits.ts';
-import type { ClosingRecord } from './messages.ts';
+import type { ClosingRecord, ConnectionSubject } from './messages.ts';
 import type { PeerBounds } from './peer-bounds.ts';
 import type { Routes } from './routes.ts';
 import type { PeerSession } from './session.ts';
@@ -31,7 +31,7 @@ export interface IngressOptions {
   readonly table: TunnelTable;
   readonly bounds: PeerBounds;
   readonly now: () => number;
-  onOpened(): void;
+  onOpened(subject: ConnectionSubject): void;
   onClosed(record: ClosingRecord): void;
   /** A peer asked whether it would be admitted, and would not be: no connection, but not nothing either. */
   onProbeRefused(reason: Reason, peer: string): void;
@@ -217,7 +217,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   async function carry(asked: Asked, { socket, message }: Extract<ExportDial, { ok: true }>): Promise<void> {
     const { session, stream, access, connection, openedMs } = asked;
     stream.write(encodeAnswer({ ok: true, connection }));
-    onOpened();
+    onOpened(subjectOf(asked));
     const ended = await runTunnel({
       subject: subjectOf(asked),
       message,

@@ -22,6 +22,19 @@ export interface ListenersOptions {
   onState(object: string, listeners: readonly ImportBindingStatusListener[]): void;
   /** Tests shorten it. */
   readonly keepAliveMs?: number | undefined;
+  /** Where others share the listeners of this process; absent: nobody does. */
+  readonly places?: PlaceClaims | undefined;
+}
+
+/** Leave to listen at an address and port, which is given to one owner: `namespace/name port` of an import. */
+export interface PlaceClaims {
+  /** Undefined: granted. Else the code of the kernel that says why not. */
+  claim(place: {
+    readonly address: string;
+    readonly port: number;
+    readonly owner: string;
+  }): Promise<string | undefined>;
+  release(place: { readonly address: string; readonly port: number; readonly owner: string }): void;
 }
 
 export interface Listeners {
@@ -37,12 +50,14 @@ interface Slot {
   /** Of no import any more; it stays until it is closed, so that a returning one does not meet its own listener. */
   gone: boolean;
   server: Server | undefined;
+  /** Gives its place back. */
+  release: (() => void) | undefined;
   lastListenPort: number | undefined;
   retry: NodeJS.Timeout | undefined;
   state: ImportBindingStatusListener;
 }
 
-export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptions): Listeners {
+export function makeListeners({ onClient, onState, keepAliveMs, places: claims }: ListenersOptions): Listeners {
   const slots = new Map<string, Slot>();
   /** The same by import: 10,000 listeners that each told of all would take seconds. */
   const slotsByObject = new Map<string, Set<Slot>>();
@@ -75,6 +90,7 @@ export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptio
       wanted: false,
       gone: false,
       server: undefined,
+      release: undefined,
       lastListenPort,
       retry: undefined,
       state: closedState(spec, lastListenPort),
@@ -111,6 +127,12 @@ export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptio
     const { object, address, port, listenPort } = slot.spec;
     let cause = '';
     for (const candidate of candidatePorts(slot)) {
+      const place = { address, port: candidate, owner: `${object} ${port}` };
+      const taken = await claims?.claim(place);
+      if (taken !== undefined) {
+        cause = cause || explainListenError({ code: taken, message: taken }, address, candidate);
+        continue;
+      }
       const attempt = await listen({
         address,
         port: candidate,
@@ -121,10 +143,12 @@ export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptio
       });
       if (attempt.ok) {
         slot.server = attempt.server;
+        slot.release = () => claims?.release(place);
         slot.lastListenPort = candidate === listenPort ? undefined : candidate;
         slot.state = listeningState({ spec: slot.spec, listenPort: candidate, cause });
         return report(slot);
       }
+      claims?.release(place);
       cause = cause || attempt.message;
     }
     const fixed = slot.spec.ifTaken === 'fail' ? { listenPort } : {};
@@ -137,6 +161,8 @@ export function makeListeners({ onClient, onState, keepAliveMs }: ListenersOptio
     clearTimeout(slot.retry);
     slot.server?.close();
     slot.server = undefined;
+    slot.release?.();
+    slot.release = undefined;
     slot.state = closedState(slot.spec, slot.lastListenPort);
     report(slot);
   }
@@ -234,7 +260,8 @@ function listen(input: {
       server.close();
       resolve({ ok: false, message: explainListenError(error, address, port) });
     });
-    server.listen({ host: address, port, exclusive: true }, () => {
+    // In a worker the main process has the socket, and the others of its kind accept from it too.
+    server.listen({ host: address, port, exclusive: false }, () => {
       server.removeAllListeners('error');
       server.on('error', () => undefined);
       resolve({ ok: true, server });
@@ -242,7 +269,11 @@ function listen(input: {
   });
 }
 
-function explainListenError(error: NodeJS.ErrnoException, address: string, port: number): string {
+function explainListenError(
+  error: Pick<NodeJS.ErrnoException, 'code' | 'message'>,
+  address: string,
+  port: number,
+): string {
   switch (error.code) {
     case 'EACCES':
       return `${address}:${port} needs a privilege that this user does not have`;

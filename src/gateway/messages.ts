@@ -136,7 +136,11 @@ export type DownMessage =
        * served; 0: none are from now on.
        */
       readonly quietMs: number;
-    };
+      /** Other workers have its listeners: it closes those of imports now, and goes on for what has come. */
+      readonly replaced?: boolean;
+    }
+  /** Other workers take its place: it takes no further callers, and tells peers to dial anew. A `drain` follows. */
+  | { readonly kind: 'retire'; readonly deadlineMs: number };
 
 export type UpMessage =
   | { readonly kind: 'acknowledged'; readonly version: number }
@@ -146,7 +150,7 @@ export type UpMessage =
   | { readonly kind: 'peer'; readonly peer: PeerObservation }
   | { readonly kind: 'import'; readonly import: ImportObservation }
   | { readonly kind: 'ejection'; readonly change: EjectionChange }
-  | { readonly kind: 'opened'; readonly direction: Direction }
+  | ({ readonly kind: 'opened' } & ConnectionSubject)
   | { readonly kind: 'closed'; readonly record: ClosingRecord }
   | { readonly kind: 'refused'; readonly reason: Reason; readonly from: string }
   /** How near the bounds of each peer, and of all together, are; on change. */

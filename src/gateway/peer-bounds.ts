@@ -9,18 +9,17 @@ import type { Account, PeerAccount } from './account.ts';
 import { makeWindowBudget, type PeerWindows } from './window-budget.ts';
 import { makeBucket } from '../runtime/bucket.ts';
 import {
-  BUFFER_BYTES_MAX,
   CONTROL_LINES_PER_SECOND_MAX,
   EARLY_RESETS_PER_SECOND_MAX,
   EXCHANGES_AT_ONCE_MAX,
   EXCHANGES_PER_SECOND_MAX,
   HALF_OPEN_STREAMS_PER_PEER_MAX,
-  PEER_BUFFER_BYTES_MAX,
   PENDING_DIALS_PER_PEER_MAX,
   REFUSED_STREAMS_PER_SECOND_MAX,
   STREAMS_PER_PEER_MAX,
   STREAMS_PER_SECOND_MAX,
 } from './limits.ts';
+import { WHOLE, type Shares } from './shares.ts';
 import { HEAD_BYTES_MAX } from './wire/limits.ts';
 import { PINGS_PER_SECOND_MAX } from './yamux/limits.ts';
 
@@ -78,6 +77,8 @@ export interface PeerBounds {
 export interface PeerBoundsOptions {
   readonly account: Account;
   readonly now: () => number;
+  /** What of the bound on open streams is this data plane's; absent: all. The others bound what may come at one event loop at once. */
+  readonly shares?: Shares | undefined;
   /** A peer has reached a bound: once a second for each, so that whoever reports it cannot be flooded either. */
   onRefused(limit: PeerLimit, peer: string): void;
 }
@@ -86,16 +87,26 @@ interface Entry {
   readonly bound: PeerBound;
   readonly isIdle: () => boolean;
   readonly report: () => LimitUsage[];
+  readonly close: () => void;
 }
 
-export function makePeerBounds({ account, now, onRefused }: PeerBoundsOptions): PeerBounds {
+export function makePeerBounds({ account, now, shares = WHOLE, onRefused }: PeerBoundsOptions): PeerBounds {
   const entries = new Map<string, Entry>();
-  const windows = makeWindowBudget();
+  // Half of what may be held: promises of honest peers alone bring nobody near the bound.
+  const windows = makeWindowBudget({ bytesMax: account.bytesMax / 2, peerBytesMax: account.peerBytesMax / 2 });
 
   function entryOf(peer: string): Entry {
     const known = entries.get(peer);
     if (known !== undefined) return known;
-    const made = makeEntry({ peer, memory: account.of(peer), windows: windows.of(peer), now, onRefused });
+    const made = makeEntry({
+      peer,
+      memory: account.of(peer),
+      memoryBytesMax: account.peerBytesMax,
+      windows: windows.of(peer),
+      shares,
+      now,
+      onRefused,
+    });
     entries.set(peer, made);
     return made;
   }
@@ -103,14 +114,15 @@ export function makePeerBounds({ account, now, onRefused }: PeerBoundsOptions): 
   return {
     of: (peer) => entryOf(peer).bound,
     retain(peers) {
-      for (const [peer, { isIdle }] of entries) {
+      for (const [peer, { isIdle, close }] of entries) {
         if (peers.has(peer) || !isIdle()) continue;
         entries.delete(peer);
+        close();
         account.forget(peer);
       }
     },
     report: () => [
-      { limit: 'buffers', peer: '', ratio: account.bytes / BUFFER_BYTES_MAX, refused: 0 },
+      { limit: 'buffers', peer: '', ratio: account.bytes / account.bytesMax, refused: 0 },
       ...[...entries.values()].flatMap(({ report }) => report()),
     ],
   };
@@ -119,12 +131,15 @@ export function makePeerBounds({ account, now, onRefused }: PeerBoundsOptions): 
 function makeEntry(input: {
   readonly peer: string;
   readonly memory: PeerAccount;
+  readonly memoryBytesMax: number;
   readonly windows: PeerWindows;
+  readonly shares: Shares;
   readonly now: () => number;
   onRefused(limit: PeerLimit, peer: string): void;
 }): Entry {
-  const { peer, memory, windows, now, onRefused } = input;
+  const { peer, memory, memoryBytesMax, windows, shares, now, onRefused } = input;
   const open = { streams: 0, streams_half_open: 0, pending_dials: 0 };
+  const share = shares(`streams ${peer}`, STREAMS_PER_PEER_MAX);
   const opens = makeBucket({ perSecondMax: STREAMS_PER_SECOND_MAX, now });
   const exchanges = makeBucket({ perSecondMax: EXCHANGES_PER_SECOND_MAX, burstMax: EXCHANGES_AT_ONCE_MAX, now });
   const acts = {
@@ -145,7 +160,10 @@ function makeEntry(input: {
 
   /** The rate is the last: what is refused for another reason takes nothing from it. */
   function limitOfStream(): PeerLimit | undefined {
-    if (open.streams >= STREAMS_PER_PEER_MAX) return 'streams';
+    if (open.streams >= share.max) {
+      share.see(open.streams);
+      return 'streams';
+    }
     if (open.streams_half_open >= HALF_OPEN_STREAMS_PER_PEER_MAX) return 'streams_half_open';
     if (!memory.hasRoom) return 'buffers';
     return opens.take() ? undefined : 'stream_opens';
@@ -153,9 +171,13 @@ function makeEntry(input: {
 
   function enter(what: keyof typeof open): () => void {
     let isIn = true;
-    open[what]++;
+    const change = (by: 1 | -1): void => {
+      open[what] += by;
+      if (what === 'streams') share.see(open.streams);
+    };
+    change(1);
     return () => {
-      if (isIn) open[what]--;
+      if (isIn) change(-1);
       isIn = false;
     };
   }
@@ -209,7 +231,7 @@ function makeEntry(input: {
       ['streams', open.streams / STREAMS_PER_PEER_MAX],
       ['streams_half_open', open.streams_half_open / HALF_OPEN_STREAMS_PER_PEER_MAX],
       ['pending_dials', open.pending_dials / PENDING_DIALS_PER_PEER_MAX],
-      ['buffers', memory.bytes / PEER_BUFFER_BYTES_MAX],
+      ['buffers', memory.bytes / memoryBytesMax],
       ['stream_opens', opens.peak()],
       ['exchange_opens', exchanges.peak()],
       ...Object.entries(acts).map(([act, bucket]): [PeerLimit, number] => [act as Act, bucket.peak()]),
@@ -219,7 +241,12 @@ function makeEntry(input: {
     return usages;
   }
 
-  return { bound, report, isIdle: () => open.streams + open.pending_dials + memory.bytes === 0 };
+  return {
+    bound,
+    report,
+    isIdle: () => open.streams + open.pending_dials + memory.bytes === 0,
+    close: () => share.close(),
+  };
 }
 
 /** Of one bound and one peer: what the log says. Metrics count every refusal. */

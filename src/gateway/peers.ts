@@ -15,7 +15,7 @@ import { AppError } from '../api/errors.ts';
 import { DistrustError } from '../fabric/distrust.ts';
 import { compareText } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { REPLICAS_FEATURE, startDialler, type Dialler, type DialOutcome } from './dialler.ts';
+import { REPLICAS_FEATURE, WORKERS_FEATURE, startDialler, type Dialler, type DialOutcome } from './dialler.ts';
 import {
   EJECTED_MAX_MS,
   REDIAL_MAX_MS,
@@ -314,6 +314,7 @@ function epochsOf(sessions: readonly PeerSession[]): string[] {
  * was restarted the sessions have ended when the new process is there, or do within 2 s.
  */
 function toInstallation({ epoch, instance, features }: PeerSession['hello']): string {
+  if (features.includes(WORKERS_FEATURE)) return `${epoch}/${instance.split('.', 1)[0]}`;
   return features.includes(REPLICAS_FEATURE) ? epoch : `${epoch}/${instance}`;
 }
 

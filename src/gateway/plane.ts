@@ -17,7 +17,7 @@ import { makeClusterLinkExporter } from './clusterlink/exporter.ts';
 import { makeClusterLinkLinks } from './clusterlink/links.ts';
 import { makeDecisionMemory } from './decision-memory.ts';
 import type { Self } from './decisions.ts';
-import { REPLICAS_FEATURE } from './dialler.ts';
+import { REPLICAS_FEATURE, WORKERS_FEATURE } from './dialler.ts';
 import { makeEgress } from './egress.ts';
 import { makeEjections } from './ejection.ts';
 import { makeExchangeStreams } from './exchange-streams.ts';
@@ -26,9 +26,23 @@ import { makeConnector, type ConnectorOptions } from './gateway-connector.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
 import type { Home } from './home.ts';
 import { makeImportStates } from './import-states.ts';
+import type { PlaceClaims } from './listeners.ts';
 import { makeIngress } from './ingress.ts';
-import { HEAD_TIMEOUT_MS, REQUESTS_PER_TURN_MAX, TRUST_RECHECK_MS } from './limits.ts';
-import type { ClosingRecord, Direction, DownMessage, GatewaySnapshot, UpMessage } from './messages.ts';
+import {
+  BUFFER_BYTES_MAX,
+  HEAD_TIMEOUT_MS,
+  PEER_BUFFER_BYTES_MAX,
+  REQUESTS_PER_TURN_MAX,
+  TRUST_RECHECK_MS,
+} from './limits.ts';
+import type {
+  ClosingRecord,
+  ConnectionSubject,
+  Direction,
+  DownMessage,
+  GatewaySnapshot,
+  UpMessage,
+} from './messages.ts';
 import { startLimitsReport } from './limits-report.ts';
 import { makePeerBounds } from './peer-bounds.ts';
 import { makePeers, type Peers } from './peers.ts';
@@ -36,6 +50,7 @@ import { probeSource } from './probe.ts';
 import { readHead } from './read-head.ts';
 import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
+import type { Shares } from './shares.ts';
 import type { PeerSession } from './session.ts';
 import { startFastPath } from './slabs/user-buffer.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
@@ -71,6 +86,14 @@ export interface DataPlaneOptions {
     /** Between two looks whether a gateway's name leads where its session does; tests shorten it. */
     readonly resolveIntervalMs?: number | undefined;
   };
+  /** Told in hellos; absent: a random one. Of a process with workers it begins with the process's own and a dot. */
+  readonly instance?: string;
+  /** How many data planes share the listeners and the bounds of this peer; absent: this one alone. */
+  readonly workers?: number;
+  /** With others: where each may listen. */
+  readonly places?: PlaceClaims;
+  /** With others: what of each bound is this one's. */
+  readonly shares?: Shares;
   readonly channel: ChannelEnd<UpMessage, DownMessage>;
 }
 
@@ -96,14 +119,19 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   let routes = NOTHING;
   /** `leaving`: others are told that this gateway goes, and what still comes is served. */
   let phase: 'serving' | 'leaving' | 'draining' = 'serving';
+  /** Other workers have the listeners: clients of imports that come are theirs. */
+  let isReplaced = false;
   const closing = new AbortController();
   let acceptor: Acceptor | undefined;
   let filter: TargetFilter | undefined;
 
-  const account = makeAccount();
+  // Its part: memory that is held cannot be handed over in the moment in which another one needs it.
+  const { workers = 1 } = options;
+  const account = makeAccount({ bytesMax: BUFFER_BYTES_MAX / workers, peerBytesMax: PEER_BUFFER_BYTES_MAX / workers });
   const bounds = makePeerBounds({
     account,
     now,
+    shares: options.shares,
     onRefused: (limit, peer) => onRefused(REASONS.Overloaded, `${peer}: ${limit}`),
   });
   const turns = makeTurns({ perTurnMax: REQUESTS_PER_TURN_MAX, nextTurn: (run) => void setImmediate(run) });
@@ -122,7 +150,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     decisions,
     table,
     now,
-    onOpened: () => post({ kind: 'opened', direction }),
+    onOpened: ({ connection, object, peer }: ConnectionSubject) =>
+      post({ kind: 'opened', direction, connection, object, peer }),
     onClosed: (record: ClosingRecord) => post({ kind: 'closed', record }),
   });
   const ingress = makeIngress({ ...shared('ingress'), targets, bounds, onProbeRefused: onRefused, keepAliveMs });
@@ -143,7 +172,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     self: self.name,
     epoch,
     version,
-    features: home.kind === 'cluster' ? [REPLICAS_FEATURE] : [],
+    instance: options.instance,
+    features: featuresOf(options),
     identity,
     peers: () => peers,
     bounds,
@@ -186,11 +216,21 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     self: self.name,
     onChange: (change) => post({ kind: 'ejection', change }),
   });
-  const egress = makeEgress({ ...shared('egress'), clients, clientKey, reasker, peers, ingress, ejections });
+  const egress = makeEgress({
+    ...shared('egress'),
+    clients,
+    clientKey,
+    reasker,
+    peers,
+    ingress,
+    ejections,
+    shares: options.shares,
+  });
   const imports = makeImportStates({
     self: self.name,
     home,
     keepAliveMs,
+    places: options.places,
     reachable: () => peers.reachable,
     onClient: (arrival, socket) => void egress.serveClient(arrival, socket),
     onChange: (observation) => post({ kind: 'import', import: observation }),
@@ -199,11 +239,12 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
 
   /** Made when it is first needed: by then it is known where this gateway listens. */
   function targets(): TargetFilter {
-    const listeners =
-      acceptor === undefined ? [] : [acceptor.address].map(({ host, port }) => ({ address: host, port }));
+    // A worker knows of exports before it listens.
+    const own = acceptor?.address ?? listen;
+    const listeners = own === undefined ? [] : [{ address: own.host, port: own.port }];
     const pods = home.kind === 'standalone' ? undefined : makePodTargets({ at: clients.at, neverDial: home.neverDial });
-    const own = { listeners, ...(options.pool === undefined ? {} : { pool: options.pool }) };
-    filter ??= makeTargetFilter(options.targets, own, pods);
+    const ours = { listeners, ...(options.pool === undefined ? {} : { pool: options.pool }) };
+    filter ??= makeTargetFilter(options.targets, ours, pods);
     return filter;
   }
 
@@ -246,9 +287,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     table.recheck(routes);
     peers.apply(routes.peers);
     bounds.retain(routes.peers);
+    // Before the first session: by then it is known how many streams each may open here.
+    if (options.shares !== undefined) for (const name of routes.peers.keys()) bounds.of(name);
     endUntrusted();
-    imports.apply(phase === 'draining' ? new Map() : routes.imports);
     egress.retain(routes.imports);
+    imports.apply(phase === 'draining' || isReplaced ? new Map() : routes.imports);
     post({ kind: 'acknowledged', version: snapshot.version });
   }
 
@@ -256,11 +299,14 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
    * New connections are served to the end: peers, kube-proxy and load balancers go by what they heard last. They are even after
    * the deadline: the node's connection tracking leads a client that uses the port of a connection cut just now back to this pod.
    */
-  async function drain({ deadlineMs, quietMs }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
+  async function drain({ deadlineMs, quietMs, replaced }: Extract<DownMessage, { kind: 'drain' }>): Promise<void> {
     const { signal } = closing;
-    phase = 'leaving';
-    for (const link of peers.links()) if (link.form === 'session') link.drain(deadlineMs);
+    if (phase === 'serving') leave(deadlineMs);
     if (quietMs === 0) takeNothing();
+    if (replaced === true) {
+      isReplaced = true;
+      imports.apply(new Map());
+    }
     if (!(await table.whenQuiet({ quietMs, deadlineMs, signal }))) {
       table.abortOpen(DRAIN_REVOCATION);
       await table.whenQuiet({ quietMs, deadlineMs: quietMs, signal });
@@ -269,6 +315,12 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     takeNothing();
     table.abortAll(DRAIN_REVOCATION);
     post({ kind: 'drained' });
+  }
+
+  /** Peers are told to dial anew. Whoever still comes over a session is served. */
+  function leave(deadlineMs: number): void {
+    phase = 'leaving';
+    for (const link of peers.links()) if (link.form === 'session') link.drain(deadlineMs);
   }
 
   function endUntrusted(): void {
@@ -303,6 +355,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
           post({ kind: 'foreseen', id: message.id, foresight });
         });
       }
+      case 'retire':
+        acceptor?.retire();
+        return leave(message.deadlineMs);
       case 'drain':
         return void drain(message);
       case 'identity-changed':
@@ -352,4 +407,13 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       await acceptor?.close();
     },
   };
+}
+
+/**
+ * What the hello says of this process. Peers look for others behind the address of one that has replicas; of one with workers they
+ * know by its instance which belong together ({@link WORKERS_FEATURE}).
+ */
+function featuresOf({ home, workers }: Pick<DataPlaneOptions, 'home' | 'workers'>): readonly string[] {
+  if (home.kind === 'cluster') return [REPLICAS_FEATURE];
+  return workers === undefined ? [] : [REPLICAS_FEATURE, WORKERS_FEATURE];
 }

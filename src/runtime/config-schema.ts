@@ -10,6 +10,8 @@ import { vipsProblem } from './vips.ts';
 const LABEL_NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const TARGET = /^(?:\*|\[[0-9a-fA-F:.]+\](?:\/\d{1,3})?|[A-Za-z0-9.-]+(?:\/\d{1,2})?):(\*|\d{1,5})$/;
 const DRAIN_SECONDS_MAX = 3_600;
+/** More than the cores of the machines that gateways run on. */
+const WORKERS_MAX = 64;
 
 const text = v.pipe(v.string(), v.nonEmpty('is empty'));
 const label = v.pipe(v.string(), v.check(isLabel, 'is not an RFC 1123 label'));
@@ -75,6 +77,16 @@ export const configSchema = v.strictObject({
   clusterlinkCompat: v.optional(v.picklist(CLUSTERLINK_COMPAT), 'on'),
   proxy: v.optional(proxy),
   proxyExcept: v.optional(v.array(proxyException), () => []),
+  workers: v.optional(
+    v.pipe(
+      v.number(),
+      v.check(
+        (value) => Number.isInteger(value) && value >= 0 && value <= WORKERS_MAX,
+        `is not a whole number from 0 to ${WORKERS_MAX}`,
+      ),
+    ),
+    0,
+  ),
   vips: v.optional(vips),
   dns: v.optional(
     v.strictObject({

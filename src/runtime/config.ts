@@ -32,6 +32,8 @@ export interface Config {
   readonly proxy?: ProxyAddress;
   /** Hosts, domains, addresses and networks of gateways that are dialled directly all the same. */
   readonly proxyExcept: readonly string[];
+  /** Processes that carry connections; 0: the main process does. */
+  readonly workers: number;
   /** IPv4 CIDR: where addresses of imports come from. */
   readonly vips: string;
   readonly dns: { readonly listen: HostPort; readonly zones: readonly string[]; readonly clients: readonly string[] };
@@ -131,6 +133,7 @@ export function parseConfig(sources: ConfigSources): Config {
     clusterlinkCompat: output.clusterlinkCompat,
     ...(output.proxy === undefined ? {} : { proxy: output.proxy }),
     proxyExcept: output.proxyExcept,
+    workers: output.workers,
     vips: output.vips ?? defaultVips(peer),
     dns,
     client,

@@ -41,6 +41,10 @@ export interface Metrics extends Exposition {
   readonly recordsConfirmed: BoundedGauge<'peer'>;
   /** 1 while none of its sources can be used; the others have no series. */
   readonly importWithoutSource: BoundedGauge<'import'>;
+  /** Worker processes, by `state`: serving or leaving. */
+  readonly workers: BoundedGauge<'state'>;
+  /** Workers that were replaced; `cause`: lost or restart. */
+  readonly workerRestarts: BoundedCounter<'cause'>;
   readonly handshakesRefused: BoundedCounter<'reason'>;
   /** How near a bound is, 0 to 1: one name for all limits. `peer` is empty for what all peers share. */
   readonly limitUsed: BoundedGauge<'limit' | 'peer'>;
@@ -130,6 +134,12 @@ export function makeMetrics({
     importWithoutSource: define.gauge('import_without_source', 'Is 1 while no source of an import can be used.', [
       'import',
     ]),
+    workers: define.gauge('workers', 'Worker processes that carry connections, by what they do.', ['state']),
+    workerRestarts: define.counter(
+      'worker_restarts_total',
+      'Worker processes that were replaced, by the cause of it.',
+      ['cause'],
+    ),
     handshakesRefused: define.counter('handshakes_refused_total', 'Callers turned away before they had a name.', [
       'reason',
     ]),

@@ -55,6 +55,7 @@ export const SETTINGS: readonly Setting[] = [
     'hosts, domains and networks of gateways that are dialled without the proxy',
     'proxyExcept: [corp.example, 10.0.0.0/8]',
   ],
+  ['workers', 'number', 'processes that carry connections, 1 to 64; 0: this one does', 'workers: 2'],
   ['vips', 'text', 'IPv4 range for the addresses of imports; default: by the peer name', 'vips: 127.96.16.0/20'],
   ['dns.listen', 'text', 'where names are answered', 'dns: {listen: "127.0.0.1:5353"}'],
   ['dns.zones', 'list', 'zones that imports are named in', 'dns: {zones: [clusterset.local]}'],

@@ -22,6 +22,8 @@ export interface StandalonePeer {
   readonly gatewayPort: number;
   readonly dnsPort: number;
   readonly metricsPort: number;
+  /** Of its main process. */
+  readonly pid: number;
   /** What it has logged so far. */
   log(): string;
   status(): Promise<StatusReport>;
@@ -206,6 +208,7 @@ async function startStandalone(input: {
     gatewayPort,
     dnsPort,
     metricsPort,
+    pid: child.pid ?? 0,
     log: () => log,
     status: () => ask('GET', '/status'),
     explain: (target) => ask('POST', '/explain', { target }),

@@ -1,11 +1,11 @@
 /** `run`: one peer, or one part of it, as a process, from its start to its exit code. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { AppError } from '../../api/errors.ts';
+import { AppError, formatError } from '../../api/errors.ts';
 import { loadConfig } from '../../runtime/config.ts';
 import { makeHealth } from '../../runtime/health.ts';
 import { makeLifecycle } from '../../runtime/lifecycle.ts';
-import { makeLogger } from '../../runtime/log.ts';
+import { makeLogger, type Logger } from '../../runtime/log.ts';
 import { makeMetrics } from '../../runtime/metrics.ts';
 import { SETTINGS } from '../../runtime/settings.ts';
 import { stateOption, type Register } from '../register.ts';
@@ -75,8 +75,12 @@ Flags beat the environment, which beats the file. Examples:
       drain: (deadlineMs) => peer?.drain(deadlineMs),
       stop: () => peer?.close(),
     });
+    const onHangUp = (): void => void restart(peer, logger);
+    process.on('SIGHUP', onHangUp);
     await lifecycle.start();
-    done(await lifecycle.ended());
+    const exitCode = await lifecycle.ended();
+    process.off('SIGHUP', onHangUp);
+    done(exitCode);
   });
 
   /** By dotted key, only what was given. */
@@ -84,6 +88,15 @@ Flags beat the environment, which beats the file. Examples:
     const attribute = (flag: string): string =>
       flag.replace(/^--/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     return Object.fromEntries(SETTINGS.map(({ key, flag }) => [key, given[attribute(flag)] as string | undefined]));
+  }
+}
+
+/** SIGHUP: what carries connections is replaced, and none is cut. */
+async function restart(part: Part | undefined, logger: Logger): Promise<void> {
+  try {
+    await part?.restart?.();
+  } catch (error) {
+    logger.warn({ error: formatError(error) }, 'Workers were not replaced');
   }
 }
 

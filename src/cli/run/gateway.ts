@@ -4,15 +4,14 @@ import { makeHostRestriction } from '../../catalogue/host-targets.ts';
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
 import { startControl, type Control, type ControlHome, type GatewayCaches } from '../../gateway/control.ts';
 import type { Home } from '../../gateway/home.ts';
-import type { ClosingRecord, DownMessage, UpMessage } from '../../gateway/messages.ts';
-import { startDataPlane } from '../../gateway/plane.ts';
+import type { ClosingRecord } from '../../gateway/messages.ts';
 import { makeTargetForesight } from '../../gateway/target-foresight.ts';
-import { makeChannelPair } from '../../runtime/channel.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Store } from '../../store/store.ts';
+import { startGatewayPlane, type GatewayPlane } from './data-plane.ts';
 import { makeExchangeBridge } from './exchange-bridge.ts';
 import type { Identity } from './identity.ts';
 import { makeExchangeMetrics, makeObserver } from './observer.ts';
@@ -47,6 +46,7 @@ export interface Gateway {
   readonly confirmedMs: Standing['confirmedMs'];
   /** Whether this replica keeps the records and the status of peers; the others carry connections and answer. */
   setLeading(leading: boolean): void;
+  readonly restart: GatewayPlane['restart'];
   close(): Promise<void>;
 }
 
@@ -67,26 +67,30 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   opening.defer(() => revocations.close());
 
-  const channel = makeChannelPair<DownMessage, UpMessage>();
-  opening.defer(() => channel.parent.close());
-  const plane = await startDataPlane({
-    self,
-    epoch,
-    version,
-    identity: () => identity.current(),
-    home: home.plane,
-    targets: config.exports.targets,
-    compat: config.clusterlinkCompat,
-    fastPath: config.fastPath,
-    outbound: { proxy: config.proxy, proxyExcept: config.proxyExcept },
-    channel: channel.child,
-    ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),
-    ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
+  const plane = await startGatewayPlane({
+    workers: config.workers,
+    plane: {
+      self,
+      epoch,
+      version,
+      home: home.plane,
+      targets: config.exports.targets,
+      compat: config.clusterlinkCompat,
+      fastPath: config.fastPath,
+      outbound: { proxy: config.proxy, proxyExcept: config.proxyExcept },
+      ...(home.plane.kind === 'standalone' ? { pool: config.vips } : {}),
+      ...(config.gateway.listen === undefined ? {} : { listen: config.gateway.listen }),
+    },
+    identity,
+    drainMs: config.drainSeconds * 1_000,
+    logger,
+    metrics,
   });
+  const { channel } = plane;
   opening.defer(() => plane.close());
-  opening.defer(identity.onChange(() => channel.parent.post({ kind: 'identity-changed' })));
+  opening.defer(identity.onChange(() => channel.post({ kind: 'identity-changed' })));
 
-  const bridge = makeExchangeBridge((message) => channel.parent.post(message));
+  const bridge = makeExchangeBridge((message) => channel.post(message));
   const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });
   const standing = makeStanding({ metrics, clock: wallClock });
   const control = startControl({
@@ -95,7 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     store,
     caches,
     allowedNamespaces,
-    channel: channel.parent,
+    channel,
     revocations,
     logger: logger.child({ component: 'gateway' }),
     now: () => toTimestamp(Date.now()),
@@ -153,6 +157,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       exchange.setLeading(isLeading);
       control.setLeading(isLeading);
     },
+    restart: () => plane.restart(),
     close: () => opened.disposeAsync(),
   };
 }

@@ -42,6 +42,8 @@ export interface PeerOptions {
 
 export interface Peer {
   drain(deadlineMs: number): Promise<void>;
+  /** Replaces what carries connections, without cutting any. @throws {AppError} `ERR_USAGE` where that cannot be. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -167,5 +169,9 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   logger.info({ version, dns: formatHostPort(dns.address), vips: config.vips, manifests, state }, 'Peer started');
 
   const opened = opening.move();
-  return { drain: (deadlineMs) => control.drain(deadlineMs), close: () => opened.disposeAsync() };
+  return {
+    drain: (deadlineMs) => control.drain(deadlineMs),
+    restart: () => gateway.restart(),
+    close: () => opened.disposeAsync(),
+  };
 }

@@ -49,7 +49,7 @@ export interface ServeOptions {
   readonly strangers?: 'may-ask';
   /** `leaving`: a connection ends with its answer, so that the next one goes elsewhere. */
   phase(): 'serving' | 'leaving' | 'draining';
-  onOpened(): void;
+  onOpened(subject: ConnectionSubject): void;
   onClosed(record: ClosingRecord): void;
   onRefused(reason: Reason, from: string): void;
 }
@@ -217,7 +217,7 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
       dial.socket.resetAndDestroy();
       return leave(asked);
     }
-    onOpened();
+    onOpened(subjectOf(asked));
     onClosed(await carry(connection, asked, { upstream: dial.socket, message: dial.message }));
     return TUNNEL;
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AppError } from '#src/api/errors.ts';
 import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
 import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
-import { REPLICAS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
+import { REPLICAS_FEATURE, WORKERS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
 import { makePeers } from '#src/gateway/peers.ts';
 import type { PeerLink } from '#src/gateway/link.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -50,6 +50,23 @@ describe('makePeers', () => {
     for (const session of [first, second]) peers.changed(session, { error: undefined });
     assert.equal(observations.at(-1)?.epochs, undefined);
   });
+
+  for (const [instances, epochs] of [
+    [['a.1', 'a.2'], ['e/a']],
+    [
+      ['a.1', 'b.1'],
+      ['e/a', 'e/b'],
+    ],
+  ] as const) {
+    it(`workers ${instances.join(' and ')} of one installation → ${epochs.length} processes`, () => {
+      peers.apply(routes());
+      const features = [REPLICAS_FEATURE, WORKERS_FEATURE];
+      for (const instance of instances) {
+        peers.add(makeSession({ hello: { ...makeSession().hello, epoch: 'e', instance, features } }));
+      }
+      assert.deepEqual(observations.at(-1)?.epochs, epochs);
+    });
+  }
 
   for (const [what, features, epochs] of [
     ['a peer without replicas, as a copy of its disk would make them', [], ['e/a', 'e/b']],

@@ -34,6 +34,7 @@ describe('parseConfig', () => {
       gateway: { advertise: [] },
       clusterlinkCompat: 'on',
       proxyExcept: [],
+      workers: 0,
       vips: '127.125.176.0/20',
       dns: {
         listen: { host: '127.0.0.1', port: 5353 },
@@ -170,6 +171,8 @@ drainSeconds: 0
     ['proxy: "proxy:3128"', /proxy: is not http:/],
     ['proxy: {host: proxy}', /proxy: is not text/],
     ['proxyExcept: ["*.corp"]', /proxyExcept\.0: "\*\.corp" is not a host/],
+    ['workers: -1', /is not a whole number from 0 to 64/],
+    ['workers: 65', /is not a whole number/],
     ['drainSeconds: -1', /is not a whole number from 0 to 3600/],
     ['drainSeconds: 3601', /is not a whole number/],
     ['drainSeconds: "5"', /drainSeconds: is not a number/],

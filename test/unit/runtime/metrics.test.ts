@@ -36,6 +36,8 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_store_read_timestamp_seconds',
       'clusterlink_mcs_store_watches_total',
       'clusterlink_mcs_store_writes_total',
+      'clusterlink_mcs_worker_restarts_total',
+      'clusterlink_mcs_workers',
     ]);
     for (const name of names) assert.match(text, new RegExp(`^# HELP ${name} [A-Z].*\\.$`, 'm'));
     assert.match(text, /clusterlink_mcs_build_info\{version="1\.2\.3",node="26\.\d+\.\d+"\} 1/);

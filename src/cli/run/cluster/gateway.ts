@@ -83,6 +83,7 @@ export async function startGatewayPart(options: PartOptions): Promise<Part> {
   const opened = opening.move();
   return {
     drain: async (deadlineMs) => serving?.drain(deadlineMs),
+    restart: async () => serving?.restart?.(),
     close: () => opened.disposeAsync(),
   };
 }
@@ -149,6 +150,7 @@ async function serve(options: ServeOptions): Promise<Part> {
       // Another replica speaks for the peer from here on; connections go on.
       await Promise.all([election.release(), gateway.control.drain(deadlineMs)]);
     },
+    restart: () => gateway.restart(),
     close: () => opened.disposeAsync(),
   };
 }

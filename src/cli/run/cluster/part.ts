@@ -30,6 +30,8 @@ export interface PartOptions {
 
 export interface Part {
   drain(deadlineMs: number): Promise<void>;
+  /** Replaces what carries connections, without cutting any. Absent: it carries none. */
+  restart?(): Promise<void>;
   close(): Promise<void>;
 }
 
