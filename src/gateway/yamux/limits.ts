@@ -15,8 +15,11 @@ export const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
 /** Windows grow no further than this while the memory of the peer or the process is half used: enough for 25 Mbit/s at 20 ms. */
 export const WINDOW_PRESSED_BYTES = 64 * 1024;
 
-/** A round trip of up to so long is no path, but event loops: windows stay at WINDOW_BYTES, which is 1.4 Gbit/s even there. */
+/** A round trip of up to so long is no path, but event loops: how much a reader takes in one says nothing. */
 export const WINDOW_NEAR_MS = 1.5;
+
+/** What a stream that carries bulk may have there: batches of 256 KiB at both ends and between need several of them under way. */
+export const WINDOW_NEAR_BYTES = 2 * 1024 * 1024;
 
 /** What a reader takes is measured for a round trip, but for no less than this: on a near path batches and turns are what is seen. */
 export const WINDOW_MEASURE_MIN_MS = 2;

@@ -9,10 +9,10 @@
  * cannot be taken back: the target follows what the reader has really taken, so it grows late, and a reader that stops is promised
  * nothing more.
  *
- * It grows only as long as that pays. Over a path of no length the round trip is that of event loops, and what waits in kernels,
- * and is no longer in the processor's cache when it is read, costs twice the CPU.
+ * It grows only as long as that pays. Over a path of no length the round trip is that of event loops: there a window that follows
+ * it is so small that both ends wait for each other, and pay for that with half as much CPU again.
  */
-import { WINDOW_BYTES, WINDOW_MEASURE_MIN_MS, WINDOW_NEAR_MS } from './limits.ts';
+import { WINDOW_MEASURE_MIN_MS, WINDOW_NEAR_BYTES, WINDOW_NEAR_MS } from './limits.ts';
 
 export interface DrainMeasure {
   readonly targetBytes: number;
@@ -50,12 +50,13 @@ export function nextAim(measure: DrainMeasure): Aim {
   const isNear = rttMs <= WINDOW_NEAR_MS;
   const times = isNear || targetBytes >= LARGE_WINDOW_BYTES ? 2 : 4;
   const wantedBytes = times * bytesPerMs * rttMs;
+  if (isNear && wantedBytes > leastBytes / 2) return aim(Math.max(targetBytes, WINDOW_NEAR_BYTES), bytesPerMs);
   if (wantedBytes <= targetBytes) {
     const part = Math.max(wantedBytes / targetBytes, 0.5);
     return aim(part * targetBytes, part * grownAtBytesPerMs);
   }
   if (bytesPerMs < GROWTH_PAYS_FROM * grownAtBytesPerMs) return aim(targetBytes, grownAtBytesPerMs);
-  return aim(isNear ? Math.max(targetBytes, Math.min(wantedBytes, WINDOW_BYTES)) : wantedBytes, bytesPerMs);
+  return aim(wantedBytes, bytesPerMs);
 }
 
 /** Twice the window makes twice the rate, until the path, or the reader, is the bound. */

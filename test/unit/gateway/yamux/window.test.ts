@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
-  WINDOW_BYTES,
   WINDOW_BYTES_MAX,
   WINDOW_INITIAL_BYTES,
   WINDOW_MEASURE_MIN_MS,
+  WINDOW_NEAR_BYTES,
 } from '#src/gateway/yamux/limits.ts';
 import { grantOf, nextAim, type DrainMeasure } from '#src/gateway/yamux/window.ts';
 
@@ -33,9 +33,19 @@ describe('nextAim', () => {
     { name: 'less than a round trip over → as before', input: { elapsedMs: 99, drainedBytes: 1 }, target: 4 * MIB },
     { name: 'the round trip is not known → as before', input: { rttMs: undefined }, target: 4 * MIB },
     {
-      name: 'a path of no length → what every stream may have later, and no more',
-      input: { rttMs: 1, elapsedMs: WINDOW_MEASURE_MIN_MS, targetBytes: 64 * KIB },
-      target: WINDOW_BYTES,
+      name: 'bulk over a path of no length → enough for large batches, whatever the round trip says',
+      input: { rttMs: 0.2, elapsedMs: WINDOW_MEASURE_MIN_MS, drainedBytes: 400 * KIB, targetBytes: 64 * KIB },
+      target: WINDOW_NEAR_BYTES,
+    },
+    {
+      name: 'that again, and more → as before',
+      input: { rttMs: 0.2, elapsedMs: WINDOW_MEASURE_MIN_MS, targetBytes: WINDOW_NEAR_BYTES },
+      target: WINDOW_NEAR_BYTES,
+    },
+    {
+      name: 'no bulk over a path of no length → half',
+      input: { rttMs: 0.2, elapsedMs: WINDOW_MEASURE_MIN_MS, drainedBytes: 4 * KIB, targetBytes: WINDOW_NEAR_BYTES },
+      target: WINDOW_NEAR_BYTES / 2,
     },
     {
       name: 'as fast as before it has grown → as before',
