@@ -1,9 +1,10 @@
 /** Peers as processes that are told to end, or fall silent, while a thousand connections are open. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { startEchoService } from '#test/support/echo-service.ts';
 import {
   exportManifest,
   makeWorld,
@@ -49,7 +50,7 @@ describe('restarts and silences under a thousand connections', function () {
     for (const name of ['east', 'south']) {
       const peer = await world.peer(name, { drainSeconds: DRAIN_SECONDS });
       exporters.set(name, peer);
-      const service = await startService(name);
+      const service = await startEchoService(`${name}\n`);
       services.push(service);
       await peer.write('export.yaml', exportManifest('db', SERVICE_PORT, service.port));
       await peer.write('peers.yaml', peerManifest(west));
@@ -171,25 +172,6 @@ function portsOf({ gatewayPort, dnsPort, metricsPort }: StandalonePeer): Record<
     gateway: { listen: `127.0.0.1:${gatewayPort}` },
     dns: { listen: `127.0.0.1:${dnsPort}` },
     metrics: `127.0.0.1:${metricsPort}`,
-  };
-}
-
-/** Says who it is, then echoes. */
-async function startService(name: string): Promise<{ readonly port: number; close(): void }> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)));
-    socket.write(`${name}\n`);
-    socket.pipe(socket);
-  });
-  server.listen({ port: 0, host: '127.0.0.1', backlog: TUNNELS });
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    close() {
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    },
   };
 }
 

@@ -1,9 +1,9 @@
 /** Peers whose connections are carried by worker processes: one that is killed takes its own with it and no others. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { stringify } from 'yaml';
+import { startEchoService, type EchoService } from '#test/support/echo-service.ts';
 import {
   exportManifest,
   makeWorld,
@@ -34,7 +34,7 @@ describe('gateways with worker processes', function () {
   let world: World;
   let east: StandalonePeer;
   let west: StandalonePeer;
-  let service: { readonly port: number; close(): void };
+  let service: EchoService;
   let address: { host: string; port: number };
   const clients: Client[] = [];
 
@@ -44,7 +44,7 @@ describe('gateways with worker processes', function () {
       world.peer('east', { workers: WORKERS }),
       world.peer('west', { workers: WORKERS, drainSeconds: 30 }),
     ]);
-    service = await startEcho();
+    service = await startEchoService();
     await east.write('export.yaml', exportManifest('db', SERVICE_PORT, service.port));
     await west.write('rule.yaml', ruleManifest());
     await allow();
@@ -221,23 +221,6 @@ async function counter(peer: StandalonePeer, reason: string): Promise<number> {
   const lines = (await metricsOf(peer)).split('\n');
   const counted = lines.filter((line) => line.includes('connections_total{') && line.includes(`reason="${reason}"`));
   return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
-
-async function startEcho(): Promise<{ readonly port: number; close(): void }> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)));
-    socket.pipe(socket);
-  });
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1_000 });
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    close() {
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    },
-  };
 }
 
 /** Resolves when a byte came back: the connection is open from end to end. */
