@@ -9,15 +9,18 @@ import type { Account, PeerAccount } from './account.ts';
 import { makeWindowBudget, type PeerWindows } from './window-budget.ts';
 import { makeBucket } from '../runtime/bucket.ts';
 import {
+  BUFFER_BYTES_MAX,
   CONTROL_LINES_PER_SECOND_MAX,
   EARLY_RESETS_PER_SECOND_MAX,
   EXCHANGES_AT_ONCE_MAX,
   EXCHANGES_PER_SECOND_MAX,
   HALF_OPEN_STREAMS_PER_PEER_MAX,
+  PEER_WINDOW_BYTES_MAX,
   PENDING_DIALS_PER_PEER_MAX,
   REFUSED_STREAMS_PER_SECOND_MAX,
   STREAMS_PER_PEER_MAX,
   STREAMS_PER_SECOND_MAX,
+  WINDOWS_BYTES_MAX,
 } from './limits.ts';
 import { WHOLE, type Shares } from './shares.ts';
 import { HEAD_BYTES_MAX } from './wire/limits.ts';
@@ -92,8 +95,12 @@ interface Entry {
 
 export function makePeerBounds({ account, now, shares = WHOLE, onRefused }: PeerBoundsOptions): PeerBounds {
   const entries = new Map<string, Entry>();
-  // Half of what may be held: promises of honest peers alone bring nobody near the bound.
-  const windows = makeWindowBudget({ bytesMax: account.bytesMax / 2, peerBytesMax: account.peerBytesMax / 2 });
+  // What is promised is divided as what is held is, where several data planes share it.
+  const part = account.bytesMax / BUFFER_BYTES_MAX;
+  const windows = makeWindowBudget({
+    bytesMax: WINDOWS_BYTES_MAX * part,
+    peerBytesMax: PEER_WINDOW_BYTES_MAX * part,
+  });
 
   function entryOf(peer: string): Entry {
     const known = entries.get(peer);

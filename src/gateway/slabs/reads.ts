@@ -111,7 +111,10 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
       else onIdleRead();
     },
   });
-  if (!attached) return undefined;
+  if (!attached) {
+    slab.retire();
+    return undefined;
+  }
   // What its stream holds comes first.
   for (let piece = socket.read() as Buffer | null; piece !== null; piece = socket.read() as Buffer | null) {
     onBytes(piece, undefined);
