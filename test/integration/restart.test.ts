@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { startEchoService } from '#test/support/echo-service.ts';
+import { openEchoClient, startEchoService, type EchoClient } from '#test/support/echo.ts';
 import {
   exportManifest,
   makeWorld,
@@ -24,15 +24,9 @@ const OUT_OF_USE_MS = 2_000;
 /** Connections that are opened, or asked, at the same time: the backlogs of three processes are on the way. */
 const AT_ONCE = 100;
 
-interface Client {
+interface Client extends EchoClient {
   /** Who serves it. */
   readonly by: string;
-  /** Sends a word and waits until it comes back. */
-  ask(word: string): Promise<void>;
-  /** How it ended: an error code, or `clean`. */
-  readonly ended: Promise<string>;
-  readonly isOver: () => boolean;
-  close(): void;
 }
 
 describe('restarts and silences under a thousand connections', function () {
@@ -176,42 +170,8 @@ function portsOf({ gatewayPort, dnsPort, metricsPort }: StandalonePeer): Record<
 }
 
 async function openClient(address: { host: string; port: number }): Promise<Client> {
-  const socket = connect({ ...address, noDelay: true });
-  const { promise: ended, resolve: end } = Promise.withResolvers<string>();
-  let said = '';
-  let code = 'clean';
-  let isOver = false;
-  let wake = (): void => undefined;
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-    wake();
-  });
-  socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? error.message));
-  socket.on('close', () => {
-    isOver = true;
-    end(code);
-    wake();
-  });
-  const line = async (): Promise<string> => {
-    while (!said.includes('\n')) {
-      if (isOver) throw new Error(`ended (${code})`);
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-    const [first = '', ...rest] = said.split('\n');
-    said = rest.join('\n');
-    return first;
-  };
-  const by = await line();
-  return {
-    by,
-    ended,
-    isOver: () => isOver,
-    async ask(word) {
-      socket.write(`${word}\n`);
-      assert.equal(await line(), word);
-    },
-    close: () => void socket.destroy(),
-  };
+  const client = openEchoClient(address);
+  return { ...client, by: await client.line() };
 }
 
 async function whyRefused(address: { host: string; port: number }): Promise<string> {

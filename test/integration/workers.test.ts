@@ -1,9 +1,8 @@
 /** Peers whose connections are carried by worker processes: one that is killed takes its own with it and no others. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { connect } from 'node:net';
 import { stringify } from 'yaml';
-import { startEchoService, type EchoService } from '#test/support/echo-service.ts';
+import { openEchoClient, startEchoService, type EchoClient, type EchoService } from '#test/support/echo.ts';
 import {
   exportManifest,
   makeWorld,
@@ -21,14 +20,6 @@ const TUNNELS = 5_000;
 const AT_ONCE = 100;
 const SERVICE_PORT = 7_102;
 
-interface Client {
-  ask(word: string): Promise<void>;
-  /** How it ended: an error code, or `clean`. */
-  readonly ended: Promise<string>;
-  how(): string | undefined;
-  close(): void;
-}
-
 describe('gateways with worker processes', function () {
   this.timeout(60_000);
   let world: World;
@@ -36,7 +27,7 @@ describe('gateways with worker processes', function () {
   let west: StandalonePeer;
   let service: EchoService;
   let address: { host: string; port: number };
-  const clients: Client[] = [];
+  const clients: EchoClient[] = [];
 
   before(async () => {
     world = await makeWorld();
@@ -67,8 +58,8 @@ describe('gateways with worker processes', function () {
     });
   }
 
-  async function open(count: number): Promise<Client[]> {
-    const opened: Client[] = [];
+  async function open(count: number): Promise<EchoClient[]> {
+    const opened: EchoClient[] = [];
     while (opened.length < count) {
       const some = Math.min(AT_ONCE, count - opened.length);
       opened.push(...(await Promise.all(Array.from({ length: some }, () => openClient(address)))));
@@ -77,15 +68,15 @@ describe('gateways with worker processes', function () {
     return opened;
   }
 
-  async function askAll(asked: readonly Client[], word: string): Promise<void> {
+  async function askAll(asked: readonly EchoClient[], word: string): Promise<void> {
     for (let from = 0; from < asked.length; from += AT_ONCE) {
       await Promise.all(asked.slice(from, from + AT_ONCE).map((client) => client.ask(word)));
     }
   }
 
   /** Whichever waits takes a connection, and of a few that come together one may take all. */
-  async function openOnAll(peer: StandalonePeer): Promise<Client[]> {
-    const opened: Client[] = [];
+  async function openOnAll(peer: StandalonePeer): Promise<EchoClient[]> {
+    const opened: EchoClient[] = [];
     await waitFor('every worker carries some', async () => {
       opened.push(...(await open(16)));
       const pids = workersOf(peer);
@@ -147,7 +138,7 @@ describe('gateways with worker processes', function () {
     const before = workersOf(west);
     let isOver = false;
     const opening = (async () => {
-      const made: Client[] = [];
+      const made: EchoClient[] = [];
       while (!isOver) {
         const some = await open(4);
         await askAll(some, 'during');
@@ -224,31 +215,8 @@ async function counter(peer: StandalonePeer, reason: string): Promise<number> {
 }
 
 /** Resolves when a byte came back: the connection is open from end to end. */
-async function openClient(address: { host: string; port: number }): Promise<Client> {
-  const socket = connect({ ...address, noDelay: true });
-  const { promise: ended, resolve: end } = Promise.withResolvers<string>();
-  let how: string | undefined;
-  let code = 'clean';
-  let said = '';
-  let wake = (): void => undefined;
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-    wake();
-  });
-  socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? error.message));
-  socket.on('close', () => {
-    how = code;
-    end(code);
-    wake();
-  });
-  async function ask(word: string): Promise<void> {
-    socket.write(`${word}\n`);
-    while (!said.includes(`${word}\n`)) {
-      if (how !== undefined) throw new Error(`ended (${how}) before it answered ${word}`);
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-    said = said.replace(`${word}\n`, '');
-  }
-  await ask('open');
-  return { ask, ended, how: () => how, close: () => void socket.destroy() };
+async function openClient(address: { host: string; port: number }): Promise<EchoClient> {
+  const client = openEchoClient(address);
+  await client.ask('open');
+  return client;
 }
