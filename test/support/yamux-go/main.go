@@ -140,8 +140,10 @@ func (p *program) do(c command) (answer, error) {
 		}
 		return answer{Stream: s.add(stream)}, nil
 	case "ping":
-		rtt, err := s.Ping()
-		return answer{RttUs: rtt.Microseconds()}, err
+		// Timed here: yamux starts its own clock after the write, and an answer that is there by then took no time at all.
+		asked := time.Now()
+		_, err := s.Ping()
+		return answer{RttUs: time.Since(asked).Microseconds()}, err
 	case "goAway":
 		return answer{}, s.GoAway()
 	case "end":
