@@ -16,12 +16,18 @@ export interface PathOptions {
 export interface Path {
   /** At 127.0.0.1: who dials it gets to the port at the other end. */
   readonly port: number;
+  /** How long it carried nothing since this process, hence the path too, was held up by its machine. */
+  readonly heldUpMs: number;
   close(): Promise<void>;
 }
 
 /** What a router at the narrow place holds: 10 ms, at least two reads. */
 const QUEUE_MS = 10;
 const QUEUE_BYTES_MIN = 128 * 1024;
+
+/** How often it looks for what has arrived, and what is too late for a turn of an event loop that has nothing else to do. */
+const TURN_MS = 1;
+const HELD_UP_FROM_MS = 5;
 
 export async function startPath({ port, roundTripMs, bitsPerSecond }: PathOptions): Promise<Path> {
   const sockets = new Set<Socket>();
@@ -44,6 +50,9 @@ export async function startPath({ port, roundTripMs, bitsPerSecond }: PathOption
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get heldUpMs() {
+      return ways.there.heldUpMs;
+    },
     async close() {
       ways.there.close();
       ways.back.close();
@@ -64,6 +73,7 @@ interface Parcel {
 
 function makeWay({ delayMs, bytesPerMs }: { readonly delayMs: number; readonly bytesPerMs: number }): {
   carry(from: Socket, to: Socket): void;
+  readonly heldUpMs: number;
   close(): void;
 } {
   const parcels: Parcel[] = [];
@@ -72,25 +82,33 @@ function makeWay({ delayMs, bytesPerMs }: { readonly delayMs: number; readonly b
   /** When all that waits will have left. */
   let freeMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  let dueMs = 0;
+  let heldUpMs = 0;
+
+  function deliverSoon(): void {
+    dueMs = performance.now() + TURN_MS;
+    timer = setTimeout(deliver, TURN_MS);
+  }
 
   const queueBytes = (): number => Math.max(0, freeMs - performance.now()) * bytesPerMs;
 
   function put(parcel: Omit<Parcel, 'leavesMs'>): void {
     freeMs = Math.max(freeMs, performance.now()) + (parcel.bytes?.length ?? 0) / bytesPerMs;
     parcels.push({ ...parcel, leavesMs: freeMs });
-    timer ??= setTimeout(deliver, 1);
+    if (timer === undefined) deliverSoon();
   }
 
   function deliver(): void {
     timer = undefined;
     const nowMs = performance.now();
+    if (nowMs - dueMs > HELD_UP_FROM_MS) heldUpMs += nowMs - dueMs;
     while (parcels[0] !== undefined && parcels[0].leavesMs + delayMs <= nowMs) {
       const { to, bytes } = parcels.shift() as Parcel;
       if (bytes === undefined) to.end();
       else if (to.writable) to.write(bytes);
     }
     if (queueBytes() < queueBytesMax) for (const socket of stopped) if (stopped.delete(socket)) socket.resume();
-    if (parcels.length > 0 || stopped.size > 0) timer = setTimeout(deliver, 1);
+    if (parcels.length > 0 || stopped.size > 0) deliverSoon();
   }
 
   return {
@@ -102,6 +120,9 @@ function makeWay({ delayMs, bytesPerMs }: { readonly delayMs: number; readonly b
         from.pause();
       });
       from.on('end', () => put({ from, to }));
+    },
+    get heldUpMs() {
+      return heldUpMs;
     },
     close: () => clearTimeout(timer),
   };

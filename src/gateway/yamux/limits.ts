@@ -47,6 +47,7 @@ export const IN_FLIGHT_ROUND_TRIPS_FIRST = 3;
 
 /** and in so many milliseconds: event loops answer late, and marks are that far apart. Nobody feels it as a wait. */
 export const IN_FLIGHT_QUEUE_MS = 15;
+export const IN_FLIGHT_LATE_MS_MAX = 150;
 
 /**
  * So many marks are under way at once: what is answered of them tells how fast the path takes what is between, and lets as much

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
 import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
 import { HASTY_BYTES_MAX, STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
-import { grantOf, measureMs, nextAim } from './window.ts';
+import { grantOf, measureMs, nextTarget } from './window.ts';
 import type { Slab } from '../slabs/pool.ts';
 import { makeReceiveQueue } from './receive-queue.ts';
 
@@ -84,7 +84,6 @@ export class YamuxStream extends Duplex {
   /** What the peer may be promised, outstanding and waiting here; it follows what the reader takes (window.ts). */
   #targetBytes = WINDOW_BYTES;
   #leastBytes = WINDOW_BYTES;
-  #grownAtBytesPerMs = 0;
   #receivedBytes = 0;
   /** When, and at how much that the reader had taken, the target was last measured. */
   #measuredMs: number | undefined;
@@ -198,17 +197,14 @@ export class YamuxStream extends Duplex {
     const rttMs = this.#link.leastRttMs();
     const takenBytes = this.#receivedBytes - waitingBytes;
     const elapsedMs = nowMs - (this.#measuredMs ?? nowMs);
-    const aim = nextAim({
+    this.#targetBytes = nextTarget({
       targetBytes: this.#targetBytes,
       drainedBytes: takenBytes - this.#measuredBytes,
       elapsedMs,
       rttMs,
       leastBytes: this.#leastBytes,
       mostBytes: this.#link.windowBytesMax(this.#beyondBytes),
-      grownAtBytesPerMs: this.#grownAtBytesPerMs,
     });
-    this.#targetBytes = aim.targetBytes;
-    this.#grownAtBytesPerMs = aim.grownAtBytesPerMs;
     if (rttMs !== undefined && elapsedMs < measureMs(rttMs)) return;
     this.#measuredMs = nowMs;
     this.#measuredBytes = takenBytes;

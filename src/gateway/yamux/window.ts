@@ -9,8 +9,8 @@
  * cannot be taken back: the target follows what the reader has really taken, so it grows late, and a reader that stops is promised
  * nothing more.
  *
- * It grows only as long as that pays. Over a path of no length the round trip is that of event loops: there a window that follows
- * it is so small that both ends wait for each other, and pay for that with half as much CPU again.
+ * Over a path of no length the round trip is that of event loops: there a window that follows it is so small that both ends wait for
+ * each other, and pay for that with half as much CPU again.
  */
 import { WINDOW_MEASURE_MIN_MS, WINDOW_NEAR_BYTES, WINDOW_NEAR_MS } from './limits.ts';
 
@@ -24,13 +24,6 @@ export interface DrainMeasure {
   /** What every stream may have, and the most that this one may. The second counts. */
   readonly leastBytes: number;
   readonly mostBytes: number;
-  /** The rate at which the target has grown the last time; 0 before. */
-  readonly grownAtBytesPerMs: number;
-}
-
-export interface Aim {
-  readonly targetBytes: number;
-  readonly grownAtBytesPerMs: number;
 }
 
 /** How long the taking is to be measured for {@link nextTarget}: below a few milliseconds it is turns of the event loop that are measured. */
@@ -39,28 +32,19 @@ export function measureMs(rttMs: number): number {
 }
 
 /** The target from now on, by what was taken in a round trip; half of it at least, since one slow round trip proves little. */
-export function nextAim(measure: DrainMeasure): Aim {
-  const { targetBytes, drainedBytes, elapsedMs, rttMs, leastBytes, mostBytes, grownAtBytesPerMs } = measure;
-  const aim = (bytes: number, grownAt: number): Aim => ({
-    targetBytes: clamp(bytes, leastBytes, mostBytes),
-    grownAtBytesPerMs: grownAt,
-  });
-  if (rttMs === undefined || elapsedMs < measureMs(rttMs)) return aim(targetBytes, grownAtBytesPerMs);
-  const bytesPerMs = drainedBytes / elapsedMs;
+export function nextTarget(measure: DrainMeasure): number {
+  const { targetBytes, drainedBytes, elapsedMs, rttMs, leastBytes, mostBytes } = measure;
+  if (rttMs === undefined || elapsedMs < measureMs(rttMs)) return clamp(targetBytes, leastBytes, mostBytes);
   const isNear = rttMs <= WINDOW_NEAR_MS;
   const times = isNear || targetBytes >= LARGE_WINDOW_BYTES ? 2 : 4;
-  const wantedBytes = times * bytesPerMs * rttMs;
-  if (isNear && wantedBytes > leastBytes / 2) return aim(Math.max(targetBytes, WINDOW_NEAR_BYTES), bytesPerMs);
-  if (wantedBytes <= targetBytes) {
-    const part = Math.max(wantedBytes / targetBytes, 0.5);
-    return aim(part * targetBytes, part * grownAtBytesPerMs);
-  }
-  if (bytesPerMs < GROWTH_PAYS_FROM * grownAtBytesPerMs) return aim(targetBytes, grownAtBytesPerMs);
-  return aim(wantedBytes, bytesPerMs);
+  const wantedBytes = (times * drainedBytes * rttMs) / elapsedMs;
+  const isNearBulk = isNear && wantedBytes > leastBytes / 2;
+  return clamp(
+    isNearBulk ? Math.max(targetBytes, WINDOW_NEAR_BYTES) : Math.max(wantedBytes, targetBytes / 2),
+    leastBytes,
+    mostBytes,
+  );
 }
-
-/** Twice the window makes twice the rate, until the path, or the reader, is the bound. */
-const GROWTH_PAYS_FROM = 1.25;
 
 /** `most` counts where it is below `least`. */
 function clamp(value: number, least: number, most: number): number {

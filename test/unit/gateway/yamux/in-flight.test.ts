@@ -13,6 +13,13 @@ import {
 interface Shape {
   readonly megabits: number;
   readonly rttMs: number;
+  /** The other end is busy with something else for so long, again and again, and answers then. */
+  readonly stallsMs?: readonly number[];
+}
+
+/** Of a busy machine, in milliseconds between turns of its event loop. */
+function stalls(longestMs: number): number[] {
+  return Array.from({ length: 50 }, (_, i) => ((i * 37) % 50) * (longestMs / 50));
 }
 
 /** A path with a queue of any length, and a sender that always has more: by the millisecond, without a clock. */
@@ -24,16 +31,25 @@ function makePath(initial: Shape): {
 } {
   const inFlight = makeInFlight();
   const answers: { readonly atMs: number; readonly mark: Mark }[] = [];
-  let { megabits, rttMs } = initial;
+  let { megabits, rttMs, stallsMs = [] } = initial;
   let nowMs = 0;
   let freeMs = 0;
   let marks = 0;
+  let turns = 0;
+  let turnMs = 0;
+
+  /** When the other end looks at what arrives then. */
+  function seenMs(arrivedMs: number): number {
+    if (stallsMs.length === 0) return arrivedMs;
+    while (turnMs < arrivedMs) turnMs += 1 + (stallsMs[turns++ % stallsMs.length] ?? 0);
+    return turnMs;
+  }
 
   function mark(): void {
     const due = inFlight.mark(nowMs);
     if (due === undefined) return;
     marks++;
-    answers.push({ atMs: freeMs + rttMs, mark: due });
+    answers.push({ atMs: seenMs(freeMs + rttMs), mark: due });
   }
 
   function pump(bytesPerMs: number): void {
@@ -47,8 +63,8 @@ function makePath(initial: Shape): {
   }
 
   return {
-    run(ms, shape = { megabits, rttMs }) {
-      ({ megabits, rttMs } = shape);
+    run(ms, shape = { megabits, rttMs, stallsMs }) {
+      ({ megabits, rttMs, stallsMs = [] } = shape);
       const bytesPerMs = (megabits * 1e6) / 8 / 1000;
       let queueMs = 0;
       let idleMs = 0;
@@ -88,6 +104,15 @@ describe('makeInFlight', () => {
       const frameMs = FRAME_BYTES_MAX / ((shape.megabits * 1e6) / 8 / 1000);
       const most = Math.max(0.35 * shape.rttMs + IN_FLIGHT_QUEUE_MS, 2 * frameMs) + 2 * frameMs;
       assert.ok(queueMs <= most, `${queueMs} of ${most}`);
+    });
+  }
+
+  for (const longestMs of [20, 40]) {
+    it(`an other end that is held up for up to ${longestMs} ms at a time → full nevertheless`, () => {
+      const path = makePath({ megabits: 100, rttMs: 50, stallsMs: stalls(longestMs) });
+      path.run(5_000);
+      const { used } = path.run(5_000);
+      assert.ok(used > 0.9, `used ${used}`);
     });
   }
 
