@@ -7,6 +7,9 @@ export const CONFIG_ALIASES_MAX = 16;
 /** Problems of a configuration that one error lists. */
 export const CONFIG_PROBLEMS_MAX = 10;
 
+/** What is alive after a full collection of the heap, and so much more, makes the next one: 64 MiB for one of 32 that are alive. */
+export const HEAP_GROWTH_PERCENT = 100;
+
 /** Log lines that wait for a slow reader of stderr; beyond it lines are dropped rather than the data plane stalled. */
 export const LOG_BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -33,6 +33,8 @@ export interface Metrics extends Exposition {
   /** Connections that have ended or were refused. */
   readonly connections: BoundedCounter<'direction' | 'import_or_export' | 'peer' | 'reason'>;
   readonly connectionsOpen: BoundedGauge<'direction'>;
+  /** Connections of clients here of which bytes went with the request. `result`: opened, refused or spent. */
+  readonly connectionsEarly: BoundedCounter<'result'>;
   readonly bytes: BoundedCounter<'direction'>;
   readonly sessions: BoundedGauge<'peer'>;
   /** Unix time at which the certificate ends that a peer has shown last. */
@@ -119,6 +121,11 @@ export function makeMetrics({
       'reason',
     ]),
     connectionsOpen: define.gauge('connections_open', 'Connections that are open now.', ['direction']),
+    connectionsEarly: define.counter(
+      'connections_early_total',
+      'Connections whose first bytes went with the request, by what became of it.',
+      ['result'],
+    ),
     bytes: define.counter('bytes_total', 'Payload bytes forwarded, both ways together.', ['direction']),
     sessions: define.gauge('sessions', 'Sessions that are open with a peer.', ['peer']),
     peerCertificateExpiry: define.gauge(

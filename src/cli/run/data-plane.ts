@@ -4,6 +4,7 @@ import { startDataPlane } from '../../gateway/plane.ts';
 import type { WorkerPlaneOptions } from '../../gateway/workers/messages.ts';
 import { startWorkerPool } from '../../gateway/workers/pool.ts';
 import { makeChannelPair, type ChannelEnd } from '../../runtime/channel.ts';
+import { setHeapGrowth } from '../../runtime/heap-growth.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { AppError } from '../../api/errors.ts';
@@ -43,6 +44,7 @@ export async function startGatewayPlane(options: GatewayPlaneOptions): Promise<G
       onReplaced: (cause) => metrics.workerRestarts.inc({ cause }),
     });
   }
+  setHeapGrowth();
   const channel = makeChannelPair<DownMessage, UpMessage>();
   const started = await startDataPlane({ ...plane, identity: () => identity.current(), channel: channel.child });
   return {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { AppError } from '../../api/errors.ts';
 import type { PeerIdentity } from '../../fabric/files.ts';
 import type { ChannelEnd } from '../../runtime/channel.ts';
+import { setHeapGrowth } from '../../runtime/heap-growth.ts';
 import type { PlaceClaims } from '../listeners.ts';
 import type { DownMessage, UpMessage } from '../messages.ts';
 import { startDataPlane, type DataPlane } from '../plane.ts';
@@ -16,6 +17,7 @@ const CRASH_TIMEOUT_MS = 1_000;
 type Start = Extract<ToWorker, { kind: 'start' }>;
 
 export function runWorker(): void {
+  setHeapGrowth();
   const channel = makeProcessChannel<FromWorker, ToWorker>(process);
   const places = makeClaims((message) => channel.post(message));
   let leases: Leases | undefined;

@@ -5,7 +5,7 @@ import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
 import { HASTY_BYTES_MAX, STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
 import { grantOf, measureMs, nextTarget } from './window.ts';
 import type { Slab } from '../slabs/pool.ts';
-import { makeReceiveQueue } from './receive-queue.ts';
+import { ReceiveQueue } from './receive-queue.ts';
 
 /** What a stream needs of its session. All of it does nothing once the session has ended. */
 export interface StreamLink {
@@ -75,7 +75,7 @@ export class YamuxStream extends Duplex {
   #isTaken: boolean;
   /** Made for whoever asks. */
   #acceptance: PromiseWithResolvers<void> | undefined;
-  readonly #inbox = makeReceiveQueue();
+  readonly #inbox = new ReceiveQueue();
   #readerWaits = false;
   #taker: Taker | undefined;
   /** What the peer may still send. */

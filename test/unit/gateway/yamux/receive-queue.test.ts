@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { RECEIVE_SLAB_BYTES_MAX } from '#src/gateway/yamux/limits.ts';
-import { makeReceiveQueue } from '#src/gateway/yamux/receive-queue.ts';
+import { ReceiveQueue } from '#src/gateway/yamux/receive-queue.ts';
 
-describe('makeReceiveQueue', () => {
+describe('ReceiveQueue', () => {
   it('any pieces, taken at any time → the same bytes in order, and an exact count', () => {
     const step = fc.oneof(fc.integer({ min: 1, max: 20_000 }), fc.constant('shift' as const));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const queue = makeReceiveQueue();
+        const queue = new ReceiveQueue();
         const sent: Buffer[] = [];
         const taken: Buffer[] = [];
         steps.forEach((step, index) => {
@@ -27,7 +27,7 @@ describe('makeReceiveQueue', () => {
   });
 
   it('a window of single bytes → a few buffers, not one for each byte', () => {
-    const queue = makeReceiveQueue();
+    const queue = new ReceiveQueue();
     for (let index = 0; index < 256 * 1024; index += 1) queue.add(Buffer.from([index]));
     let pieces = 0;
     while (queue.shift() !== undefined) pieces += 1;
@@ -35,7 +35,7 @@ describe('makeReceiveQueue', () => {
   });
 
   it('frames of which each ends in some bytes → little more memory than bytes, and none when it is empty', () => {
-    const queue = makeReceiveQueue();
+    const queue = new ReceiveQueue();
     for (let frame = 0; frame < 4; frame += 1) {
       for (const length of [16_372, 16_384, 16_384, 16_384]) queue.add(Buffer.allocUnsafeSlow(length));
       queue.add(Buffer.alloc(12));
@@ -46,7 +46,7 @@ describe('makeReceiveQueue', () => {
   });
 
   it('a small piece of a large chunk → does not keep the chunk', () => {
-    const queue = makeReceiveQueue();
+    const queue = new ReceiveQueue();
     queue.add(Buffer.alloc(64 * 1024).subarray(0, 5000));
     assert.ok((queue.shift()?.buffer.byteLength ?? Infinity) <= RECEIVE_SLAB_BYTES_MAX);
   });
