@@ -25,6 +25,8 @@ export const ANNOTATIONS = {
   exports: `${OUR_PREFIX}exports`,
   /** On a ServiceImport of a user: comma-separated `peer/namespace/name` of the exports that are to back it. */
   sources: `${OUR_PREFIX}sources`,
+  /** On an import rule, a user's ServiceImport or an Import: `off`: nothing of a client is sent before its source has answered. */
+  earlyData: `${OUR_PREFIX}early-data`,
   /** On a derived Service: `namespace/name` of its import. */
   import: `${OUR_PREFIX}import`,
   /** On a derived Service whose import is gone: since when (RFC 3339). */

@@ -28,6 +28,8 @@ export const REASONS = {
   ExportDeleted: 'EXPORT_DELETED',
   ImportDeleted: 'IMPORT_DELETED',
   SessionLost: 'SESSION_LOST',
+  /** What a client sent at once went with the request, and may have been delivered, or not: nobody else gets it. */
+  EarlyBytesSpent: 'EARLY_BYTES_SPENT',
   /** The worker process of this gateway that carried it has ended. */
   WorkerLost: 'WORKER_LOST',
   ClientUnknown: 'CLIENT_UNKNOWN',

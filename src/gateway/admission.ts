@@ -12,7 +12,7 @@ import type { ClusterLinkLinks } from './clusterlink/links.ts';
 import { makeTickets } from './clusterlink/tickets.ts';
 import type { Connector } from './gateway-connector.ts';
 import { dialPeer, type DialPeerResult } from './handshake.ts';
-import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
+import { SESSIONS_ASSURED_EACH_WAY, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
 import type { DialOutcome } from './dialler.ts';
 import type { PeerBounds } from './peer-bounds.ts';
 import type { Peers, PeersOptions } from './peers.ts';
@@ -196,9 +196,8 @@ export function makeAdmission(options: AdmissionOptions): Admission {
     for (const session of dialled) replaced.add(session);
     if (dialled.length > 0) peers().replace((session) => dialled.includes(session));
     for (const session of outdated.filter((one) => accepted.has(one))) {
-      const { instance } = session.hello;
-      const count = present.filter(({ hello }) => hello.instance === instance).length;
-      if (count > SESSIONS_PER_INSTANCE_MAX / 2) continue;
+      const count = present.filter(({ peer }) => peer === session.peer).length;
+      if (count > SESSIONS_PER_PEER_MAX - 2 * SESSIONS_ASSURED_EACH_WAY) continue;
       session.retire();
       onRetired(session);
     }

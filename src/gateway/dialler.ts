@@ -3,17 +3,22 @@
  * is upgraded has sessions from then on. Where the peer says that it has replicas, to two instances behind it: a load
  * balancer gives whom it likes, so it is asked a few times, and now and then later.
  *
+ * While those that there are carry much, a further one is dialled beside them (further-sessions.ts), to whichever instance answers. When
+ * the load is gone, the newest ones that have no streams are retired.
+ *
  * A session can be replaced: the new one is there before the old one is retired, which then ends with its last stream. So it
  * is done when the gateway's name leads elsewhere, which is looked up while there is a session.
  */
 import { AppError } from '../api/errors.ts';
 import type { Reason } from '../api/reasons.ts';
+import { hasOtherOf, instancesOf, makeFurtherSessions, type FurtherSessionsOptions } from './further-sessions.ts';
 import {
   INSTANCES_PER_ADDRESS,
   REDIAL_MAX_MS,
   REDIAL_MIN_MS,
   REDIAL_SPARE_MAX_MS,
   RESOLVE_INTERVAL_MS,
+  RETIRED_PER_ADDRESS_MAX,
   SPARE_ATTEMPTS_MAX,
   SPARE_INTERVAL_MS,
 } from './limits.ts';
@@ -30,7 +35,7 @@ export const REPLICAS_FEATURE = 'replicas';
 /** Beside that: the others are workers of one process, and their instances are its own name, a dot and a number. */
 export const WORKERS_FEATURE = 'workers';
 
-export interface DiallerOptions {
+export interface DiallerOptions extends FurtherSessionsOptions {
   dial(signal: AbortSignal): Promise<DialOutcome>;
   /** False: not taken; destroy it. */
   add(session: PeerLink): boolean;
@@ -41,6 +46,8 @@ export interface DiallerOptions {
   lookUp?(): Promise<readonly string[]> | undefined;
   /** Another session stands in for it: it takes no new streams from now on, and ends with its last one. */
   retire(session: PeerLink): void;
+  /** The peer has taken a session beside others, and ended it at once: it is not asked again for a while. */
+  onFurtherRefused(): void;
   /** Between two looks at the name; tests shorten it. */
   readonly resolveIntervalMs?: number | undefined;
 }
@@ -48,6 +55,8 @@ export interface DiallerOptions {
 export interface Dialler {
   /** Looks whether there is something to dial for. */
   refresh(): void;
+  /** Looks what its sessions carry; to be called now and then. */
+  lookAtLoad(): void;
   /** One of the peer's sessions has ended. */
   ended(session: PeerLink, how: { readonly young: boolean }): void;
   /**
@@ -55,47 +64,66 @@ export interface Dialler {
    * Sessions that are replaced already, or are not of this dialler, are left alone.
    */
   replace(isMeant: (session: PeerLink) => boolean): void;
+  /** The address is the peer's no more: one session of each instance goes on, and nobody dials for it. */
+  leave(): void;
   close(): void;
 }
 
+/** The only one; another one beside it, for what they carry; another instance. */
+type Wanted = 'session' | 'further' | 'spare';
+
 interface Pause {
-  readonly what: 'session' | 'spare';
+  readonly what: Wanted;
   readonly urgent: boolean;
   wake(): void;
 }
 
 export function startDialler(options: DiallerOptions): Dialler {
-  const { dial, add, isUrgent, onFailure, lookUp, retire, resolveIntervalMs = RESOLVE_INTERVAL_MS } = options;
+  const { dial, add, isUrgent, onFailure, lookUp, retire, onFurtherRefused } = options;
+  const { resolveIntervalMs = RESOLVE_INTERVAL_MS } = options;
   const abort = new AbortController();
   const { signal } = abort;
-  /** With the address that each was dialled at, where that is known. */
+  /** With the address that each was dialled at, where that is known. Oldest first. */
   const sessions = new Map<PeerLink, string | undefined>();
   /** Those that serve until a successor is there. */
   const outgoing = new Set<PeerLink>();
+  const further = makeFurtherSessions(options);
+  /** Those that only what the others carry was a reason for. */
+  const byLoad = new WeakSet<PeerLink>();
   const moved = makeMovedAddress<PeerLink>();
   let isRunning = false;
   let isLooking = false;
   /** The wait before the next dial: grows while sessions fail, or die young. */
   let waitMs = REDIAL_MIN_MS;
-  /** Dials that found nobody new since the sessions last changed. */
+  /** Dials that found nobody new since the instances last changed. */
   let fruitless = 0;
   let pause: Pause | undefined;
 
   /** Retired ones live as long as their streams, so only so many are waited for: the others are replaced when these are gone. */
   const canReplace = (): boolean =>
-    [...sessions.keys()].filter(({ draining }) => draining).length < INSTANCES_PER_ADDRESS;
+    [...sessions.keys()].filter(({ draining }) => draining).length < RETIRED_PER_ADDRESS_MAX;
   /** Those that count: without the ones that are on their way out. */
   function lasting(): PeerLink[] {
     const replacing = canReplace();
     return [...sessions.keys()].filter((session) => !session.draining && !(replacing && outgoing.has(session)));
   }
 
-  /** What is missing: a session, or another instance beside the one there is. */
-  function wanted(): 'session' | 'spare' | undefined {
-    const [first, ...more] = lasting();
+  /** What is missing: a session, one that carries less, or another instance beside the one there is. */
+  function wanted(): Wanted | undefined {
+    const own = lasting();
+    const [first] = own;
     if (first === undefined) return 'session';
+    if (further.isWanted(own)) return 'further';
     const hasReplicas = first.hello.features.includes(REPLICAS_FEATURE);
-    return hasReplicas && more.length + 1 < INSTANCES_PER_ADDRESS ? 'spare' : undefined;
+    return hasReplicas && instancesOf(own).size < INSTANCES_PER_ADDRESS ? 'spare' : undefined;
+  }
+
+  function lookAtLoad(): void {
+    const own = lasting();
+    further.look(own);
+    const tooMany = further.tooMany(own);
+    if (tooMany !== undefined) retire(tooMany);
+    else if (further.isWanted(own)) refresh();
   }
 
   async function run(): Promise<void> {
@@ -117,23 +145,26 @@ export function startDialler(options: DiallerOptions): Dialler {
       return grow();
     }
     const { session, address } = outcome;
-    const isKnown = lasting().some(({ hello }) => hello.instance === session.hello.instance);
     if (signal.aborted) {
       return session.destroy(new AppError('ERR_STREAM_RESET', `peer ${session.peer}: its address is given up`));
     }
-    if (isKnown) {
+    const isKnown = hasOtherOf(session, lasting());
+    if (isKnown && wanted() !== 'further') {
       fruitless++;
       return session.close();
     }
+    const isByLoad = isKnown || instancesOf(lasting()).size >= INSTANCES_PER_ADDRESS;
     sessions.set(session, address);
-    fruitless = 0;
+    if (isByLoad) byLoad.add(session);
+    if (!isKnown) fruitless = 0;
     if (add(session)) return retireOutgoing();
     sessions.delete(session);
     session.destroy(new AppError('ERR_BOUND_EXCEEDED', `peer ${session.peer}: there are sessions enough`));
-    grow();
+    if (isByLoad) further.rest();
+    else grow();
   }
 
-  /** Another one stands in for all of them: where there were two, the second one comes as a spare does. */
+  /** Another one stands in for all of them: where there were several, others come as they are wanted. */
   function retireOutgoing(): void {
     for (const session of outgoing) {
       if (!canReplace()) return;
@@ -147,7 +178,7 @@ export function startDialler(options: DiallerOptions): Dialler {
   }
 
   /** Up to a half less by chance, so that replicas do not dial in step. False: woken before its time. */
-  function pauseBefore(what: 'session' | 'spare'): Promise<boolean> {
+  function pauseBefore(what: Wanted): Promise<boolean> {
     const urgent = isUrgent();
     const isResting = what === 'spare' && fruitless >= SPARE_ATTEMPTS_MAX;
     const ms = isResting ? SPARE_INTERVAL_MS : Math.min(waitMs, urgent ? REDIAL_MAX_MS : REDIAL_SPARE_MAX_MS);
@@ -163,7 +194,12 @@ export function startDialler(options: DiallerOptions): Dialler {
   }
 
   function refresh(): void {
-    const isMoreNow = (pause?.what === 'spare' && wanted() === 'session') || (pause?.urgent === false && isUrgent());
+    if (outgoing.size > 0 && lasting().length > 0) retireOutgoing();
+    const what = wanted();
+    const isMoreNow =
+      (pause?.what === 'spare' && what !== 'spare') ||
+      (pause?.what === 'further' && what === 'session') ||
+      (pause?.urgent === false && isUrgent());
     if (isMoreNow) pause?.wake();
     void run();
   }
@@ -174,7 +210,13 @@ export function startDialler(options: DiallerOptions): Dialler {
     // Whatever was met before: this is another beginning.
     waitMs = REDIAL_MIN_MS;
     fruitless = 0;
-    if (lasting().length > 0) retireOutgoing();
+    further.forget();
+    // One of each instance serves until the successor is there, for which the peer must have room.
+    for (const session of repeated([...outgoing])) {
+      if (!canReplace()) break;
+      outgoing.delete(session);
+      retire(session);
+    }
     refresh();
   }
 
@@ -197,18 +239,39 @@ export function startDialler(options: DiallerOptions): Dialler {
 
   return {
     refresh,
+    lookAtLoad,
     ended(session, { young }) {
       if (!sessions.delete(session)) return;
       outgoing.delete(session);
-      fruitless = 0;
+      further.forget();
+      const own = lasting();
+      if (!hasOtherOf(session, own)) fruitless = 0;
+      if (young && byLoad.has(session) && !session.draining && own.length > 0) {
+        // What the peer has taken before goes on as if nothing had been asked.
+        further.rest();
+        // It was lost rather than refused where it has carried anything.
+        if (session.rttMs === undefined) onFurtherRefused();
+        return;
+      }
       if (young) grow();
       else waitMs = REDIAL_MIN_MS;
     },
     replace,
-    close() {
-      clearInterval(looking);
-      abort.abort();
-      pause?.wake();
+    leave() {
+      close();
+      for (const session of repeated(lasting())) retire(session);
     },
+    close,
   };
+
+  function close(): void {
+    clearInterval(looking);
+    abort.abort();
+    pause?.wake();
+  }
+}
+
+/** Those before which there is one of the same instance. */
+function repeated(links: readonly PeerLink[]): readonly PeerLink[] {
+  return links.filter((link, index) => hasOtherOf(link, links.slice(0, index)));
 }

@@ -14,6 +14,7 @@ import { explainUnidentified, isUnidentified, type ClientIdentity } from './clie
 import type { ClientTable } from './client-table.ts';
 import type { DecisionMemory } from './decision-memory.ts';
 import { describeDenial, type Self } from './decisions.ts';
+import { isSpent, makeEarlyBytes, type EarlyBytes } from './early-bytes.ts';
 import type { Ejections } from './ejection.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
 import type { Origin } from './introduce.ts';
@@ -24,7 +25,7 @@ import type { Peers } from './peers.ts';
 import type { Reasker, ToldConnection } from './reask.ts';
 import { resetConnection } from './relay.ts';
 import type { Routes } from './routes.ts';
-import { openConnection, type PeerLink } from './link.ts';
+import { openConnection, takesEarlyBytes, type PeerLink } from './link.ts';
 import { portThere } from './source-choice.ts';
 import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
@@ -60,6 +61,7 @@ interface Client {
   /** Canonical. */
   readonly address: string;
   readonly connection: string;
+  readonly early: EarlyBytes;
 }
 
 /** An opened source: the far end of the tunnel, and its half of the decision where that is taken here. */
@@ -104,10 +106,12 @@ export function makeEgress(options: EgressOptions): Egress {
     const subject = { connection, direction: 'egress' as const, object };
     // Until it is relayed nobody else listens; a client that resets meanwhile must not end the process.
     socket.on('error', () => undefined);
+    const early = makeEarlyBytes(socket);
     const refuse = (failure: Revocation, peer: string): void => {
       socket.resetAndDestroy();
       const { reason, message } = failure;
-      onClosed(refusalRecord({ ...subject, reason, message, peer, durationMs: now() - openedMs }));
+      const durationMs = now() - openedMs;
+      onClosed(refusalRecord({ ...subject, reason, message, peer, durationMs, ...recordOf(early.sentBytes) }));
     };
 
     if (!hasRoom(object)) {
@@ -117,7 +121,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const settled = table.opening();
     try {
       await clients.identify(address, askerOf(socket));
-      const opened = await openAny({ arrival, socket, address, connection });
+      const opened = await openAny({ arrival, socket, address, connection, early });
       if (!opened.ok) {
         if (isDenial(opened.reason)) table.refuse(toRefused({ ...subject, peer: opened.peer }, { arrival, address }));
         return refuse(opened, opened.peer);
@@ -131,10 +135,12 @@ export function makeEgress(options: EgressOptions): Egress {
         return refuse({ reason: REASONS.Aborted, message: 'The client left before a source was open.' }, source.peer);
       }
       onOpened({ ...subject, peer: source.peer });
+      const sentBytes = early.sentTo(attempt.upstream);
       const record = await runTunnel({
         subject: { ...subject, peer: source.peer },
         message: formatSource(source),
         openedMs,
+        earlyBytes: early.handOver(attempt.upstream),
         table,
         now,
         client: address,
@@ -148,7 +154,7 @@ export function makeEgress(options: EgressOptions): Egress {
       });
       // A peer may end both directions while the client has not ended its own: nobody listens to that any more.
       socket.destroy();
-      onClosed(record);
+      onClosed({ ...record, ...recordOf(sentBytes) });
     } finally {
       settled();
       count(object, -1);
@@ -218,7 +224,9 @@ export function makeEgress(options: EgressOptions): Egress {
     if (revoked === undefined) return attempt;
     attempt.peerSide?.tellCut(revoked);
     resetConnection(attempt.upstream, new AppError('ERR_STREAM_RESET', `connection ${from.connection}: revoked`));
-    return fail(revoked.reason, revoked.message);
+    const failure = fail(revoked.reason, revoked.message);
+    const sentBytes = from.early.sentTo(attempt.upstream);
+    return isSpent({ ending: 'revoked', sentBytes }) ? { ...failure, spent: true } : failure;
   }
 
   async function openHere(
@@ -262,7 +270,7 @@ export function makeEgress(options: EgressOptions): Egress {
       const session = await peers.nextLink(source.peer, { tried, signal: () => signalOf(askerOf(from.socket)) });
       if (session === undefined) break;
       tried.add(session);
-      const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && othersThan(session).some((one) => !tried.has(one));
+      const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && peers.hasReplicaOf(session, tried);
       const request: ConnectRequest = {
         exporter: source.peer,
         export: { namespace: source.namespace, name: source.name },
@@ -276,24 +284,25 @@ export function makeEgress(options: EgressOptions): Egress {
         via: [self.name],
         crit: [],
       };
-      const attempt = await openConnection(session, request, hasReplica ? SWITCH_AFTER_MS : timeoutMs);
+      const attempt = await openConnection(session, request, {
+        timeoutMs: hasReplica ? SWITCH_AFTER_MS : timeoutMs,
+        early:
+          route.earlyData !== 'Off' && takesEarlyBytes(session)
+            ? { bytes: from.early, mayPass: () => recheckEgress(routes(), from, source) === undefined }
+            : undefined,
+      });
       if (attempt.ok) return { ...attempt, said };
       failure = withClient(attempt, client);
       if (attempt.overdue === true) {
         peers.passOver(session);
         // The same process would let it wait again.
         if (!hasReplica || timeoutMs <= SWITCH_AFTER_MS) break;
-        const others = othersThan(session);
-        for (const sibling of peers.linksFor(source.peer)) if (!others.includes(sibling)) tried.add(sibling);
+        const { instance } = session.hello;
+        for (const link of peers.linksFor(source.peer)) if (link.hello.instance === instance) tried.add(link);
       }
-      if (!isOfLink(attempt) || from.socket.destroyed) break;
+      if (failure.spent === true || !isOfLink(attempt) || from.socket.destroyed) break;
     }
     return failure;
-  }
-
-  /** Sessions with other instances of its peer. */
-  function othersThan({ peer, hello }: PeerLink): readonly PeerLink[] {
-    return peers.linksFor(peer).filter((session) => session.hello.instance !== hello.instance);
   }
 
   function recheckEgress(
@@ -369,6 +378,10 @@ function isDenial(reason: Reason): boolean {
 /** Another way to the same peer may do. */
 function isOfLink({ reason, unasked }: SourceFailure): boolean {
   return reason === REASONS.PeerUnreachable || reason === REASONS.Drained || unasked === true;
+}
+
+function recordOf(sentBytes: number): Pick<ClosingRecord, 'earlyBytes'> {
+  return sentBytes === 0 ? {} : { earlyBytes: sentBytes };
 }
 
 function fail(reason: Reason, message: string): SourceFailure {

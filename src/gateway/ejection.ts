@@ -83,6 +83,7 @@ const OF_THE_SOURCE: ReadonlySet<Reason> = new Set([
   REASONS.NoUsableSource,
   REASONS.TargetForbidden,
   REASONS.Malformed,
+  REASONS.EarlyBytesSpent,
 ]);
 
 export function makeEjections({ now, self, onChange }: EjectionOptions): Ejections {

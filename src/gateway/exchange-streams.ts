@@ -25,6 +25,8 @@ export interface ExchangeStreams {
   digest(message: Extract<DownMessage, { kind: `exchange-${string}` }>): void;
   /** Ends those over this session, which another one has replaced: both sides open them anew, and offer what they have. */
   leave(session: PeerLink): void;
+  /** How many go over it. */
+  countOver(session: PeerLink): number;
   close(): void;
 }
 
@@ -130,6 +132,7 @@ export function makeExchangeStreams({ peers, account, post }: ExchangeStreamsOpt
         if (channel.session === session) close(channel, 'its session was replaced');
       }
     },
+    countOver: (session) => [...channels.values()].filter((channel) => channel.session === session).length,
     digest(message) {
       if (message.kind === 'exchange-open') return void open({ peer: message.peer, channel: message.channel });
       const channel = channels.get(message.channel);

@@ -5,6 +5,12 @@ import { isLabel } from '../api/names.ts';
 import { WIRE_REASONS, type WireReason } from '../api/reasons.ts';
 import { DRAIN_DEADLINE_MAX_MS } from './limits.ts';
 
+/**
+ * Its gateway takes bytes of a client behind the CONNECT, and gives none to an endpoint before it answers 200; it hears `withdraw`,
+ * and says `unserved`.
+ */
+export const EARLY_FEATURE = 'early';
+
 export interface Hello {
   /** Must equal the name in the certificate. */
   readonly peer: string;
@@ -22,7 +28,16 @@ export interface Hello {
 
 export type ControlLine =
   | { readonly hello: Hello }
-  | { readonly closed: { readonly stream: number; readonly reason: WireReason } }
+  | {
+      readonly closed: {
+        readonly stream: number;
+        readonly reason: WireReason;
+        /** No endpoint has had a byte of it, nor will. */
+        readonly unserved?: true | undefined;
+      };
+    }
+  /** Of a stream of the one who says it: to be refused, unless it was answered already. */
+  | { readonly withdraw: { readonly stream: number } }
   | { readonly drain: { readonly deadlineMs: number } };
 
 const token = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.+-]{1,64}$/));
@@ -36,14 +51,14 @@ const hello = v.object({
   streams: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
   window: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff))),
 });
-const closed = v.object({
-  stream: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff)),
-  reason: v.picklist(WIRE_REASONS),
-});
+const stream = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff));
+const closed = v.object({ stream, reason: v.picklist(WIRE_REASONS), unserved: v.optional(v.literal(true)) });
+const withdraw = v.object({ stream });
 const drain = v.object({
   deadlineMs: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(DRAIN_DEADLINE_MAX_MS)),
 });
-const controlLine = v.union([v.object({ hello }), v.object({ closed }), v.object({ drain })]);
+const controlLine = v.union([v.object({ hello }), v.object({ closed }), v.object({ withdraw }), v.object({ drain })]);
+const KEYS = ['hello', 'closed', 'withdraw', 'drain'];
 
 /**
  * Unknown lines are `undefined`, to be skipped: a newer peer may say more. A known line that breaks its schema is an error.
@@ -51,8 +66,7 @@ const controlLine = v.union([v.object({ hello }), v.object({ closed }), v.object
  * @throws {AppError} `ERR_MALFORMED`
  */
 export function parseControlLine(line: unknown): ControlLine | undefined {
-  const isKnown =
-    typeof line === 'object' && line !== null && ['hello', 'closed', 'drain'].some((key) => Object.hasOwn(line, key));
+  const isKnown = typeof line === 'object' && line !== null && KEYS.some((key) => Object.hasOwn(line, key));
   if (!isKnown) {
     if (typeof line === 'object' && line !== null) return undefined;
     throw new AppError('ERR_MALFORMED', 'control stream: a line is not an object');

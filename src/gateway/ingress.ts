@@ -182,12 +182,17 @@ export function makeIngress(options: IngressOptions): Ingress {
       });
     }
     const origin: Origin = probe === 'dial' ? { kind: 'probe' } : { kind: 'client', connection, ends: session.ends };
-    const opened = await open({ access, asker: askerOf(stream), origin }).finally(dialled);
+    const asker = askerUnlessWithdrawn(session, stream);
+    const opened = await open({ access, asker, origin }).finally(dialled);
+    const isWithdrawn = session.isWithdrawn(stream);
+    asker.end();
     if (stream.destroyed) {
       if (opened.ok) opened.socket.resetAndDestroy();
       const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
       return record(asked, (await explainCut({ session, stream, direction: 'ingress' })) ?? left);
     }
+    // One that is connected by now is what its client would get last elsewhere.
+    if (!opened.ok && isWithdrawn) return refuse(asked, WITHDRAWN);
     if (!opened.ok) return refuse(asked, opened);
     if (probe === 'dial') {
       opened.socket.destroy();
@@ -247,6 +252,31 @@ export function makeIngress(options: IngressOptions): Ingress {
 }
 
 const ignore = (): void => undefined;
+
+const WITHDRAWN: Revocation = { reason: REASONS.Aborted, message: 'The peer took it back, to try elsewhere.' };
+
+/** The peer is gone, for this request, when its stream is, or when it asks to have it refused: that is answered. */
+function askerUnlessWithdrawn(session: PeerSession, stream: YamuxStream): Asker & { end(): void } {
+  const asker = askerOf(stream);
+  const acts = new Set<() => void>();
+  const forget = session.onWithdrawn(stream, () => {
+    for (const act of [...acts]) act();
+  });
+  return {
+    get isGone() {
+      return asker.isGone || session.isWithdrawn(stream);
+    },
+    onGone(act) {
+      acts.add(act);
+      const stay = asker.onGone(act);
+      return () => {
+        acts.delete(act);
+        stay();
+      };
+    },
+    end: forget,
+  };
+}
 
 /** What is wrong with a request before anybody is asked for a decision. */
 function checkRequest({ exporter, via, endpoint }: ConnectRequest, self: string): Revocation | undefined {

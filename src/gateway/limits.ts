@@ -63,8 +63,25 @@ export const WINDOWS_BYTES_MAX = 96 * 1024 * 1024;
 export const PEER_WINDOW_BYTES_MAX = 48 * 1024 * 1024;
 /** Sessions that one peer may have open with this gateway: ten replicas, and some of them while they are replaced. */
 export const SESSIONS_PER_PEER_MAX = 16;
-/** Those of one instance of it: one each way, and one each way while they are replaced. */
-export const SESSIONS_PER_INSTANCE_MAX = 4;
+/** Up to so many, with all instances together, load may ask for a further one: the other places are left for those that have none. */
+export const SESSIONS_BY_LOAD_MAX = 8;
+/** Of one instance, dialled by one end, that load has no part in: one, and one that replaces it. */
+export const SESSIONS_ASSURED_EACH_WAY = 2;
+/** From here on a session is full enough that a further one is wanted: half of what it may have, before anybody is refused. */
+export const CROWDED_STREAMS = 1_000;
+/** Between two looks at what the sessions carry: a second is too long to wait behind bulk, and 1,000 peers cost a look 1 ms. */
+export const LOAD_LOOK_MS = 500;
+/**
+ * How long every session must have carried bulk, or been crowded, before a further one is dialled: a download that is over sooner
+ * is not worth a handshake, 15 ms of CPU at both ends together. Up to half as long again by chance, since both ends may dial and see the same.
+ */
+export const FURTHER_AFTER_MS = 2_000;
+/** How long a session must have been one too many before it is retired: its pings cost 20 ms of CPU in that time, a new handshake 15. */
+export const FEWER_AFTER_MS = 60_000;
+/** After a further session that ended at once: the other end has reached its bound, or is older and takes fewer. */
+export const FURTHER_AGAIN_MS = 60_000;
+/** Replaced ones through one address whose streams have not ended, while which others are replaced: both ends' leave room in 16. */
+export const RETIRED_PER_ADDRESS_MAX = 6;
 /** Instances of a peer with replicas to which a session is kept through each of its addresses: one, and one to fall back on. */
 export const INSTANCES_PER_ADDRESS = 2;
 /** Between two looks whether the certificate of a session has expired: a session does not outlive it by more. */
@@ -89,6 +106,15 @@ export const LIMITS_TELL_MS = 1_000;
 export const ANSWER_TIMEOUT_MS = 10_000;
 /** The same while another source is left to try: a peer that takes streams and answers none costs a client no more than this. */
 export const SWITCH_AFTER_MS = 1_000;
+/** Bytes of a client that go to its source before the answer, and are kept until then: what most requests are, and one frame. */
+export const EARLY_BYTES_MAX = 64 * 1024;
+/**
+ * They go only over a session that was heard so lately, and two round trips more: a quiet one is heard after each ping, PING_AFTER_MS
+ * apart, and event loops are late.
+ */
+export const EARLY_HEARD_MS = 600;
+/** Streams of one session that the peer has withdrawn before they were served: 1,000 numbers; older ones are forgotten, and answered late. */
+export const WITHDRAWALS_MAX = 1_000;
 /** Failures in a row after which a source is put last; an answer that is overdue counts for as many, since it costs most. */
 export const EJECT_AFTER_FAILURES = 3;
 /** For how long at first; it doubles with each probe that fails. */

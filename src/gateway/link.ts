@@ -6,9 +6,11 @@ import type { Duplex } from 'node:stream';
 import { REASONS } from '../api/reasons.ts';
 import type { ClusterLinkLink } from './clusterlink/link.ts';
 import type { TunnelFailure } from './clusterlink/opener.ts';
+import { isFresh } from './early-bytes.ts';
+import { EARLY_FEATURE } from './hello.ts';
 import { PROBE_TIMEOUT_MS } from './limits.ts';
 import type { ProbeOutcome } from './messages.ts';
-import { openStream, type StreamAttempt } from './open-stream.ts';
+import { openStream, type OpenStreamOptions, type StreamAttempt } from './open-stream.ts';
 import { resetConnection } from './relay.ts';
 import { AppError } from '../api/errors.ts';
 import type { PeerSession } from './session.ts';
@@ -22,9 +24,27 @@ export type LinkAttempt =
   | Extract<StreamAttempt, { ok: false }>
   | TunnelFailure;
 
-/** Never rejects. */
-export function openConnection(link: PeerLink, request: ConnectRequest, timeoutMs: number): Promise<LinkAttempt> {
-  return link.form === 'session' ? openStream(link, request, timeoutMs) : link.open(request, timeoutMs);
+export interface OpenConnectionOptions extends OpenStreamOptions {
+  readonly timeoutMs: number;
+}
+
+/** Never rejects. ClusterLink's form knows no early bytes: {@link takesEarlyBytes}. */
+export function openConnection(
+  link: PeerLink,
+  request: ConnectRequest,
+  options: OpenConnectionOptions,
+): Promise<LinkAttempt> {
+  return link.form === 'session' ? openStream(link, request, options) : link.open(request, options.timeoutMs);
+}
+
+/** Whether bytes of a client may go with a request over it, as the peer and its session are now. */
+export function takesEarlyBytes(link: PeerLink): boolean {
+  return (
+    link.form === 'session' &&
+    link.hello.features.includes(EARLY_FEATURE) &&
+    isFresh({ silentMs: link.silentMs, rttMs: link.rttMs }) &&
+    !link.memory.pressed
+  );
 }
 
 /** Asks without a byte of payload whether a connection would be served (`request.probe`). Never rejects. */
@@ -33,7 +53,7 @@ export async function probeConnection(link: PeerLink, request: ConnectRequest): 
     const decided = await link.decide(request, PROBE_TIMEOUT_MS);
     return decided.ok ? { ok: true, silentMs: link.silentMs } : decided;
   }
-  const attempt = await openConnection(link, request, PROBE_TIMEOUT_MS);
+  const attempt = await openConnection(link, request, { timeoutMs: PROBE_TIMEOUT_MS });
   if (!attempt.ok) return attempt;
   // The answer was all there is; an exporter that never ends its half holds nothing here.
   attempt.upstream.on('error', () => undefined);

@@ -67,6 +67,8 @@ export interface ImportRoute {
   readonly scheme?: Scheme;
   /** How long a client stays with a source after its last connection; absent: it need not. */
   readonly affinityTimeoutSeconds?: number;
+  /** `Off`: nothing of a client is sent before its source has answered. Absent: what it sends at once goes with the request. */
+  readonly earlyData?: 'Off';
 }
 
 export type ExportRoute = Omit<CatalogueEntry, 'record'> & {
@@ -241,4 +243,6 @@ export interface ClosingRecord {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly durationMs: number;
+  /** Those of a client here that went with the request, before its answer. Absent: none. */
+  readonly earlyBytes?: number;
 }

@@ -2,8 +2,9 @@
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { explainCut, fromWire, toWire } from './cuts.ts';
+import { isSpent, type EarlyBytes, type Ending } from './early-bytes.ts';
 import { ANSWER_TIMEOUT_MS } from './limits.ts';
-import type { PeerSession } from './session.ts';
+import type { PeerSession, Told } from './session.ts';
 import type { PeerSide } from './tunnel.ts';
 import { readHead } from './read-head.ts';
 import { encodeConnect, parseAnswer, type ConnectRequest } from './wire/connect.ts';
@@ -18,15 +19,31 @@ export type StreamAttempt =
       readonly message: string;
       /** The session lives, and the peer has said nothing in the time that it was given. */
       readonly overdue?: boolean;
+      /** Bytes of the client went with it, and an endpoint may have had them: nobody else may get them. */
+      readonly spent?: boolean;
     };
+
+type Failure = Extract<StreamAttempt, { ok: false }>;
+
+export interface OpenStreamOptions {
+  /** Beyond it the attempt is overdue. Where early bytes have gone, it is taken back then, and the answer to that is awaited. */
+  readonly timeoutMs?: number;
+  /** Absent: nothing of the client is sent before the answer. */
+  readonly early?:
+    | {
+        readonly bytes: EarlyBytes;
+        /** Whether this side still lets them pass. */
+        mayPass(): boolean;
+      }
+    | undefined;
+}
 
 /** Never rejects. A failed stream is reset, so that its id and its buffers are free at both ends. */
 export async function openStream(
   session: PeerSession,
   request: ConnectRequest,
-  timeoutMs = ANSWER_TIMEOUT_MS,
+  { timeoutMs = ANSWER_TIMEOUT_MS, early }: OpenStreamOptions = {},
 ): Promise<StreamAttempt> {
-  const { peer } = session;
   let stream: YamuxStream;
   try {
     stream = session.openStream();
@@ -34,42 +51,138 @@ export async function openStream(
     const { code, message } = error as AppError;
     return { ok: false, reason: code === 'ERR_BOUND_EXCEEDED' ? REASONS.Overloaded : REASONS.PeerUnreachable, message };
   }
+  stream.write(encodeConnect(request));
+  const asking: Asking = { session, stream, request, timeoutMs };
+  return early === undefined ? awaitAnswer(asking) : askWithBytes(asking, early);
+}
+
+interface Asking {
+  readonly session: PeerSession;
+  readonly stream: YamuxStream;
+  readonly request: ConnectRequest;
+  readonly timeoutMs: number;
+}
+
+async function awaitAnswer({ session, stream, request, timeoutMs }: Asking): Promise<StreamAttempt> {
   try {
-    stream.write(encodeConnect(request));
-    const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), timeoutMs));
-    if (answer.connection !== request.connection) {
-      throw new AppError('ERR_MALFORMED', `peer ${peer}: its answer is for another connection`);
-    }
-    if (!answer.ok) {
-      stream.reset();
-      return {
-        ok: false,
-        reason: fromWire(answer.reason),
-        message: `${peer} answered ${answer.status} ${answer.reason}.`,
-      };
-    }
-    return {
-      ok: true,
-      upstream: stream,
-      peerSide: {
-        side: 'right',
-        tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
-        explainCut: () => explainCut({ session, stream, direction: 'egress' }),
-      },
-    };
+    const refusal = await readAnswer({ session, stream, request, timeoutMs });
+    return refusal ?? opened(session, stream);
   } catch (error) {
     const { code, message } = error as AppError;
     const told = session.toldOf(stream);
     const isOverdue = code === 'ERR_TIMEOUT' && !stream.destroyed;
     stream.reset();
-    if (isOverdue) {
-      const overdue = `${peer} has not answered in ${timeoutMs} ms.`;
-      return { ok: false, reason: REASONS.PeerUnreachable, message: overdue, overdue: true };
-    }
+    if (isOverdue) return overdue(session, timeoutMs);
     // Refused before its head was read: the word came before the reset.
-    if (told !== undefined) return { ok: false, reason: fromWire(told), message: `${peer} refused it: ${told}.` };
-    if (code === 'ERR_BOUND_EXCEEDED') return { ok: false, reason: REASONS.Overloaded, message };
-    const reason = code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
-    return { ok: false, reason, message };
+    if (told !== undefined) return refusedBy(session, told);
+    return { ok: false, reason: reasonOf(code), message };
   }
+}
+
+/**
+ * The same with bytes of the client behind the request. What they can have done decides how it goes on, so that an attempt is not just
+ * left: when its time is over the peer is asked to refuse it, unless it has answered, and its answer to that says which is so.
+ */
+async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions['early']>): Promise<StreamAttempt> {
+  const { session, stream, timeoutMs } = asking;
+  let isLate = false;
+  const gift = early.bytes.give({
+    stream,
+    memory: session.memory,
+    mayPass: () => !isLate && early.mayPass(),
+    evict: () =>
+      stream.reset(new AppError('ERR_BOUND_EXCEEDED', 'early bytes: no memory is left', { retryable: true })),
+  });
+  const timer = setTimeout(() => {
+    isLate = true;
+    if (gift.sentBytes === 0) stream.reset();
+    else session.withdraw(stream);
+  }, timeoutMs);
+  try {
+    const refusal = await readAnswer({ ...asking, timeoutMs: ANSWER_TIMEOUT_MS });
+    if (refusal === undefined) return opened(session, stream);
+    const failure = isLate ? overdue(session, timeoutMs) : refusal;
+    return { ...failure, spent: isSpent({ ending: 'refused', sentBytes: gift.sentBytes }) };
+  } catch (error) {
+    if (isLate && gift.sentBytes === 0) return overdue(session, timeoutMs);
+    // Cut here, before anybody read it.
+    const own = stream.errored instanceof AppError ? stream.errored : undefined;
+    return await explainLoss(asking, { error: own ?? (error as AppError), sentBytes: gift.sentBytes });
+  } finally {
+    clearTimeout(timer);
+    gift.stop();
+  }
+}
+
+/** There was no answer that could be read. The peer's word may come behind its reset. */
+async function explainLoss(
+  { session, stream }: Asking,
+  { error, sentBytes }: { readonly error: AppError; readonly sentBytes: number },
+): Promise<Failure> {
+  const { code, message } = error;
+  const isReset = stream.destroyed && code !== 'ERR_BOUND_EXCEEDED';
+  stream.reset();
+  const cut = isReset && sentBytes > 0 ? await session.explainCut(stream) : undefined;
+  const told = cut?.kind === 'told' ? cut : session.toldOf(stream);
+  const ending = endingOf({ code, told, isLost: cut?.kind === 'session-lost' });
+  if (isSpent({ ending, sentBytes })) {
+    const why = cut?.kind === 'session-lost' ? `the session was lost: ${cut.message}` : (told?.reason ?? message);
+    const bytes = `${sentBytes} bytes of the client had gone to ${session.peer} with the request`;
+    return {
+      ok: false,
+      reason: code === 'ERR_BOUND_EXCEEDED' ? REASONS.Overloaded : REASONS.EarlyBytesSpent,
+      message: `${bytes} and may have been delivered, so that no other source gets them (${why}).`,
+      spent: true,
+    };
+  }
+  return told === undefined ? { ok: false, reason: reasonOf(code), message } : refusedBy(session, told);
+}
+
+function endingOf(what: {
+  readonly code: AppError['code'];
+  readonly told: Told | undefined;
+  readonly isLost: boolean;
+}): Ending {
+  if (what.told !== undefined) return what.told.unserved === true ? 'unserved' : 'cut';
+  if (what.isLost) return 'session-lost';
+  if (what.code === 'ERR_MALFORMED') return 'malformed';
+  return what.code === 'ERR_TIMEOUT' ? 'overdue' : 'reset';
+}
+
+/** Undefined: yes. @throws {AppError} where there is no answer, or one that cannot be read. */
+async function readAnswer({ session, stream, request, timeoutMs }: Asking): Promise<Failure | undefined> {
+  const { peer } = session;
+  const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), timeoutMs));
+  if (answer.connection !== request.connection) {
+    throw new AppError('ERR_MALFORMED', `peer ${peer}: its answer is for another connection`);
+  }
+  if (answer.ok) return undefined;
+  stream.reset();
+  return { ok: false, reason: fromWire(answer.reason), message: `${peer} answered ${answer.status} ${answer.reason}.` };
+}
+
+function opened(session: PeerSession, stream: YamuxStream): StreamAttempt {
+  return {
+    ok: true,
+    upstream: stream,
+    peerSide: {
+      side: 'right',
+      tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
+      explainCut: () => explainCut({ session, stream, direction: 'egress' }),
+    },
+  };
+}
+
+function overdue({ peer }: PeerSession, timeoutMs: number): Failure {
+  const message = `${peer} has not answered in ${timeoutMs} ms.`;
+  return { ok: false, reason: REASONS.PeerUnreachable, message, overdue: true };
+}
+
+function refusedBy({ peer }: PeerSession, { reason }: Told): Failure {
+  return { ok: false, reason: fromWire(reason), message: `${peer} refused it: ${reason}.` };
+}
+
+function reasonOf(code: AppError['code']): Reason {
+  if (code === 'ERR_BOUND_EXCEEDED') return REASONS.Overloaded;
+  return code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.PeerUnreachable;
 }

@@ -1,6 +1,7 @@
 /**
- * The sessions with other peers, and the links to those that speak ClusterLink's form, which are one kind of thing here: one dialled to each address that a peer has, those that it dials to us, counted, replaced
- * when they die.
+ * The sessions with other peers, and the links to those that speak ClusterLink's form, which are one kind of thing here: those
+ * dialled to each address that a peer has, one or as many as their load wants (dialler.ts), and those that it dials to us; counted,
+ * replaced when they die.
  *
  * A peer may be several replicas behind one address, each an instance of its own. Any of them serves any stream, so a peer is
  * reachable while one session with it takes streams, and for a moment after the last one was lost: most come back at once, and
@@ -13,20 +14,23 @@
  */
 import { AppError } from '../api/errors.ts';
 import { DistrustError } from '../fabric/distrust.ts';
-import { compareText } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { REPLICAS_FEATURE, WORKERS_FEATURE, startDialler, type Dialler, type DialOutcome } from './dialler.ts';
+import { startDialler, type Dialler, type DialOutcome } from './dialler.ts';
 import {
   EJECTED_MAX_MS,
+  LOAD_LOOK_MS,
   REDIAL_MAX_MS,
   SESSION_GRACE_MS,
-  SESSIONS_PER_INSTANCE_MAX,
+  SESSIONS_ASSURED_EACH_WAY,
+  SESSIONS_BY_LOAD_MAX,
   SESSIONS_PER_PEER_MAX,
 } from './limits.ts';
-import { IN_FLIGHT_QUEUE_MS, IN_FLIGHT_ROUND_TRIPS } from './yamux/limits.ts';
-import type { PeerObservation, PeerRoute } from './messages.ts';
-import type { PeerSession } from './session.ts';
 import type { PeerLink } from './link.ts';
+import type { PeerObservation, PeerRoute } from './messages.ts';
+import { linksInOrder, nearestLink, type LinkQuery } from './nearest-link.ts';
+import { describeLinks } from './peer-observation.ts';
+import type { PeerSession } from './session.ts';
+import type { DemandTimings } from './wanted-sessions.ts';
 
 export interface PeersOptions {
   /** Makes a session to one of the peer's gateways, or says why none could be. Has its own deadlines. */
@@ -39,7 +43,12 @@ export interface PeersOptions {
   lookUp?(gateway: PeerRoute['gateways'][number]): Promise<readonly string[]> | undefined;
   /** A session that was replaced takes no new streams; it ends when its last one has. */
   onRetired?(session: PeerLink): void;
+  /** Of the streams of a session, those that are none of connections. */
+  exchangesOver?(session: PeerLink): number;
+  /** The peer has ended a session at once that it was asked for beside others. Told once in a while. */
+  onFurtherRefused?(peer: string): void;
   readonly resolveIntervalMs?: number | undefined;
+  readonly demandTimings?: DemandTimings | undefined;
 }
 
 export interface Peers {
@@ -58,19 +67,24 @@ export interface Peers {
   distrusted(peer: string, why: { readonly reason: Reason; readonly message: string }): void;
   /** A session has ended or drains. */
   changed(session: PeerLink, ended: { readonly error: Error | undefined } | undefined): void;
-  /** The nearest that has room for a new stream, where one that carries bulk counts as farther; else one that is full; undefined if there is none. */
+  /** That which a new stream takes best (nearest-link.ts); undefined if there is none. */
   linkFor(peer: string): PeerLink | undefined;
-  /** Of those the first that is a session of ours. */
+  /** Of the sessions of ours the best. */
   sessionFor(peer: string): PeerSession | undefined;
   /** All that take new streams, in this order. */
   linksFor(peer: string): readonly PeerLink[];
+  /** Whether another instance of its peer takes streams, over a link that was not tried. */
+  hasReplicaOf(link: PeerLink, tried: ReadonlySet<PeerLink>): boolean;
   /** It has left a stream without an answer: for a while the others of its peer come before it. */
   passOver(session: PeerLink): void;
-  /** The first of them that was not tried. Where there is none at all and the peer is missed, waits for one until the signal. */
+  /**
+   * The best that was not tried, one with an instance that was not first. Only where there is none at all and the peer is missed, it
+   * waits for one, until the signal.
+   */
   nextLink(
     peer: string,
     input: { readonly tried: ReadonlySet<PeerLink>; signal(): AbortSignal },
-  ): Promise<PeerLink | undefined>;
+  ): PeerLink | undefined | Promise<PeerLink | undefined>;
   links(): readonly PeerLink[];
   /** Dials anew for each session that is meant and was dialled here; it is retired when its successor is there. */
   replace(isMeant: (session: PeerLink) => boolean): void;
@@ -79,7 +93,10 @@ export interface Peers {
 
 interface Entry {
   route: PeerRoute;
-  readonly sessions: Set<PeerLink>;
+  /** Oldest first: every connection walks over it, and none changes it. */
+  readonly sessions: PeerLink[];
+  /** Until when others come before it. */
+  readonly passedOver: Map<PeerLink, number>;
   /** By `host:port`. */
   readonly diallers: Map<string, Dialler>;
   last: { readonly reason: Reason; readonly message: string };
@@ -91,29 +108,22 @@ interface Entry {
 }
 
 export function makePeers(options: PeersOptions): Peers {
-  const { dial, onChange, onReachable, lookUp, onRetired, resolveIntervalMs } = options;
+  const { dial, onChange, onReachable, lookUp, onRetired, exchangesOver, onFurtherRefused } = options;
+  const { resolveIntervalMs, demandTimings } = options;
   const entries = new Map<string, Entry>();
   const reachable = new Set<string>();
   /** When each session began. */
   const bornMs = new WeakMap<PeerLink, number>();
-  /** Until when others come before it. */
-  const passedOverMs = new WeakMap<PeerLink, number>();
+  /** By this end. */
+  const dialled = new WeakSet<PeerLink>();
+  const lookingAtLoad = setInterval(lookAtLoad, LOAD_LOOK_MS);
 
-  const usableOf = (entry: Entry): PeerLink[] => [...entry.sessions].filter(({ draining }) => !draining);
+  const isUsable = ({ sessions }: Entry): boolean => sessions.some(({ draining }) => !draining);
 
   function refresh(entry: Entry): void {
-    const { name } = entry.route;
-    const usable = usableOf(entry);
-    if (usable.length > 0) connect(entry);
-    else if (reachable.has(name)) entry.grace ??= setTimeout(() => giveUp(entry), SESSION_GRACE_MS);
-    const [first] = usable;
-    const observation = {
-      name,
-      sessions: entry.sessions.size,
-      ...(first === undefined
-        ? { reason: entry.last.reason, message: entry.last.message }
-        : { version: first.hello.version, ...expiryOf(first), ...describeForm(entry, first) }),
-    };
+    if (isUsable(entry)) connect(entry);
+    else if (reachable.has(entry.route.name)) entry.grace ??= setTimeout(() => giveUp(entry), SESSION_GRACE_MS);
+    const observation = describeLinks(entry.route, entry.sessions, entry.last);
     const text = JSON.stringify(observation);
     if (text !== entry.told) {
       entry.told = text;
@@ -146,8 +156,8 @@ export function makePeers(options: PeersOptions): Peers {
     const gateways = new Map(entry.route.gateways.map((gateway) => [`${gateway.host} ${gateway.port}`, gateway]));
     for (const [address, dialler] of entry.diallers) {
       if (gateways.has(address)) continue;
-      dialler.close();
       entry.diallers.delete(address);
+      dialler.leave();
     }
     for (const [address, gateway] of gateways) {
       if (entry.diallers.has(address)) continue;
@@ -155,16 +165,23 @@ export function makePeers(options: PeersOptions): Peers {
         dial: (signal) => dial(entry.route, gateway, signal),
         lookUp: () => lookUp?.(gateway),
         resolveIntervalMs,
-        add,
+        add(session) {
+          dialled.add(session);
+          return add(session);
+        },
         retire(session) {
           session.retire();
           onRetired?.(session);
         },
-        isUrgent: () => usableOf(entry).length === 0,
+        isUrgent: () => !isUsable(entry),
         onFailure(failure) {
-          if (usableOf(entry).length === 0) giveUp(entry);
+          if (!isUsable(entry)) giveUp(entry);
           fail(entry, failure);
         },
+        present: () => entry.sessions,
+        isIdle: (session) => session.form === 'session' && session.streams <= (exchangesOver?.(session) ?? 0),
+        onFurtherRefused: () => onFurtherRefused?.(entry.route.name),
+        demandTimings,
       });
       entry.diallers.set(address, dialler);
       dialler.refresh();
@@ -177,22 +194,30 @@ export function makePeers(options: PeersOptions): Peers {
     refresh(entry);
   }
 
+  /** Only some of all sessions are there for what they carry: an instance that has none yet must find room. */
+  function hasRoom({ sessions }: Entry, session: PeerLink): boolean {
+    const { instance } = session.hello;
+    const beside = sessions.filter(
+      (other) => !other.draining && other.hello.instance === instance && dialled.has(other) === dialled.has(session),
+    );
+    const max = beside.length < SESSIONS_ASSURED_EACH_WAY ? SESSIONS_PER_PEER_MAX : SESSIONS_BY_LOAD_MAX;
+    return sessions.length < max;
+  }
+
   function add(session: PeerLink): boolean {
     const entry = entries.get(session.peer);
-    if (entry === undefined || entry.sessions.size >= SESSIONS_PER_PEER_MAX) return false;
-    const { instance } = session.hello;
-    const ofInstance = [...entry.sessions].filter(({ hello }) => hello.instance === instance);
-    if (ofInstance.length >= SESSIONS_PER_INSTANCE_MAX) return false;
-    entry.sessions.add(session);
+    if (entry === undefined || !hasRoom(entry, session)) return false;
+    entry.sessions.push(session);
     bornMs.set(session, performance.now());
     refresh(entry);
     return true;
   }
 
   function end(entry: Entry, session: PeerLink, error: Error | undefined): void {
-    entry.sessions.delete(session);
+    entry.sessions.splice(entry.sessions.indexOf(session), 1);
+    entry.passedOver.delete(session);
     // It was waited for long enough: a peer that fell silent is not about to return.
-    if (isSilence(error) && usableOf(entry).length === 0) giveUp(entry);
+    if (isSilence(error) && !isUsable(entry)) giveUp(entry);
     const reason = error instanceof DistrustError ? error.reason : REASONS.PeerUnreachable;
     entry.last = { reason, message: error?.message ?? 'The peer closed the session.' };
     const ageMs = performance.now() - (bornMs.get(session) ?? -Infinity);
@@ -206,18 +231,30 @@ export function makePeers(options: PeersOptions): Peers {
     for (const session of [...entry.sessions]) session.destroy(error);
   }
 
-  function linksFor(peer: string): PeerLink[] {
+  function lookAtLoad(): void {
+    for (const { sessions, diallers } of entries.values()) {
+      if (sessions.length > 0) for (const dialler of diallers.values()) dialler.lookAtLoad();
+    }
+  }
+
+  function nearest(peer: string, { tried, form }: Pick<LinkQuery, 'tried' | 'form'> = ANY): PeerLink | undefined {
     const entry = entries.get(peer);
+    if (entry === undefined) return undefined;
+    return nearestLink(entry.sessions, { tried, form, passedOver: passedOverOf(entry) });
+  }
+
+  /** Where a session fails, those with the same process may be about to: another one comes first. */
+  function nextAfter(peer: string, tried: ReadonlySet<PeerLink>): PeerLink | undefined {
+    const instances = new Set([...tried].map(({ hello }) => hello.instance));
+    const siblings = entries.get(peer)?.sessions.filter(({ hello }) => instances.has(hello.instance)) ?? [];
+    return nearest(peer, { tried: new Set([...tried, ...siblings]) }) ?? nearest(peer, { tried });
+  }
+
+  function passedOverOf({ passedOver }: Entry): Entry['passedOver'] {
+    if (passedOver.size === 0) return passedOver;
     const nowMs = performance.now();
-    const cost = (session: PeerLink): number => {
-      if (session.full) return Infinity;
-      if ((passedOverMs.get(session) ?? 0) > nowMs) return Number.MAX_VALUE;
-      const rttMs = session.rttMs ?? Number.MAX_SAFE_INTEGER;
-      // What is opened beside bulk waits behind what that has under way.
-      return session.form === 'session' && session.busy ? IN_FLIGHT_ROUND_TRIPS * rttMs + IN_FLIGHT_QUEUE_MS : rttMs;
-    };
-    const usable = entry === undefined ? [] : usableOf(entry);
-    return usable.sort((a, b) => (cost(a) < cost(b) ? -1 : cost(a) > cost(b) ? 1 : 0));
+    for (const [link, untilMs] of passedOver) if (untilMs <= nowMs) passedOver.delete(link);
+    return passedOver;
   }
 
   /** Resolves when the peer is not missed any more, one way or the other. */
@@ -238,7 +275,7 @@ export function makePeers(options: PeersOptions): Peers {
     reachable,
     isConnected(peer) {
       const entry = entries.get(peer);
-      return entry !== undefined && usableOf(entry).length > 0;
+      return entry !== undefined && isUsable(entry);
     },
     isKnown: (peer) => entries.has(peer),
     apply(routes) {
@@ -257,7 +294,7 @@ export function makePeers(options: PeersOptions): Peers {
     add,
     changed(session, ended) {
       const entry = entries.get(session.peer);
-      if (entry === undefined || !entry.sessions.has(session)) return;
+      if (entry === undefined || !entry.sessions.includes(session)) return;
       if (ended !== undefined) end(entry, session, ended.error);
       refresh(entry);
     },
@@ -265,20 +302,37 @@ export function makePeers(options: PeersOptions): Peers {
       const entry = entries.get(peer);
       if (entry !== undefined) fail(entry, why);
     },
-    linkFor: (peer) => linksFor(peer)[0],
-    sessionFor: (peer) => linksFor(peer).find((link) => link.form === 'session'),
-    linksFor,
-    passOver: (session) => void passedOverMs.set(session, performance.now() + EJECTED_MAX_MS),
-    async nextLink(peer, { tried, signal }) {
-      const entry = entries.get(peer);
-      if (entry?.grace !== undefined) await graceOf(entry, signal());
-      return linksFor(peer).find((session) => !tried.has(session));
+    linkFor: (peer) => nearest(peer),
+    sessionFor(peer) {
+      const link = nearest(peer, { form: 'session' });
+      return link?.form === 'session' ? link : undefined;
     },
-    links: () => [...entries.values()].flatMap(({ sessions }) => [...sessions]),
+    linksFor(peer) {
+      const entry = entries.get(peer);
+      return entry === undefined ? [] : linksInOrder(entry.sessions, { passedOver: passedOverOf(entry) });
+    },
+    hasReplicaOf(link, tried) {
+      const { instance } = link.hello;
+      const isOther = (other: PeerLink): boolean =>
+        !other.draining && other.hello.instance !== instance && !tried.has(other);
+      return entries.get(link.peer)?.sessions.some(isOther) === true;
+    },
+    passOver(session) {
+      const entry = entries.get(session.peer);
+      if (entry?.sessions.includes(session) !== true) return;
+      entry.passedOver.set(session, performance.now() + EJECTED_MAX_MS);
+    },
+    nextLink(peer, { tried, signal }) {
+      const entry = entries.get(peer);
+      if (entry?.grace === undefined) return tried.size === 0 ? nearest(peer) : nextAfter(peer, tried);
+      return graceOf(entry, signal()).then(() => nextAfter(peer, tried));
+    },
+    links: () => [...entries.values()].flatMap(({ sessions }) => sessions),
     replace(isMeant) {
       for (const { diallers } of entries.values()) for (const dialler of diallers.values()) dialler.replace(isMeant);
     },
     close() {
+      clearInterval(lookingAtLoad);
       for (const entry of [...entries.values()]) {
         drop(entry, new AppError('ERR_STREAM_RESET', `peer ${entry.route.name}: this gateway is shutting down`));
       }
@@ -288,7 +342,8 @@ export function makePeers(options: PeersOptions): Peers {
   function addEntry(route: PeerRoute): Entry {
     const entry: Entry = {
       route,
-      sessions: new Set(),
+      sessions: [],
+      passedOver: new Map(),
       diallers: new Map(),
       last: { reason: REASONS.PeerUnreachable, message: 'No session was opened yet.' },
       told: '',
@@ -301,37 +356,10 @@ export function makePeers(options: PeersOptions): Peers {
   }
 }
 
+const ANY = {};
+
 function isSilence(error: Error | undefined): boolean {
   return error instanceof AppError && error.code === 'ERR_TIMEOUT';
-}
-
-function epochsOf(sessions: readonly PeerSession[]): string[] {
-  return [...new Set([...sessions].map(({ hello }) => toInstallation(hello)))].sort(compareText);
-}
-
-/**
- * A peer without replicas is one process: a copy of its disk that runs beside it has its epoch, and not its instance. Of one that
- * was restarted the sessions have ended when the new process is there, or do within 2 s.
- */
-function toInstallation({ epoch, instance, features }: PeerSession['hello']): string {
-  if (features.includes(WORKERS_FEATURE)) return `${epoch}/${instance.split('.', 1)[0]}`;
-  return features.includes(REPLICAS_FEATURE) ? epoch : `${epoch}/${instance}`;
-}
-
-/** What is told of a peer besides, while it is reachable. */
-function describeForm(
-  { route, sessions }: Pick<Entry, 'route' | 'sessions'>,
-  first: PeerLink,
-): Pick<PeerObservation, 'epochs' | 'form' | 'labels' | 'message'> {
-  const ours = [...sessions].filter((link) => link.form === 'session');
-  if (first.form === 'session') return { epochs: epochsOf(ours), message: '' };
-  const answering = new Set([...sessions].filter(({ draining }) => !draining).map(({ hello }) => hello.instance)).size;
-  const message = `It speaks ClusterLink's form; ${answering} of ${route.gateways.length} gateways answer heartbeats.`;
-  return { form: 'clusterlink', labels: first.labels, message };
-}
-
-function expiryOf({ certificate }: PeerLink): Pick<PeerObservation, 'certificateExpires'> {
-  return certificate === undefined ? {} : { certificateExpires: certificate.validToDate.toISOString() };
 }
 
 function goneError(peer: string): AppError {

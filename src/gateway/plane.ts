@@ -22,6 +22,7 @@ import { makeEgress } from './egress.ts';
 import { makeEjections } from './ejection.ts';
 import { makeExchangeStreams } from './exchange-streams.ts';
 import { foresee } from './foresee.ts';
+import { EARLY_FEATURE } from './hello.ts';
 import { makeConnector, type ConnectorOptions } from './gateway-connector.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
 import type { Home } from './home.ts';
@@ -57,6 +58,7 @@ import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.t
 import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
 import { makeTurns } from './turns.ts';
+import type { DemandTimings } from './wanted-sessions.ts';
 import { parseStreamRequest } from './wire/connect.ts';
 import { makeRequestHeadParser } from './wire/head.ts';
 import type { YamuxStream } from './yamux/stream.ts';
@@ -86,6 +88,8 @@ export interface DataPlaneOptions {
     /** Between two looks whether a gateway's name leads where its session does; tests shorten it. */
     readonly resolveIntervalMs?: number | undefined;
   };
+  /** How soon a further session is dialled for load, and given up after it; tests shorten them. */
+  readonly demandTimings?: DemandTimings;
   /** Told in hellos; absent: a random one. Of a process with workers it begins with the process's own and a dot. */
   readonly instance?: string;
   /** How many data planes share the listeners and the bounds of this peer; absent: this one alone. */
@@ -198,6 +202,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     lookUp: ({ host }) => connector.lookUp(host),
     resolveIntervalMs: options.outbound?.resolveIntervalMs,
     onRetired: (session) => exchanges.leave(session),
+    exchangesOver: (session) => exchanges.countOver(session),
+    onFurtherRefused: (peer) => onRefused(REASONS.Overloaded, `${peer}: it takes no further session`),
+    demandTimings: options.demandTimings,
     onChange: (observation) => post({ kind: 'peer', peer: observation }),
     onReachable() {
       if (closing.signal.aborted) return;
@@ -250,7 +257,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
 
   /** What a peer has opened: one connection to an export, or the exchange. */
   async function serveStream(session: PeerSession, stream: YamuxStream): Promise<void> {
-    if (phase === 'draining') return stream.reset();
+    if (phase === 'draining') {
+      session.tellUnserved(stream, 'drained');
+      return stream.reset();
+    }
     const opened = bounds.of(session.peer).stream();
     stream.once('close', opened.closed);
     if (stream.destroyed) opened.closed();
@@ -414,6 +424,6 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
  * know by its instance which belong together ({@link WORKERS_FEATURE}).
  */
 function featuresOf({ home, workers }: Pick<DataPlaneOptions, 'home' | 'workers'>): readonly string[] {
-  if (home.kind === 'cluster') return [REPLICAS_FEATURE];
-  return workers === undefined ? [] : [REPLICAS_FEATURE, WORKERS_FEATURE];
+  if (home.kind === 'cluster') return [EARLY_FEATURE, REPLICAS_FEATURE];
+  return workers === undefined ? [EARLY_FEATURE] : [EARLY_FEATURE, REPLICAS_FEATURE, WORKERS_FEATURE];
 }

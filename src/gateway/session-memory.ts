@@ -6,7 +6,7 @@ import type { YamuxStream } from './yamux/stream.ts';
 export interface SessionMemory {
   /** A stream was opened, or what it holds has changed, or it is gone. */
   onHeld(stream: YamuxStream): void;
-  /** Bytes wait in the socket of the session. */
+  /** Bytes wait in the socket of the session: at most SOCKET_BYTES_MAX of data and CONTROL_BACKLOG_BYTES_MAX of control frames. */
   onQueued(bytes: number): void;
   /** The session has ended. */
   close(): void;

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import type { Reason, WireReason } from '../api/reasons.ts';
 import { DistrustError } from '../fabric/distrust.ts';
-import { makeAccount } from './account.ts';
+import { makeAccount, type PeerAccount } from './account.ts';
 import { endsOf, type ConnectionEnds } from './connection-ends.ts';
 import { parseControlLine, type ControlLine, type Hello } from './hello.ts';
 import {
@@ -24,6 +24,7 @@ import {
 } from './limits.ts';
 import { makePeerBounds, type PeerBound } from './peer-bounds.ts';
 import { makeSessionMemory } from './session-memory.ts';
+import { makeWithdrawals } from './withdrawals.ts';
 import { encodeLine, makeLineReader } from './wire/lines.ts';
 import { WINDOW_BYTES, WINDOW_BYTES_MAX, WINDOW_PRESSED_BYTES } from './yamux/limits.ts';
 import { openYamux, type YamuxSession } from './yamux/session.ts';
@@ -40,8 +41,14 @@ export type Cut =
       /** Where this end has ended it, since it believes the peer's certificate no more. */
       readonly reason?: Reason;
     }
-  /** The peer's own word, as coarse as the wire has it. */
-  | { readonly kind: 'told'; readonly reason: WireReason };
+  | ({ readonly kind: 'told' } & Told);
+
+/** The peer's own word, as coarse as the wire has it. */
+export interface Told {
+  readonly reason: WireReason;
+  /** No endpoint has had a byte of the stream. */
+  readonly unserved?: true | undefined;
+}
 
 export interface PeerSession {
   readonly form: 'session';
@@ -56,14 +63,28 @@ export interface PeerSession {
   /** As many streams of ours are open as the peer takes, or as this end allows itself. */
   readonly full: boolean;
   readonly rttMs: number | undefined;
+  /** For how long nothing was heard of it. */
+  readonly silentMs: number;
+  /** What waits for its peer, or of it, in memory. */
+  readonly memory: PeerAccount;
   /** Much goes over it now: what is in a hurry had better take another one. */
   readonly busy: boolean;
+  /** Open ones besides the control stream, whoever opened them. */
+  readonly streams: number;
   /** @throws {AppError} `ERR_BOUND_EXCEEDED` when it is full, `ERR_STREAM_RESET` when it takes none any more. */
   openStream(): YamuxStream;
   /** Tells the peer why the stream it sees reset was cut, as coarse as the wire has it. */
   tellClosed(stream: YamuxStream, reason: WireReason): void;
+  /** The same of one of which no endpoint has had a byte: its client may go elsewhere, whatever it has sent. */
+  tellUnserved(stream: YamuxStream, reason: WireReason): void;
   /** What the peer has said so far of a stream that it reset. */
-  toldOf(stream: YamuxStream): WireReason | undefined;
+  toldOf(stream: YamuxStream): Told | undefined;
+  /** Asks the peer to refuse a stream of ours, unless it has answered already. Only where it says `EARLY_FEATURE`. */
+  withdraw(stream: YamuxStream): void;
+  /** Whether the peer asks that of a stream of its own. */
+  isWithdrawn(stream: YamuxStream): boolean;
+  /** Called when it does; the result: that is awaited no longer. */
+  onWithdrawn(stream: YamuxStream, act: () => void): () => void;
   /**
    * Asks why a stream failed. The peer's word may come behind its reset, which overtakes waiting data: it has
    * {@link CUT_REASON_WAIT_MS}. Undefined when the peer says nothing: then its client or its service has left.
@@ -101,6 +122,7 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   const greeted = Promise.withResolvers<Hello>();
   greeted.promise.catch(() => undefined);
   const cuts = makeCutReasons();
+  const withdrawals = makeWithdrawals();
   const certificate = socket.getPeerX509Certificate();
   const ends = endsOf(socket);
   const early: YamuxStream[] = [];
@@ -112,16 +134,16 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
   let end: { readonly error: Error } | undefined;
 
   /** A peer that opens faster than it reads sees a bare reset, which says enough. */
-  const sayOverloaded = (stream: number): void => {
+  const sayOverloaded = (closed: { readonly stream: number; readonly unserved?: true }): void => {
     if ((control?.writableLength ?? 0) > OVERLOADED_BACKLOG_BYTES_MAX) return;
-    say({ closed: { stream, reason: 'overloaded' } });
+    say({ closed: { ...closed, reason: 'overloaded' } });
   };
   const memory = makeSessionMemory({
     account: bound.memory,
     mayEvict: ({ id }) => id !== CONTROL_STREAM_ID,
     evict(stream) {
       bound.refuse('buffers');
-      sayOverloaded(stream.id);
+      sayOverloaded({ stream: stream.id });
       stream.reset(overloadedError(peer));
     },
   });
@@ -135,12 +157,12 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
         // The control stream is none of those that are bounded: without it a peer at its bound could have no further session.
         if (streamId === CONTROL_STREAM_ID) return true;
         const isAdmitted = bound.refusalOfStream() === undefined;
-        if (!isAdmitted) sayOverloaded(streamId);
+        if (!isAdmitted) sayOverloaded({ stream: streamId, unserved: true });
         return isAdmitted;
       },
       refused(streamId) {
         bound.refuse('streams');
-        sayOverloaded(streamId);
+        sayOverloaded({ stream: streamId, unserved: true });
       },
       tolerates: (act) => bound.tolerates(act),
       onHeld: memory.onHeld,
@@ -183,7 +205,8 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
     const parsed = parseControlLine(line);
     if (parsed === undefined) return;
     if ('hello' in parsed) greet(parsed.hello);
-    else if ('closed' in parsed) cuts.remember(parsed.closed.stream, parsed.closed.reason);
+    else if ('closed' in parsed) cuts.remember(parsed.closed.stream, parsed.closed);
+    else if ('withdraw' in parsed) withdrawals.remember(parsed.withdraw.stream);
     else startDraining();
   }
 
@@ -237,8 +260,15 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       get rttMs() {
         return yamux.rttMs;
       },
+      get silentMs() {
+        return performance.now() - yamux.lastReceivedMs;
+      },
+      memory: bound.memory,
       get busy() {
         return yamux.carriesBulk;
+      },
+      get streams() {
+        return Math.max(0, yamux.streams - 1);
       },
       openStream() {
         if (!bound.memory.hasRoom) {
@@ -259,14 +289,18 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
       },
       toldOf: (stream) => cuts.known(stream.id),
       tellClosed: (stream, reason) => say({ closed: { stream: stream.id, reason } }),
+      tellUnserved: (stream, reason) => say({ closed: { stream: stream.id, reason, unserved: true } }),
+      withdraw: (stream) => say({ withdraw: { stream: stream.id } }),
+      isWithdrawn: (stream) => withdrawals.isWithdrawn(stream.id),
+      onWithdrawn: (stream, act) => withdrawals.onWithdrawn(stream.id, act),
       async explainCut(stream) {
         if (end !== undefined) {
           const { message } = end.error;
           const reason = end.error instanceof DistrustError ? { reason: end.error.reason } : {};
           return { kind: 'session-lost', message, ...reason };
         }
-        const reason = await cuts.reasonOf(stream.id);
-        return reason === undefined ? undefined : { kind: 'told', reason };
+        const told = await cuts.wordOf(stream.id);
+        return told === undefined ? undefined : { kind: 'told', ...told };
       },
       drain: (deadlineMs) => say({ drain: { deadlineMs } }),
       retire() {
@@ -318,28 +352,28 @@ function overloadedError(peer: string): AppError {
 }
 
 interface CutReasons {
-  remember(stream: number, reason: WireReason): void;
-  known(stream: number): WireReason | undefined;
+  remember(stream: number, told: Told): void;
+  known(stream: number): Told | undefined;
   /** Waits for a word that may still be under way. */
-  reasonOf(stream: number): Promise<WireReason | undefined>;
+  wordOf(stream: number): Promise<Told | undefined>;
   /** Nobody will say anything any more. */
   close(): void;
 }
 
 /** What the peer says of streams it has cut: kept for those who ask later, awaited by those who ask before it is heard. */
 function makeCutReasons(): CutReasons {
-  const reasons = new Map<number, WireReason>();
+  const words = new Map<number, Told>();
   const waiting = new Map<number, () => void>();
   return {
-    remember(stream, reason) {
-      reasons.set(stream, reason);
-      const [oldest] = reasons.keys();
-      if (reasons.size > CLOSED_REASONS_MAX && oldest !== undefined) reasons.delete(oldest);
+    remember(stream, { reason, unserved }) {
+      words.set(stream, unserved === undefined ? { reason } : { reason, unserved });
+      const [oldest] = words.keys();
+      if (words.size > CLOSED_REASONS_MAX && oldest !== undefined) words.delete(oldest);
       waiting.get(stream)?.();
     },
-    known: (stream) => reasons.get(stream),
-    async reasonOf(stream) {
-      if (!reasons.has(stream)) {
+    known: (stream) => words.get(stream),
+    async wordOf(stream) {
+      if (!words.has(stream)) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, CUT_REASON_WAIT_MS);
           waiting.set(stream, () => {
@@ -349,7 +383,7 @@ function makeCutReasons(): CutReasons {
         });
         waiting.delete(stream);
       }
-      return reasons.get(stream);
+      return words.get(stream);
     },
     close: () => waiting.forEach((resolve) => resolve()),
   };

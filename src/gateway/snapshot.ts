@@ -102,6 +102,7 @@ function toImportRoute({ spec, status }: IImportBinding, countReady: CountReady)
     localFirst: spec.loadBalancing?.localFirst ?? true,
     ...(scheme === 'RoundRobin' ? {} : { scheme }),
     ...(timeoutSeconds > 0 ? { affinityTimeoutSeconds: timeoutSeconds } : {}),
+    ...(spec.earlyData === undefined ? {} : { earlyData: spec.earlyData }),
   };
 }
 

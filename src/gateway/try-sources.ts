@@ -1,6 +1,6 @@
 /**
- * Tries an import's sources in turn for one connection, until one is open. No byte of the client is sent before, so the next
- * one may always be tried.
+ * Tries an import's sources in turn for one connection, until one is open; or until one may have had bytes of the client, and cannot be
+ * asked whether it has: then no other is tried (early-bytes.ts).
  *
  * A source is given little time while others are left, and the first that needed more, for its answer or for its turn to be
  * asked, gets it in the end, when those others have failed: a slow one is better than none.
@@ -10,7 +10,11 @@ import type { AttemptFailure, Ejections } from './ejection.ts';
 import { ANSWER_TIMEOUT_MS, SOURCES_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { RouteSource } from './messages.ts';
 
-export type SourceFailure = AttemptFailure & { readonly ok: false };
+export type SourceFailure = AttemptFailure & {
+  readonly ok: false;
+  /** Bytes of the client may have been delivered. */
+  readonly spent?: boolean;
+};
 
 export interface TrySourcesOptions<Opened> {
   /** In the order in which they are tried. */
@@ -62,6 +66,7 @@ export async function trySources<Opened extends { readonly ok: true }>(
     const isShort = hasNext || (!wasInUse && slow !== undefined);
     const attempt = await attemptAt(source, isShort ? SWITCH_AFTER_MS : ANSWER_TIMEOUT_MS);
     if (attempt.ok) return { ok: true, source, attempt };
+    if (attempt.spent === true) return { ...attempt, peer: source.peer };
     const isDenied = attempt.reason === REASONS.EgressDenied || attempt.reason === REASONS.ClientUnknown;
     // A source that is denied here costs nothing, and says less than one that was tried.
     if (!isDenied) tried++;

@@ -22,6 +22,8 @@ export interface TunnelOptions {
   /** Who allowed it, for people. */
   readonly message: string;
   readonly openedMs: number;
+  /** That went from downstream to upstream before. */
+  readonly earlyBytes?: number;
   readonly table: TunnelTable;
   readonly now: () => number;
   /** The side towards the one who opened the connection. */
@@ -39,7 +41,7 @@ export interface TunnelOptions {
 }
 
 /** Runs to the end of the connection; never rejects. */
-export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
+export async function runTunnel({ earlyBytes = 0, ...options }: TunnelOptions): Promise<ClosingRecord> {
   const { subject, message, openedMs, table, now, downstream, upstream, client, peerSide, recheck, onStart } = options;
   const measured = joinForMemory(downstream, upstream);
   const onHeld = options.onHeld ?? (() => measured?.measure());
@@ -67,7 +69,7 @@ export async function runTunnel(options: TunnelOptions): Promise<ClosingRecord> 
     ...subject,
     ...end,
     opened: true,
-    sentBytes: outcome.leftToRightBytes,
+    sentBytes: earlyBytes + outcome.leftToRightBytes,
     receivedBytes: outcome.rightToLeftBytes,
     durationMs,
   };

@@ -1,5 +1,6 @@
 /** One import out of its exports: KEP-1645's conflict policy as DESIGN §5 amends it. */
 import type { IImportBinding, ImportBindingSpecSource } from '../api/generated/ImportBinding.ts';
+import { isEarlyDataOff } from '../api/early-data.ts';
 import type { ObjectKey } from '../api/object.ts';
 import { formatSource } from '../api/record.ts';
 import { makeBalancing, type Balancing } from './balancing.ts';
@@ -56,6 +57,7 @@ export function combine({ key, rule, candidates, previous }: CombineInput): Comb
     ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
     loadBalancing: balancing.loadBalancing,
     ...importedMetadata(winner.record, allow),
+    ...(isEarlyDataOff(rule.metadata) ? { earlyData: 'Off' } : {}),
     ...(rule.spec.service === true ? { service: true } : {}),
   };
   return {

@@ -11,6 +11,7 @@ import type { ConditionDraft } from '../api/conditions.ts';
 import { findCondition } from '../api/conditions.ts';
 import type { IImport } from '../api/generated/Import.ts';
 import type { IImportBinding } from '../api/generated/ImportBinding.ts';
+import { describeEarlyDataProblem, isEarlyDataOff } from '../api/early-data.ts';
 import { API_SERVER, IMPORT_MERGE_LABEL, isLabel } from '../api/names.ts';
 import { compareText, formatKey, keyOf, type ObjectKey } from '../api/object.ts';
 import type { SourceKey } from '../api/record.ts';
@@ -109,8 +110,10 @@ function readImports({ imports, namespaces }: ImportsInput): Claimed[] {
 }
 
 /** What ClusterLink's own CRD lets through: it bounds no number, and a name may have dots. */
-function findInvalid({ spec }: IImport, key: ObjectKey): Refusal | undefined {
+function findInvalid({ metadata, spec }: IImport, key: ObjectKey): Refusal | undefined {
   const invalid = (message: string): Refusal => ({ reason: 'InvalidImport', message });
+  const earlyData = describeEarlyDataProblem(metadata);
+  if (earlyData !== undefined) return invalid(earlyData);
   if (!isLabel(key.name)) {
     return invalid(
       'metadata.name: must be an RFC 1123 label, since a Service gets this name. Fix: choose another name.',
@@ -208,6 +211,7 @@ function toMerged({ object: { metadata, spec }, key }: Claimed, { sources }: Res
     loadBalancing: { scheme: SCHEMES.get(spec.lbScheme ?? '') ?? 'RoundRobin', localFirst: false },
     labels: { ...labels },
     annotations: {},
+    ...(isEarlyDataOff(metadata) ? { earlyData: 'Off' } : {}),
     ...(joins ? { joinsService: true } : { service: true }),
   };
 }

@@ -17,7 +17,7 @@ import { mergeImports } from './imports.ts';
 import { IMPORTS_MAX, IMPORTS_PER_NAMESPACE_MAX, PORTS_PER_NAMESPACE_MAX } from './limits.ts';
 import { place, type Placement, type Skip, type Space } from './placement.ts';
 import { makeReport, noteCollision, noteImported, noteSkipped, toRuleStatus, type RuleReport } from './report.ts';
-import { findUnmet, indexRequests, narrowPorts } from './requests.ts';
+import { answerRequest, findUnmet, indexRequests } from './requests.ts';
 import { findRuleProblems, namespaceOf, orderRules, ownerOf, selectCandidates } from './rule.ts';
 import type {
   AnyImportRule,
@@ -113,8 +113,7 @@ function build(claim: Claim, { request, previousByName, portsLeft }: BuildContex
     candidates: [first, ...others],
     previous: previousByName.get(formatKey(key)),
   });
-  const merged =
-    request === undefined ? combined.merged : narrowPorts({ ...combined.merged, requested: true }, request);
+  const merged = request === undefined ? combined.merged : answerRequest(combined.merged, request);
   for (const { candidate, skip } of combined.skipped) noteSkipped(report, { source: candidate.source, ...skip });
   if (merged.type === 'ClusterSetIP' && merged.ports.length === 0) {
     const message =

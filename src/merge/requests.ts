@@ -1,5 +1,6 @@
 /** ServiceImports of others: what they ask for, and which rule and export answers them (DESIGN §5). */
 import type { IServiceImport } from '../api/generated/ServiceImport.ts';
+import { isEarlyDataOff } from '../api/early-data.ts';
 import { ANNOTATIONS, isLabel, MANAGED_BY, LABELS } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { formatPath } from '../api/validation/finding.ts';
@@ -27,8 +28,11 @@ export function toRequest(object: IServiceImport): ImportRequest {
     return { key, type, ports, problem: 'Its name is not an RFC 1123 label, and becomes one of a DNS name.' };
   }
   const text = metadata?.annotations?.[ANNOTATIONS.sources];
-  if (text === undefined) return { key, type, ports };
-  return { key, type, ports, sources: [...new Set(text.split(',').map((source) => source.trim()))] };
+  return {
+    ...{ key, type, ports },
+    ...(text === undefined ? {} : { sources: [...new Set(text.split(',').map((source) => source.trim()))] }),
+    ...(isEarlyDataOff(metadata) ? { earlyData: 'Off' as const } : {}),
+  };
 }
 
 export interface RequestIndex {
@@ -59,8 +63,14 @@ export function indexRequests(requests: readonly ImportRequest[]): RequestIndex 
   };
 }
 
+/** What the rule grants, as the request wants it: with early data only where both let it be. */
+export function answerRequest(merged: MergedImport, request: ImportRequest): MergedImport {
+  const { earlyData } = request;
+  return { ...narrowPorts(merged, request), ...(earlyData === undefined ? {} : { earlyData }), requested: true };
+}
+
 /** Only the ports that the request declares, by protocol and number: names are the exporter's. */
-export function narrowPorts(merged: MergedImport, { ports }: ImportRequest): MergedImport {
+function narrowPorts(merged: MergedImport, { ports }: ImportRequest): MergedImport {
   if (ports.length === 0) return merged;
   const declared = new Set(ports.map(numberOf));
   const isDeclared = (port: { readonly protocol: string; readonly port: number }): boolean =>

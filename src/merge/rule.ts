@@ -1,5 +1,6 @@
 /** Import rules: their order, whether they can be used, and which exports they select. */
 import type { ImportBindingSpecOwner } from '../api/generated/ImportBinding.ts';
+import { describeEarlyDataProblem } from '../api/early-data.ts';
 import { isLabel } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { isReadableSelector, labelAttributes, matchSelector, type Selector } from '../policy/selector.ts';
@@ -60,7 +61,11 @@ export function findRuleProblem(rule: AnyImportRule): RuleProblem | undefined {
   if (!TEMPLATE.test(into?.name ?? '{name}')) {
     return invalid('spec.into.name is made of a-z, 0-9, "-", {name}, {namespace} and {peer}.');
   }
-  const problem = findSpaceProblem(rule) ?? findAliasProblem(aliases) ?? findBalancingProblem(rule);
+  const problem =
+    findSpaceProblem(rule) ??
+    findAliasProblem(aliases) ??
+    findBalancingProblem(rule) ??
+    describeEarlyDataProblem(rule.metadata);
   return problem === undefined ? undefined : invalid(problem);
 }
 

@@ -55,6 +55,8 @@ export interface ImportRequest {
   readonly sources?: readonly string[];
   /** Ports that it declares: no others are imported. Empty: all. */
   readonly ports: readonly { readonly protocol: string; readonly port: number }[];
+  /** Its clients' bytes are to wait for the answer of a source. */
+  readonly earlyData?: 'Off';
   /** Why it cannot be read, for people: then it asks for nothing. */
   readonly problem?: string;
 }
@@ -79,6 +81,8 @@ export interface MergedImport {
   readonly loadBalancing: Required<Pick<ImportBindingSpecLoadBalancing, 'scheme' | 'localFirst'>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Nothing of a client is sent before its source has answered. */
+  readonly earlyData?: 'Off';
   /** Somebody else's ServiceImport asks for it: in that object only addresses and status are ours. */
   readonly requested?: true;
   /** An ordinary Service of its name goes with it. */

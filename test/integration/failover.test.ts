@@ -87,9 +87,11 @@ describe('failover', function () {
   }
 
   /** West imports from both; the first in turn is east. */
-  async function importBoth(east: Peer): Promise<void> {
+  async function importBoth(east: Peer, changes: Partial<ReturnType<typeof importing>[number]> = {}): Promise<void> {
     const peers = [east, peerRoute('south', south.port)];
-    west.apply({ peers, imports: importing('east', 'south'), policies: allowAll('store') });
+    const imports = importing('east', 'south').map((one) => ({ ...one, ...changes }));
+    const version = west.apply({ peers, imports, policies: allowAll('store') });
+    await waitFor('it is in force', () => west.acknowledged() === version);
     await waitFor('both sources can be used', () => {
       const { sources = [], listeners = [] } = west.imports.get('store/db') ?? {};
       return sources.length === 2 && sources.every(({ usable }) => usable) && listeners.some(isListening);
@@ -203,7 +205,8 @@ describe('failover', function () {
       await importBoth(peerRoute('east', link.port));
     });
 
-    it('stalls → every client is served, it is out of use in 2 s without a grace; runs on → used again', async () => {
+    it('stalls → without early data every client is served, it is out of use in 2 s without a grace; runs on → used again', async () => {
+      await importBoth(peerRoute('east', link.port), { earlyData: 'Off' });
       await servedBy('east');
       const isUsable = (): boolean | undefined =>
         west.imports.get('store/db')?.sources.find(({ peer }) => peer === 'east')?.usable;

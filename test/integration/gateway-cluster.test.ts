@@ -30,7 +30,10 @@ function open(port: number, from = POD, host = '127.0.0.1'): Opened {
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
     socket.once('end', () => resolve('end'));
   });
-  const data = new Promise<string>((resolve) => socket.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+  // What the service says of itself, without the echo that may come with it.
+  const data = new Promise<string>((resolve) =>
+    socket.once('data', (chunk: Buffer) => resolve(chunk.toString().replace(/x$/, ''))),
+  );
   socket.write('x');
   return { socket, ended, first: Promise.race([data, ended]) };
 }
@@ -470,16 +473,17 @@ describe('gateway in a cluster', function () {
     }
 
     it('an exporting replica drains → no new connection fails, the open ones go on to the deadline, then DRAINED', async () => {
-      const { one, west } = await twoExporters();
+      const { one, two, west } = await twoExporters();
       const long = Array.from({ length: 10 }, () => open(TARGET_PORT));
       await Promise.all(long.map(({ first }) => first));
+      const carrying = one.opened() > 0 ? one : two;
       const load = startLoad(TARGET_PORT, 4);
-      one.post({ kind: 'drain', deadlineMs: 1_500, quietMs: 300 });
+      carrying.post({ kind: 'drain', deadlineMs: 1_500, quietMs: 300 });
       await passed(800);
       assert.deepEqual((await load.stop()).failures, []);
-      assert.equal(one.drained(), false);
+      assert.equal(carrying.drained(), false);
       assert.notEqual(west.peers.get('east')?.version, undefined);
-      await waitFor('the drain is over', () => one.drained());
+      await waitFor('the drain is over', () => carrying.drained());
       const reasons = west.closings.filter(({ opened: isOpened, reason }) => isOpened && reason !== 'DONE');
       assert.ok(
         reasons.every(({ reason }) => reason === 'DRAINED' || reason === 'ABORTED'),

@@ -26,23 +26,36 @@ export interface InteropFabric {
 
 export async function makeFabric(): Promise<InteropFabric> {
   const path = await mkdtemp(join(tmpdir(), 'clusterlink-mcs-interop-'));
-  const { cert: ca } = await createFabricFiles({ path, fabric: FABRIC });
-  const made = new Map<string, Promise<unknown>>();
+  await createFabricFiles({ path, fabric: FABRIC });
+  return openFabric({ path, fabric: FABRIC });
+}
+
+/** One whose files are there. @param peers - of which there are files too. */
+export function openFabric({
+  path,
+  fabric,
+  peers = [],
+}: {
+  readonly path: string;
+  readonly fabric: string;
+  readonly peers?: readonly string[];
+}): InteropFabric {
+  const made = new Map<string, Promise<unknown>>(peers.map((peer) => [peer, Promise.resolve()]));
   const files = (peer: string): IdentityFiles => {
-    const folder = join(path, FABRIC, peer);
-    return { ca, cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const folder = join(path, fabric, peer);
+    return { ca: join(path, fabric, 'cert.pem'), cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
   };
   return {
     path,
     files,
     async identity(peer) {
-      const making = made.get(peer) ?? createPeerCertFiles({ path, fabric: FABRIC, peer });
+      const making = made.get(peer) ?? createPeerCertFiles({ path, fabric, peer });
       made.set(peer, making);
       await making;
       return await loadIdentity(files(peer));
     },
     async renew(peer) {
-      await renewPeerCertFiles({ path, fabric: FABRIC, peer, key: 'new' });
+      await renewPeerCertFiles({ path, fabric, peer, key: 'new' });
       return await loadIdentity(files(peer));
     },
     close: () => rm(path, { recursive: true, force: true }),

@@ -23,12 +23,12 @@ export async function dialAs(identity: PeerIdentity, { name, port }: Victim): Pr
   return dialled.socket;
 }
 
-export function helloOf(peer: string, instance = 'one'): Hello {
-  return { peer, epoch: 'epoch-hostile', instance, version: '6.6.6', features: [], streams: 100 };
+export function helloOf(peer: string, instance = 'one', features: readonly string[] = []): Hello {
+  return { peer, epoch: 'epoch-hostile', instance, version: '6.6.6', features, streams: 100 };
 }
 
-export function helloLine(peer: string, instance?: string): string {
-  return `${JSON.stringify({ hello: helloOf(peer, instance) })}\n`;
+export function helloLine(...hello: Parameters<typeof helloOf>): string {
+  return `${JSON.stringify({ hello: helloOf(...hello) })}\n`;
 }
 
 /** One data frame as bytes; with SYN the first one of its stream. */
@@ -67,11 +67,12 @@ export async function greetAs(
   victim: Victim,
   onStream: (stream: YamuxStream) => void = (stream) => stream.reset(),
   instance?: string,
+  features?: readonly string[],
 ): Promise<HostileSession> {
   const socket = await dialAs(identity, victim);
   const yamux = openYamux({ socket, role: 'dialler', streamsMax: 2_000, onStream, onClose: () => undefined });
   const control = yamux.openStream();
-  control.write(helloLine(identity.peer, instance));
+  control.write(helloLine(identity.peer, instance, features));
   await once(control, 'data');
   control.resume();
   return {

@@ -56,6 +56,7 @@ export interface TestPlaneOptions {
   readonly compat?: NonNullable<DataPlaneOptions['compat']>;
   readonly outbound?: NonNullable<DataPlaneOptions['outbound']>;
   readonly fastPath?: NonNullable<DataPlaneOptions['fastPath']>;
+  readonly demandTimings?: NonNullable<DataPlaneOptions['demandTimings']>;
 }
 
 const HOST: Home = { kind: 'standalone', client: { namespace: 'default', serviceAccount: 'host', labels: {} } };

@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface Proxy {
   readonly port: number;
+  /** All that it ever took, in the order in which they came, and what each has carried in both directions. */
+  connections(): readonly { readonly open: boolean; readonly bytes: number }[];
   /** Bytes from the target wait until `release`. */
   hold(): void;
   release(): void;
@@ -14,10 +16,12 @@ export interface Proxy {
 
 export async function startProxy(targetPort: number): Promise<Proxy> {
   const pairs = new Set<{ near: Socket; far: Socket }>();
+  const taken: Socket[] = [];
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const pair = { near, far };
     pairs.add(pair);
+    taken.push(near);
     const drop = (): void => {
       pairs.delete(pair);
       near.destroy();
@@ -37,6 +41,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   };
   return {
     port: (server.address() as AddressInfo).port,
+    connections: () =>
+      taken.map(({ destroyed, bytesRead, bytesWritten }) => ({ open: !destroyed, bytes: bytesRead + bytesWritten })),
     hold: () => pairs.forEach(({ near, far }) => far.unpipe(near)),
     release: () => pairs.forEach(({ near, far }) => far.pipe(near)),
     cut,

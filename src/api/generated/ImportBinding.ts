@@ -73,6 +73,8 @@ export interface ImportBindingSpec {
   ports: ImportBindingSpecPort[];
   sources: ImportBindingSpecSource[];
   loadBalancing?: ImportBindingSpecLoadBalancing;
+  /** Off: nothing of a client is sent before its source has answered. Absent: what it sends at once goes with the request. */
+  earlyData?: 'Off';
   /** What became of each export that this import could use; told to its owner, and to no other peer. */
   verdicts?: ImportBindingSpecVerdict[];
   /** Whether an ordinary Service of the same name goes with the import. */

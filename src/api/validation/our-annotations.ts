@@ -1,6 +1,7 @@
 /** The annotations of ours. An unknown one makes its object invalid: it could have been meant to narrow something. */
 import type { KindName } from '../kinds.ts';
 import { parseDeclaredExports } from '../declared-exports.ts';
+import { findEarlyDataProblem } from '../early-data.ts';
 import { ANNOTATIONS, isLabel, OUR_PREFIX } from '../names.ts';
 import { parsePeerRoots } from '../peer-roots.ts';
 import { parseProxyProtocol } from '../proxy-protocol.ts';
@@ -37,6 +38,10 @@ const OURS: readonly OurAnnotation[] = [
   { key: ANNOTATIONS.acceptLoss, kind: 'Peer', problem: acceptLossProblem },
   { key: ANNOTATIONS.exports, kind: 'Peer', problem: exportsProblem },
   { key: ANNOTATIONS.sources, kind: 'ServiceImport', problem: sourcesProblem },
+  { key: ANNOTATIONS.earlyData, kind: 'ServiceImport', problem: findEarlyDataProblem },
+  { key: ANNOTATIONS.earlyData, kind: 'Import', problem: findEarlyDataProblem },
+  { key: ANNOTATIONS.earlyData, kind: 'ImportRule', problem: findEarlyDataProblem },
+  { key: ANNOTATIONS.earlyData, kind: 'ClusterImportRule', problem: findEarlyDataProblem },
   // Notes of the controller to itself: whoever changes them by hand sees them put back.
   { key: ANNOTATIONS.import, kind: 'Service', problem: () => undefined },
   { key: ANNOTATIONS.unusedSince, kind: 'Service', problem: () => undefined },

@@ -6,7 +6,7 @@ import type { ExchangeMetrics } from '../../exchange/peer-alarms.ts';
 import type { Usage } from '../../exchange/peer-conditions.ts';
 import type { ControlEvents } from '../../gateway/control.ts';
 import { BUFFER_BYTES_MAX } from '../../gateway/limits.ts';
-import type { LimitsReport } from '../../gateway/messages.ts';
+import type { ClosingRecord, LimitsReport } from '../../gateway/messages.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { makeLogGate, makePeerLogGates } from '../../runtime/log-gate.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
@@ -66,6 +66,7 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
       const label = direction === 'ingress' && UNCHECKED.has(reason) ? 'unknown' : object;
       metrics.connections.inc({ direction, import_or_export: label, peer, reason });
       if (opened) metrics.connectionsOpen.add({ direction }, -1);
+      if (record.earlyBytes !== undefined) metrics.connectionsEarly.inc({ result: earlyResultOf(record) });
       metrics.bytes.inc({ direction: 'sent' }, sentBytes);
       metrics.bytes.inc({ direction: 'received' }, receivedBytes);
       if (ORDINARY.has(reason) || !gate.opens()) logger.debug(record, 'Connection ended');
@@ -88,6 +89,12 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
       if (gate.opens()) logger.warn({ reason, from, unlogged: gate.takeSkipped() }, 'Peer connection was refused');
     },
   };
+}
+
+/** `spent`: the client was reset, since its bytes may have been delivered. */
+function earlyResultOf({ opened, reason }: ClosingRecord): string {
+  if (opened) return 'opened';
+  return reason === REASONS.EarlyBytesSpent ? 'spent' : 'refused';
 }
 
 function makeLimitsObserver(metrics: Metrics): ControlEvents['onLimits'] {

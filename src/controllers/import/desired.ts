@@ -54,6 +54,7 @@ export function desiredBinding(
       },
       // Left out where there is none: a map that becomes empty is null to server-side apply, which no schema takes.
       ...(Object.keys(merged.labels).length === 0 ? {} : { labels: { ...merged.labels } }),
+      ...(merged.earlyData === undefined ? {} : { earlyData: merged.earlyData }),
       ...(merged.service === undefined ? {} : { service: merged.service }),
       ...(merged.joinsService === undefined ? {} : { joinsService: merged.joinsService }),
       ...(merged.aliases === undefined ? {} : { aliases: [...merged.aliases] }),

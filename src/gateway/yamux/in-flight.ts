@@ -43,6 +43,11 @@ export interface InFlight {
   sent(bytes: number): void;
   /** Whether more may be written, if up to so much beyond the limit is allowed. */
   hasRoom(beyondBytes: number): boolean;
+  /**
+   * A frame longer than {@link FRAME_BYTES_MAX} should be no longer than this, whole bytes: marks lie between frames, and none should go
+   * beyond the limit. May be negative.
+   */
+  readonly frameBytesMax: number;
   /** Somebody has more to send than may be written, here or by the socket. */
   wait(nowMs: number): void;
   /** A mark, if one is due: it is to be sent now, and answered once. */
@@ -115,6 +120,9 @@ export function makeInFlight(): InFlight {
       sentBytes += bytes;
     },
     hasRoom: (beyondBytes) => underWayBytes() < boundBytes() + beyondBytes,
+    get frameBytesMax() {
+      return Math.floor(Math.min(boundBytes() - underWayBytes(), markAfterBytes));
+    },
     wait(nowMs) {
       isWaiting = true;
       if (isBlocked()) probeAfter(ROUND_TRIP_SPAN_MS, nowMs);

@@ -24,8 +24,20 @@ export const WINDOW_NEAR_BYTES = 2 * 1024 * 1024;
 /** What a reader takes is measured for a round trip, but for no less than this: on a near path batches and turns are what is seen. */
 export const WINDOW_MEASURE_MIN_MS = 2;
 
-/** One data frame at most, so that a large write waits for nobody longer than one frame of each other stream. */
+/** One data frame while others wait, so that a large write waits for nobody longer than one frame of each other stream. */
 export const FRAME_BYTES_MAX = 64 * 1024;
+
+/**
+ * The same while nobody else waits, nor had little to send of late: what a reader takes at once (slabs). A path that takes longer for
+ * it than for what is between two marks gets shorter ones.
+ */
+export const FRAME_ALONE_BYTES_MAX = 256 * 1024;
+
+/** How long a session counts as shared after somebody with little to send. A long frame takes two turns of the event loop (10 records of TLS each). */
+export const CROWDED_FOR_MS = 50;
+
+/** Data that a session has in its socket: a frame goes there if the longest one fits. What is there when TLS comes back goes at once. */
+export const SOCKET_BYTES_MAX = 512 * 1024;
 
 /** A stream with no more than this to send goes ahead of those with more: a key that was pressed, a request, an answer. */
 export const HASTY_BYTES_MAX = 8 * 1024;
@@ -47,7 +59,6 @@ export const IN_FLIGHT_ROUND_TRIPS_FIRST = 3;
 
 /** and in so many milliseconds: event loops answer late, and marks are that far apart. Nobody feels it as a wait. */
 export const IN_FLIGHT_QUEUE_MS = 15;
-export const IN_FLIGHT_LATE_MS_MAX = 150;
 
 /**
  * So many marks are under way at once: what is answered of them tells how fast the path takes what is between, and lets as much
@@ -70,8 +81,11 @@ export const BULK_FOR_MS = 1_000;
 /** A payload from here on is sent out of memory that is used again; smaller ones cost Node's own pool nothing. */
 export const POOLED_FRAME_BYTES_MIN = 4 * 1024;
 
-/** Such memory that is kept, of all sessions: 2 MiB, more than 10 of them have in their sockets at once. */
-export const FRAME_BUFFERS_MAX = 32;
+/** Such memory that is kept, of all sessions: 11 of the long frames, more than busy sessions have in their sockets at once. */
+export const FRAME_BUFFERS_BYTES_MAX = 3 * 1024 * 1024;
+
+/** After so long without such a frame nothing of it is kept. */
+export const FRAME_BUFFERS_IDLE_MS = 10_000;
 
 /** What a writer may queue on a stream before `write` says stop: one frame. */
 export const STREAM_WRITE_BUFFER_BYTES = FRAME_BYTES_MAX;
@@ -137,3 +151,6 @@ export const CLOSE_LINGER_MS = 1000;
 
 /** Frames below that wait for the end of their turn of the event loop, to be sent with others. */
 export const GATHERED_BYTES_MAX = 4 * 1024;
+
+/** So soon after the last ones they wait for one turn more. */
+export const GATHERED_AGAIN_MS = 1;

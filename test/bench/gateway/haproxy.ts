@@ -53,11 +53,12 @@ function readVersion(path: string): Version | undefined {
   return version && { ...version, path };
 }
 
-/** Of what `haproxy -vv` prints. */
+/** Of what `haproxy -vv` prints; version 3.2 says `SSL library` where those before it say `OpenSSL`. */
 export function parseHaproxyVersion(printed: string): Omit<Version, 'path'> | undefined {
   const [, version, major] = /^HA-?Proxy version ((\d)\S*)/m.exec(printed) ?? [];
   if (version === undefined || (major !== '2' && major !== '3')) return undefined;
-  const tls = /^Running on OpenSSL version : (.+)$/m.exec(printed)?.[1]?.trim() ?? 'unknown TLS library';
+  const tls =
+    /^Running on (?:OpenSSL|SSL library) version : (.+)$/m.exec(printed)?.[1]?.trim() ?? 'unknown TLS library';
   return { name: `haproxy${major}`, text: `${version} on ${tls}` };
 }
 

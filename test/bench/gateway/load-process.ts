@@ -16,7 +16,7 @@ const EXCHANGE_TIMEOUT_MS = 10_000;
 const BACKLOG = 4_096;
 
 export type LoadOrder =
-  | { readonly kind: 'echo' }
+  | { readonly kind: 'echo'; readonly host: string }
   | { readonly kind: 'tunnels'; readonly to: Place; readonly inFlight: number; readonly durationMs: number }
   | { readonly kind: 'paced'; readonly to: Place; readonly everyMs: number; readonly durationMs: number }
   | { readonly kind: 'hold'; readonly to: Place; readonly count: number }
@@ -157,7 +157,7 @@ async function release(): Promise<LoadReport> {
   return { kind: 'released' };
 }
 
-function serveEcho(): Promise<LoadReport> {
+function serveEcho({ host }: Extract<LoadOrder, { kind: 'echo' }>): Promise<LoadReport> {
   return new Promise((resolve, reject) => {
     const server = createServer({ noDelay: true }, (socket) => {
       socket.on('data', (chunk) => socket.write(chunk));
@@ -165,7 +165,7 @@ function serveEcho(): Promise<LoadReport> {
       socket.on('error', () => undefined);
     });
     server.on('error', reject);
-    server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, () => {
+    server.listen({ port: 0, host, backlog: BACKLOG }, () => {
       resolve({ kind: 'serving', port: (server.address() as AddressInfo).port });
     });
   });
@@ -174,7 +174,7 @@ function serveEcho(): Promise<LoadReport> {
 function carryOut(order: LoadOrder): Promise<LoadReport> {
   switch (order.kind) {
     case 'echo':
-      return serveEcho();
+      return serveEcho(order);
     case 'tunnels':
       return keepInFlight(order);
     case 'paced':

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { LoadOrder, LoadReport } from './load-process.ts';
-import type { Processes, Started } from './processes.ts';
+import type { ProcessGroup, Started } from './processes.ts';
 
 const PROGRAM = fileURLToPath(new URL('load-process.ts', import.meta.url));
 /** Beyond what the order itself takes: each exchange has a shorter deadline of its own. */
@@ -14,7 +14,7 @@ export interface Load {
   end(): Promise<void>;
 }
 
-export function startLoad(processes: Processes, name: string): Load {
+export function startLoad(processes: Pick<ProcessGroup, 'start'>, name: string): Load {
   const started = processes.start({ name, command: process.execPath, args: [PROGRAM], channel: 'ipc' });
   return { order: (order) => ask(started, order), end: () => started.end() };
 }

@@ -8,9 +8,11 @@ import { cpuSecondsOf, residentKibOf } from './proc.ts';
 import { quantile } from './statistics.ts';
 import type { Pair, Stage } from './system.ts';
 
-/** Before each sample: without it, just-in-time compilers pay for their first bytes inside it (10 to 15 % of CPU here). */
+/** Before each sample, so that it finds buffers, windows and sessions as they are under load. */
 const WARM_UP_MIB = 256;
 const WARM_UP_MS = 500;
+/** In flight, of the measure that costs most, and of what comes before it. */
+const TUNNELS_MANY = 32;
 /** From one paced exchange to the next: what follows finds everything at rest. */
 const PACE_MS = 20;
 /** Memory has settled when two looks give nearly the same. */
@@ -31,13 +33,20 @@ export interface Bench {
   /** The length of one run of paced exchanges: there have to be enough of them for a p99. */
   readonly pacedSeconds: number;
   readonly idleTunnels: number;
+  /** How long a pair does each kind of work before it is measured at it for the first time: what V8 needs to compile it. */
+  readonly warmUpSeconds: number;
 }
+
+/** What a gateway compiles for: opening tunnels, and carrying bytes one way. */
+export type Work = 'tunnels' | 'forward' | 'back';
 
 export interface Measure {
   readonly title: string;
   readonly keys: readonly Key[];
   /** `fresh`: of a pair that nothing has gone through. */
   readonly pair: 'warm' | 'fresh';
+  /** What it makes a pair do. A fresh pair is not warmed up for it. */
+  readonly work: readonly Work[];
   take(bench: Bench, pair: Pair): Promise<Sample>;
 }
 
@@ -46,6 +55,7 @@ export const MEASURES: readonly Measure[] = [
     title: 'idle tunnels',
     keys: ['kib_idle', 'mib_fresh'],
     pair: 'fresh',
+    work: [],
     take: takeIdle,
   },
   ...([1, 4, 16] as const).flatMap((streams) => [
@@ -56,6 +66,7 @@ export const MEASURES: readonly Measure[] = [
     title: 'new tunnels, 1 in flight',
     keys: ['tunnels_1'],
     pair: 'warm',
+    work: ['tunnels'],
     async take(bench, pair) {
       return { tunnels_1: (await openTunnels(bench, pair, 1)).perSecond };
     },
@@ -64,8 +75,9 @@ export const MEASURES: readonly Measure[] = [
     title: 'new tunnels, 32 in flight',
     keys: ['tunnels_32', 'cpu_per_tunnel_32', 'p99_tunnels_32'],
     pair: 'warm',
+    work: ['tunnels'],
     async take(bench, pair) {
-      const { perSecond, cpuUs, p99Ms } = await openTunnels(bench, pair, 32);
+      const { perSecond, cpuUs, p99Ms } = await openTunnels(bench, pair, TUNNELS_MANY);
       return { tunnels_32: perSecond, cpu_per_tunnel_32: cpuUs, p99_tunnels_32: p99Ms };
     },
   },
@@ -73,6 +85,7 @@ export const MEASURES: readonly Measure[] = [
     title: 'paced exchanges',
     keys: ['p50_paced', 'p99_paced'],
     pair: 'warm',
+    work: ['tunnels'],
     async take(bench, pair) {
       await exchange(bench, { kind: 'paced', to: pair.entries.echo, everyMs: PACE_MS, durationMs: WARM_UP_MS });
       const latenciesMs = await takePaced(bench, pair);
@@ -83,6 +96,7 @@ export const MEASURES: readonly Measure[] = [
     title: 'paced exchanges beside bulk',
     keys: ['p99_paced_beside_bulk'],
     pair: 'warm',
+    work: ['tunnels', 'forward'],
     async take(bench, pair) {
       const seconds = bench.pacedSeconds + 2 * BULK_LEAD_SECONDS;
       const bulk = transfer(bench.stage.processes, toTransfer(bench, pair, { seconds }));
@@ -108,20 +122,47 @@ function toBulk({ way, streams, cpu, gbit }: Bulk): Measure {
     title: `${streams} ${streams === 1 ? 'stream' : 'streams'} ${way}`,
     keys: [cpu, gbit],
     pair: 'warm',
+    work: [way],
     async take(bench, pair) {
-      const { processes } = bench.stage;
-      const shape = { way, streams };
-      await transfer(processes, { ...toTransfer(bench, pair, { mib: WARM_UP_MIB }), ...shape });
-      const before = cpuSecondsOf(pair.pids);
-      const done = await transfer(processes, { ...toTransfer(bench, pair, { seconds: bench.seconds }), ...shape });
-      return { [cpu]: (cpuSecondsOf(pair.pids) - before) / (done.bytes / 1e9), [gbit]: done.gbit };
+      const lead = toTransfer(bench, pair, { mib: WARM_UP_MIB });
+      await transfer(bench.stage.processes, { ...lead, way, streams });
+      const taken = await takeBulk(bench, pair, { way, streams });
+      return { [cpu]: taken.cpu, [gbit]: taken.gbit };
     },
   };
 }
 
+/** One transfer, and the CPU of both gateways in seconds for 10^9 bytes that arrived. */
+export async function takeBulk(
+  bench: Bench,
+  pair: Pair,
+  shape: Pick<Transfer, 'way' | 'streams'>,
+): Promise<{ readonly cpu: number; readonly gbit: number }> {
+  const whole = { ...toTransfer(bench, pair, { seconds: bench.seconds }), ...shape };
+  const before = cpuSecondsOf(pair.pids);
+  const { bytes, gbit } = await transfer(bench.stage.processes, whole);
+  return { cpu: (cpuSecondsOf(pair.pids) - before) / (bytes / 1e9), gbit };
+}
+
 /** One stream forward, unless the caller says something else. */
-function toTransfer({ stage }: Bench, { entries }: Pair, amount: Transfer['amount']): Transfer {
-  return { through: entries.iperf3, server: stage.services.iperf3, way: 'forward', streams: 1, amount };
+function toTransfer(
+  { stage }: Bench,
+  { entries, servers = stage.services }: Pair,
+  amount: Transfer['amount'],
+): Transfer {
+  return { through: entries.iperf3, server: servers.iperf3, way: 'forward', streams: 1, amount };
+}
+
+/** A gateway lives for weeks: what it compiles in its first seconds is not what it costs. The same time for every system. */
+export async function warmUp(bench: Bench, pair: Pair, work: Work): Promise<void> {
+  const seconds = bench.warmUpSeconds;
+  if (seconds === 0) return;
+  if (work === 'tunnels') {
+    const many = { kind: 'tunnels', to: pair.entries.echo, inFlight: TUNNELS_MANY } as const;
+    await exchange(bench, { ...many, durationMs: seconds * 1_000 });
+  } else {
+    await transfer(bench.stage.processes, { ...toTransfer(bench, pair, { seconds }), way: work });
+  }
 }
 
 /** Gbit/s without any gateway: whether the machine was quiet. */

@@ -12,7 +12,10 @@ export interface GatewayBenchOptions {
   readonly seconds: number;
   readonly pacedSeconds: number;
   readonly idleTunnels: number;
-  /** Programs. */
+  readonly warmUpSeconds: number;
+  /** Of each of our gateways; 0: its main process carries connections itself. */
+  readonly workers: number;
+  /** Programs; of two of one version the later one counts. */
   readonly haproxies: readonly string[];
   readonly envoy: string;
   readonly clusterlink: string | undefined;
@@ -21,6 +24,7 @@ export interface GatewayBenchOptions {
 /** Our own caps lie above it, and so do those that rivals are given. */
 const IDLE_TUNNELS_MAX = 7_000;
 const ROUNDS_MAX = 100;
+const WORKERS_MAX = 64;
 const SECONDS_MAX = 60;
 
 /** @throws {AppError} `ERR_USAGE`. */
@@ -36,7 +40,9 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): G
     seconds: parseCount({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
     pacedSeconds: parseCount({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
     idleTunnels: parseCount({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
-    haproxies: values.haproxy ?? ['haproxy'],
+    warmUpSeconds: parseCount({ flag: '--warm-up', text: values['warm-up'] ?? '8', min: 0, max: SECONDS_MAX }),
+    workers: parseCount({ flag: '--workers', text: values.workers ?? '0', min: 0, max: WORKERS_MAX }),
+    haproxies: ['haproxy', ...(values.haproxy ?? [])],
     envoy: values.envoy ?? env['ENVOY'] ?? 'envoy',
     clusterlink: values.clusterlink,
   };
@@ -54,6 +60,8 @@ function readFlags(args: readonly string[]) {
         seconds: { type: 'string' },
         'paced-seconds': { type: 'string' },
         idle: { type: 'string' },
+        'warm-up': { type: 'string' },
+        workers: { type: 'string' },
         haproxy: { type: 'string', multiple: true },
         envoy: { type: 'string' },
         clusterlink: { type: 'string' },
@@ -81,13 +89,15 @@ function parseList<T extends string>({ flag, text, isOne, all }: List<T>): reado
 interface Count {
   readonly flag: string;
   readonly text: string;
+  /** Default 1. */
+  readonly min?: number;
   readonly max: number;
 }
 
-function parseCount({ flag, text, max }: Count): number {
+function parseCount({ flag, text, min = 1, max }: Count): number {
   const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > max) {
-    throw usage(`${flag}: ${JSON.stringify(text)} is no whole number`, `give one from 1 to ${max}`);
+  if (!/^\d+$/.test(text) || count < min || count > max) {
+    throw usage(`${flag}: ${JSON.stringify(text)} is no such number`, `give a whole one from ${min} to ${max}`);
   }
   return count;
 }

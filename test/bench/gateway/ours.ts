@@ -31,19 +31,29 @@ interface Peer {
   write(file: string, text: string): Promise<void>;
 }
 
-/** @param program - the bundle of the image. */
-export async function makeOurs(program: string, version: string): Promise<System> {
+export interface OursOptions {
+  /** The bundle of the image. */
+  readonly program: string;
+  readonly version: string;
+  /** The setting of this name. */
+  readonly workers: number;
+}
+
+export async function makeOurs({ program, version, workers }: OursOptions): Promise<System> {
   const nodeOptions = await nodeOptionsOf('gateway');
   return {
     name: 'ours',
     version: `${version}, Node ${process.versions.node} on OpenSSL ${process.versions.openssl}`,
     settings: [
       `two processes of \`clusterlink-mcs run --store dir:\`, NODE_OPTIONS=${JSON.stringify(nodeOptions)}`,
+      workers === 0
+        ? 'no workers: these processes carry connections themselves'
+        : `${workers} workers each, which count too`,
       `${EXPORTS} imports, policies of all three tiers, limits, metrics, closing records; log level ${LOG_LEVEL}`,
     ],
     async start(stage) {
       const peers = await Promise.all(
-        ([EXPORTER, IMPORTER] as const).map((name) => startPeer({ stage, name, program, nodeOptions })),
+        ([EXPORTER, IMPORTER] as const).map((name) => startPeer({ stage, name, program, nodeOptions, workers })),
       );
       const [east, west] = peers as [Peer, Peer];
       await east.write('shop.yaml', toExporterManifests(stage.services));
@@ -86,9 +96,10 @@ interface PeerOptions {
   readonly name: typeof EXPORTER | typeof IMPORTER;
   readonly program: string;
   readonly nodeOptions: string;
+  readonly workers: number;
 }
 
-async function startPeer({ stage, name, program, nodeOptions }: PeerOptions): Promise<Peer> {
+async function startPeer({ stage, name, program, nodeOptions, workers }: PeerOptions): Promise<Peer> {
   const [gatewayPort, dnsPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
   const folder = join(stage.folder, `${name}-${gatewayPort}`);
   const manifests = join(folder, 'manifests');
@@ -104,6 +115,7 @@ async function startPeer({ stage, name, program, nodeOptions }: PeerOptions): Pr
     exports: { targets: ['127.0.0.1:*'] },
     log: { level: LOG_LEVEL },
     drainSeconds: 0,
+    workers,
   };
   const file = join(folder, 'peer.yaml');
   await writeFile(file, stringify(config));

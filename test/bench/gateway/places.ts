@@ -1,7 +1,7 @@
 /** Where the services of a pair are. */
 import { SERVICES, type Places } from './system.ts';
 
-const LOOPBACK = '127.0.0.1';
+export const LOOPBACK = '127.0.0.1';
 
 /** A place on loopback for each service, at ports that nobody has. */
 export async function placesAt(freePort: () => Promise<number>): Promise<Places> {

@@ -1,5 +1,5 @@
 /** The rounds: every system at every measure, in an order of chance, so that what the machine does else falls on all alike. */
-import { takeDirect, type Bench, type Measure } from './measures.ts';
+import { takeDirect, warmUp, type Bench, type Measure, type Work } from './measures.ts';
 import type { Sample, SystemName } from './keys.ts';
 import { shuffle, spread } from './statistics.ts';
 import { startPair, type RunningPair, type System } from './system.ts';
@@ -35,6 +35,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   const unstartable = new Set<SystemName>();
   const directGbit: number[] = [];
   const pairs = new Map<SystemName, RunningPair>();
+  const warmed = new WeakMap<RunningPair, Set<Work>>();
 
   function fail(system: System, measure: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
@@ -54,12 +55,25 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     }
   }
 
+  /** Once in the life of a pair for each kind of work. */
+  async function prepare({ pair: state, work }: Measure, pair: RunningPair): Promise<void> {
+    if (state === 'fresh') return;
+    const done = warmed.get(pair) ?? new Set<Work>();
+    warmed.set(pair, done);
+    for (const each of work) {
+      if (done.has(each)) continue;
+      await warmUp(bench, pair, each);
+      done.add(each);
+    }
+  }
+
   async function takeOne(measure: Measure, system: System): Promise<void> {
     const isKept = measure.pair === 'warm' && system.restless !== true;
     const pair = (isKept ? pairs.get(system.name) : undefined) ?? (await startOne(system));
     if (pair === undefined) return;
     if (isKept) pairs.set(system.name, pair);
     try {
+      await prepare(measure, pair);
       samples[system.name] = { ...samples[system.name], ...(await measure.take(bench, pair)) };
     } catch (error) {
       fail(system, measure.title, error);

@@ -22,6 +22,10 @@ export interface Pair {
   readonly entries: Places;
   /** Ids of both gateways; the CPU time and the memory of what they have started count too. */
   readonly pids: readonly number[];
+  /** Where the services of this pair are, when it does not reach those of the {@link Stage}: there iperf3 is started. */
+  readonly servers?: Places;
+  /** Ends what was not started by the processes of the stage. */
+  end?(): Promise<void>;
 }
 
 export interface Credentials {
@@ -36,7 +40,7 @@ export interface Credentials {
 export interface Stage {
   readonly folder: string;
   readonly processes: Processes;
-  /** Of one fabric, P-256: every system uses the same certificates. */
+  /** Of one fabric in `folder`, P-256: every system uses the same certificates. */
   readonly credentials: { readonly east: Credentials; readonly west: Credentials };
   /** The importer is west, the exporter east: there the services are. */
   readonly services: Places;
@@ -49,8 +53,10 @@ export interface System {
   readonly settings: readonly string[];
   /** It works even when nothing goes through it: its pair runs only while it is measured. */
   readonly restless?: true;
-  /** Resolves when both serve. Its processes are the caller's to end, also when it fails. */
+  /** Resolves when both serve. What it has started with the stage's processes is the caller's to end, also when it fails. */
   start(stage: PairStage): Promise<Pair>;
+  /** Gives back what its pairs share. */
+  close?(): Promise<void>;
 }
 
 /** A {@link Stage} whose processes are those of one pair. */
@@ -60,12 +66,16 @@ export type RunningPair = Pair & { end(): Promise<void> };
 
 export async function startPair(system: System, stage: Stage): Promise<RunningPair> {
   const group = stage.processes.group();
+  let pair: Pair | undefined;
+  const end = async (): Promise<void> => {
+    await Promise.all([pair?.end?.(), group.end()]);
+  };
   try {
-    const pair = await system.start({ ...stage, processes: group });
+    pair = await system.start({ ...stage, processes: group });
     if (system.restless !== true) await whenQuiet(pair.pids);
-    return { ...pair, end: group.end };
+    return { ...pair, end };
   } catch (error) {
-    await group.end();
+    await end();
     throw error;
   }
 }
@@ -87,6 +97,7 @@ const QUIET_MS = 1_000;
 const QUIET_SHARE = 0.15;
 const QUIET_TIMEOUT_MS = 60_000;
 
+export const FABRIC = 'bench';
 export const IMPORTER = 'west';
 export const EXPORTER = 'east';
 

@@ -20,32 +20,51 @@ export interface Network {
 export interface Namespace {
   readonly name: string;
   readonly address: string;
-  /** Ends everything that runs in it. */
+  /** Ends everything that runs in it, and takes it away. */
   close(): Promise<void>;
 }
 
-export async function makeNetwork(): Promise<Network> {
+/** Of a pair of veth, the largest that Linux takes. */
+export const MTU_MAX = 65_535;
+/** The third byte of all addresses is one; the first of them is this machine's. */
+const NAMESPACES_MAX = 250;
+
+/** @param options.mtu - of each namespace's way to the bridge; default Ethernet's 1,500. */
+export async function makeNetwork({ mtu = 1_500 }: { readonly mtu?: number } = {}): Promise<Network> {
   const bridge = `cli${process.pid}`;
   // 198.18.0.0/15 is for tests of networks (RFC 2544); the third byte keeps two runs apart.
   const prefix = `198.19.${process.pid % 250}`;
   const reaper = startReaper(REAP, [bridge]);
   let count = 0;
+  // The one that has been free for longest is taken first: nobody remembers whose it was.
+  const free = Array.from({ length: NAMESPACES_MAX }, (_, index) => `${prefix}.${index + 2}`);
   await ip('link', 'add', bridge, 'type', 'bridge');
   await ip('addr', 'add', `${prefix}.1/24`, 'dev', bridge);
   await ip('link', 'set', bridge, 'up');
   return {
     host: `${prefix}.1`,
     async addNamespace() {
-      const index = ++count;
-      const name = `${bridge}-${index}`;
-      const address = `${prefix}.${index + 1}`;
+      const name = `${bridge}-${++count}`;
+      const address = free.shift();
+      if (address === undefined) throw new Error(`${NAMESPACES_MAX} namespaces are open`);
       await ip('netns', 'add', name);
-      await ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+      const far = ['peer', 'name', 'eth0', 'mtu', String(mtu), 'netns', name];
+      await ip('link', 'add', name, 'mtu', String(mtu), 'type', 'veth', ...far);
       await ip('link', 'set', name, 'master', bridge, 'up');
       await ip('-n', name, 'link', 'set', 'lo', 'up');
       await ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
       await ip('-n', name, 'link', 'set', 'eth0', 'up');
-      return { name, address, close: () => endAll(name) };
+      let isOpen = true;
+      return {
+        ...{ name, address },
+        async close() {
+          if (!isOpen) return;
+          isOpen = false;
+          await endAll(name);
+          await ip('netns', 'del', name);
+          free.push(address);
+        },
+      };
     },
     close: async () => void (await reaper.close()),
   };

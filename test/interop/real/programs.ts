@@ -22,6 +22,8 @@ export interface ProgramOptions {
 
 export interface Program {
   readonly namespace: Namespace;
+  /** `ip`, `unshare` and `sh` each become what they start: the id is the program's own. Undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** The end of what it has printed. */
   output(): string;
   hasEnded(): boolean;
@@ -41,7 +43,7 @@ export function startProgram({ namespace, command, environment = {}, files, envo
   }
   let hasEnded = false;
   child.once('exit', () => (hasEnded = true)).once('error', ({ message }) => (output += message));
-  return { namespace, output: () => output, hasEnded: () => hasEnded };
+  return { namespace, pid: child.pid, output: () => output, hasEnded: () => hasEnded };
 }
 
 /** Both of ClusterLink's programs answer 200 on their readiness port once they serve. */

@@ -26,6 +26,14 @@ export interface SiteOptions extends SideOptions {
   readonly programs: string;
   readonly crds: string;
   readonly envoy: string | undefined;
+  /** Of ClusterLink's programs; default `info`. */
+  readonly logLevel?: 'info' | 'warn';
+}
+
+/** A real peer, and what only whoever measures it wants to know. */
+export interface Site extends Side {
+  /** Of its control plane and of its data plane. */
+  readonly pids: readonly number[];
 }
 
 const API_PORT = 6_443;
@@ -46,7 +54,7 @@ const MANNERS: Readonly<Record<FlavourName, Manners>> = {
 };
 let sites = 0;
 
-export async function startSite(options: SiteOptions): Promise<Side> {
+export async function startSite(options: SiteOptions): Promise<Site> {
   const { name, fabric, network, crds } = options;
   await using failing = new AsyncDisposableStack();
   const folder = join(fabric.path, `site-${++sites}`);
@@ -61,9 +69,10 @@ export async function startSite(options: SiteOptions): Promise<Side> {
   for (const namespace of [SYSTEM, 'shop', 'store']) await createNamespace(server.admin, namespace);
   await createClientPod(server.admin, network.host);
   const files = await writeSiteFiles({ folder, fabric, peer: name, token, caPem: await caOf(server) });
-  const gateway = await startPrograms({ ...options, folder, files, server, failing });
+  const { gateway, pids } = await startPrograms({ ...options, folder, files, server, failing });
   const running = failing.move();
-  return toSide({ options, server, files, gateway, close: () => running.disposeAsync() });
+  const side = toSide({ options, server, files, gateway, close: () => running.disposeAsync() });
+  return { ...side, pids };
 }
 
 /** Instances are for the operator, which is not here. */
@@ -102,9 +111,10 @@ interface Parts extends SiteOptions {
   readonly failing: AsyncDisposableStack;
 }
 
-/** @returns where its gateway is. */
-async function startPrograms(parts: Parts): Promise<{ readonly host: string; readonly port: number }> {
+/** @returns where its gateway is, and the ids of both planes. */
+async function startPrograms(parts: Parts): Promise<Pick<Running, 'gateway'> & Pick<Site, 'pids'>> {
   const { name, flavour, labels = {}, network, programs, envoy, folder, files, server, failing } = parts;
+  const { logLevel = 'info' } = parts;
   const socket = join(folder, 'api.sock');
   const relay = await startRelay({ path: socket }, { host: '127.0.0.1', port: Number(new URL(server.url).port) });
   failing.defer(() => void relay.close());
@@ -119,7 +129,7 @@ async function startPrograms(parts: Parts): Promise<{ readonly host: string; rea
   const peerLabels = Object.entries(labels).flatMap(([key, value]) => ['--peer-label', `${key}=${value}`]);
   const controlPlane = startProgram({
     namespace: control,
-    command: [join(programs, 'cl-controlplane'), '--log-level', 'info', ...peerLabels],
+    command: [join(programs, 'cl-controlplane'), '--log-level', logLevel, ...peerLabels],
     environment: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(API_PORT) },
     files,
   });
@@ -131,13 +141,14 @@ async function startPrograms(parts: Parts): Promise<{ readonly host: string; rea
       '--controlplane-host',
       control.address,
       '--log-level',
-      'info',
+      logLevel,
     ],
     files,
     ...(flavour === 'envoy' && envoy !== undefined ? { envoy } : {}),
   });
   await whenReady(dataPlane, `the data plane of ${name}`);
-  return { host: data.address, port: GATEWAY_PORT };
+  const pids = [controlPlane, dataPlane].map(({ pid }) => pid).filter((pid) => pid !== undefined);
+  return { gateway: { host: data.address, port: GATEWAY_PORT }, pids };
 }
 
 interface Running {

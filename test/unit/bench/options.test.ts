@@ -10,6 +10,14 @@ describe('parseOptions', () => {
     assert.deepEqual({ rounds, json, idleTunnels }, { rounds: 5, json: false, idleTunnels: 3_000 });
     assert.deepEqual({ envoy, haproxies }, { envoy: 'envoy', haproxies: ['haproxy'] });
   });
+  it('nothing → pairs are warmed up, and have no workers', () => {
+    const { warmUpSeconds, workers } = parseOptions([], {});
+    assert.deepEqual({ warmUpSeconds, workers }, { warmUpSeconds: 8, workers: 0 });
+  });
+  it('workers, and no time to warm up → taken', () => {
+    const { warmUpSeconds, workers } = parseOptions(['--workers', '64', '--warm-up', '0'], {});
+    assert.deepEqual({ warmUpSeconds, workers }, { warmUpSeconds: 0, workers: 64 });
+  });
   it('some → these', () => {
     const { against, only, rounds, haproxies } = parseOptions(
       ['--against', 'pipe,envoy', '--only', 'cpu_f1', '--rounds', '1', '--haproxy', 'a', '--haproxy', 'b'],
@@ -18,7 +26,7 @@ describe('parseOptions', () => {
     assert.deepEqual(against, ['pipe', 'envoy']);
     assert.deepEqual(only, ['cpu_f1']);
     assert.equal(rounds, 1);
-    assert.deepEqual(haproxies, ['a', 'b']);
+    assert.deepEqual(haproxies, ['haproxy', 'a', 'b']);
   });
   it('against none → ours alone', () => assert.deepEqual(parseOptions(['--against', 'none'], {}).against, []));
   it('ENVOY in the environment → that one; the flag comes before it', () => {
@@ -37,6 +45,9 @@ describe('parseOptions', () => {
     ['--rounds', '1.5'],
     ['--rounds', '1e1'],
     ['--idle', '7001'],
+    ['--workers', '65'],
+    ['--warm-up', '61'],
+    ['--warm-up', ''],
     ['--unknown'],
     ['stray'],
   ]) {

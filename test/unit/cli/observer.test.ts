@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { REASONS } from '#src/api/reasons.ts';
 import { makeExchangeMetrics, makeObserver } from '#src/cli/run/observer.ts';
 import { BUFFER_BYTES_MAX } from '#src/gateway/limits.ts';
+import type { ClosingRecord } from '#src/gateway/messages.ts';
 import { makeSilentLogger, type Logger } from '#src/runtime/log.ts';
 import { makeMetrics } from '#src/runtime/metrics.ts';
 
@@ -16,6 +17,28 @@ describe('makeObserver', () => {
     observer.onEjection({ source: { ...source, name: 'web' }, ejected });
     const lines = (await metrics.expose()).split('\n').filter((line) => /^\w+_sources_ejected_total/.test(line));
     assert.deepEqual(lines, ['clusterlink_mcs_sources_ejected_total{peer="east",reason="PEER_UNREACHABLE"} 2']);
+  });
+});
+
+describe('makeObserver, early bytes', () => {
+  it('connections end whose first bytes went with the request → counted by what became of them; the others are not', async () => {
+    const metrics = makeMetrics({ version: '1' });
+    const observer = makeObserver({ metrics, logger: makeSilentLogger() });
+    const record: Omit<ClosingRecord, 'opened' | 'reason'> = {
+      ...{ connection: 'c', direction: 'egress', object: 'store/db', peer: 'east', message: '' },
+      ...{ sentBytes: 0, receivedBytes: 0, durationMs: 1 },
+    };
+    observer.onClosed({ ...record, opened: true, reason: REASONS.Done });
+    observer.onClosed({ ...record, opened: true, reason: REASONS.SessionLost, earlyBytes: 1 });
+    observer.onClosed({ ...record, opened: true, reason: REASONS.Done, earlyBytes: 1 });
+    observer.onClosed({ ...record, opened: false, reason: REASONS.EarlyBytesSpent, earlyBytes: 1 });
+    observer.onClosed({ ...record, opened: false, reason: REASONS.IngressDenied, earlyBytes: 1 });
+    const lines = (await metrics.expose()).split('\n').filter((line) => /^\w+_connections_early_total/.test(line));
+    assert.deepEqual(lines, [
+      'clusterlink_mcs_connections_early_total{result="opened"} 2',
+      'clusterlink_mcs_connections_early_total{result="spent"} 1',
+      'clusterlink_mcs_connections_early_total{result="refused"} 1',
+    ]);
   });
 });
 

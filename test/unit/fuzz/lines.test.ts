@@ -31,8 +31,16 @@ const controlLine: fc.Arbitrary<ControlLine> = fc.oneof(
     }),
   }),
   fc.record({
-    closed: fc.record({ stream: fc.integer({ min: 1, max: 0xffff_ffff }), reason: fc.constantFrom(...WIRE_REASONS) }),
+    closed: fc.record(
+      {
+        stream: fc.integer({ min: 1, max: 0xffff_ffff }),
+        reason: fc.constantFrom(...WIRE_REASONS),
+        unserved: fc.constant(true as const),
+      },
+      { requiredKeys: ['stream', 'reason'] },
+    ),
   }),
+  fc.record({ withdraw: fc.record({ stream: fc.integer({ min: 1, max: 0xffff_ffff }) }) }),
   fc.record({ drain: fc.record({ deadlineMs: fc.nat(86_400_000) }) }),
 );
 const record: fc.Arbitrary<ExportRecord> = fc

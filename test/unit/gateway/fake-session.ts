@@ -1,11 +1,13 @@
 /** A session of peer east in which nothing happens but what a test sets. */
 import assert from 'node:assert/strict';
+import { makeAccount } from '#src/gateway/account.ts';
 import type { PeerSession } from '#src/gateway/session.ts';
 
 export interface FakeSession extends PeerSession {
   draining: boolean;
   full: boolean;
   busy: boolean;
+  streams: number;
   rttMs: number | undefined;
   destroyed: boolean;
 }
@@ -20,10 +22,17 @@ export function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
     draining: false,
     full: false,
     busy: false,
+    streams: 0,
     rttMs: undefined,
+    silentMs: 0,
+    memory: makeAccount().of('east'),
     destroyed: false,
     openStream: () => assert.fail('nobody opens streams here'),
     tellClosed: () => undefined,
+    tellUnserved: () => undefined,
+    withdraw: () => undefined,
+    isWithdrawn: () => false,
+    onWithdrawn: () => () => undefined,
     toldOf: () => undefined,
     explainCut: () => Promise.resolve(undefined),
     drain: () => undefined,

@@ -23,3 +23,28 @@ describe('parseControlLine, the window of a hello', () => {
     });
   });
 });
+
+describe('parseControlLine, what is said of streams', () => {
+  for (const line of [
+    { closed: { stream: 3, reason: 'drained' } },
+    { closed: { stream: 3, reason: 'drained', unserved: true } },
+    { withdraw: { stream: 1 } },
+    { withdraw: { stream: 0xffff_ffff } },
+  ]) {
+    it(`${JSON.stringify(line)} → as it is`, () => assert.deepEqual(parseControlLine(line), line));
+  }
+
+  for (const line of [
+    { closed: { stream: 3, reason: 'drained', unserved: false } },
+    { closed: { stream: 3, reason: 'drained', unserved: 'yes' } },
+    { withdraw: {} },
+    { withdraw: { stream: 0 } },
+    { withdraw: { stream: 0x1_0000_0000 } },
+    { withdraw: { stream: '3' } },
+    { withdraw: null },
+  ]) {
+    it(`${JSON.stringify(line)} → ERR_MALFORMED`, () => {
+      assert.throws(() => parseControlLine(line), { code: 'ERR_MALFORMED' });
+    });
+  }
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AppError } from '#src/api/errors.ts';
 import type { PeerObservation, PeerRoute } from '#src/gateway/messages.ts';
-import { SESSIONS_PER_INSTANCE_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
+import { SESSIONS_BY_LOAD_MAX, SESSIONS_PER_PEER_MAX } from '#src/gateway/limits.ts';
 import { REPLICAS_FEATURE, WORKERS_FEATURE, type DialOutcome } from '#src/gateway/dialler.ts';
 import { makePeers } from '#src/gateway/peers.ts';
 import type { PeerLink } from '#src/gateway/link.ts';
@@ -156,14 +156,103 @@ describe('makePeers', () => {
     assert.equal(dials.length, 4);
   });
 
-  it(`one instance → ${SESSIONS_PER_INSTANCE_MAX} sessions, no more; others beside it → ${SESSIONS_PER_PEER_MAX} in all`, () => {
+  it(`one instance → ${SESSIONS_BY_LOAD_MAX} sessions; first and second ones of others → ${SESSIONS_PER_PEER_MAX} in all`, () => {
     peers.apply(routes());
-    for (let count = 0; count < SESSIONS_PER_INSTANCE_MAX; count++) assert.ok(peers.add(instance('a')));
+    for (let count = 0; count < SESSIONS_BY_LOAD_MAX; count++) assert.ok(peers.add(instance('a')));
     assert.equal(peers.add(instance('a')), false);
-    for (let count = SESSIONS_PER_INSTANCE_MAX; count < SESSIONS_PER_PEER_MAX; count++) {
-      assert.ok(peers.add(instance(`b${count}`)));
+    for (let count = SESSIONS_BY_LOAD_MAX; count < SESSIONS_PER_PEER_MAX; count++) {
+      assert.ok(peers.add(instance(`b${count >> 1}`)));
     }
     assert.equal(peers.add(instance('c')), false);
+  });
+
+  it('as many as load may have, and those of one instance are retired → room for its next ones', () => {
+    peers.apply(routes());
+    const first = Array.from({ length: SESSIONS_BY_LOAD_MAX }, () => instance('a'));
+    for (const session of first) assert.ok(peers.add(session));
+    for (const session of first) session.retire();
+    assert.ok(peers.add(instance('a')) && peers.add(instance('a')));
+    assert.equal(peers.add(instance('a')), false, 'what load asks for waits until they have ended');
+    for (const session of first) peers.changed(session, { error: undefined });
+    assert.ok(peers.add(instance('a')));
+  });
+
+  it('the only session carries bulk for long enough → another one is dialled; it ends at once → told, and not dialled again', async () => {
+    const refused: string[] = [];
+    peers.close();
+    dials = [];
+    peers = makePeers({
+      dial() {
+        const dial = Promise.withResolvers<DialOutcome>();
+        dials.push(dial);
+        return dial.promise;
+      },
+      onChange: () => undefined,
+      onReachable: () => undefined,
+      onFurtherRefused: (peer) => refused.push(peer),
+      demandTimings: { furtherAfterMs: 1, fewerAfterMs: 1 },
+    });
+    peers.apply(routes(address));
+    const [session, further] = [makeSession({ busy: true }), makeSession()];
+    dials[0]?.resolve({ ok: true, session });
+    await waitFor('another one is dialled', () => dials.length === 2);
+    dials[1]?.resolve({ ok: true, session: further });
+    await waitFor('it is there', () => peers.links().length === 2);
+    peers.changed(further, { error: undefined });
+    assert.deepEqual([refused, peers.links(), dials.length], [['east'], [session], 2]);
+  });
+
+  it('two that are free for long enough → the newest is retired over which nothing but the exchange goes', async () => {
+    const retired: PeerLink[] = [];
+    peers.close();
+    const made = [makeSession({ busy: true }), makeSession({ streams: 2 })];
+    const [first, second] = made;
+    assert.ok(first !== undefined && second !== undefined);
+    const left = [...made];
+    peers = makePeers({
+      dial() {
+        const session = left.shift();
+        return session === undefined ? new Promise(() => undefined) : Promise.resolve({ ok: true, session });
+      },
+      onChange: () => undefined,
+      onReachable: () => undefined,
+      exchangesOver: () => 1,
+      onRetired: (session) => retired.push(session),
+      demandTimings: { furtherAfterMs: 0, fewerAfterMs: 0 },
+    });
+    peers.apply(routes(address));
+    await waitFor('there are two', () => peers.links().length === 2);
+    [first.busy, first.streams] = [false, 2];
+    second.streams = 1;
+    await waitFor('one is retired', () => retired.length > 0);
+    assert.deepEqual([retired, first.draining], [[second], false]);
+  });
+
+  it('another instance takes streams, and was not tried → a replica; the same instance, or one that drains → none', () => {
+    peers.apply(routes());
+    const [one, same, other] = [instance('a'), instance('a'), instance('b')];
+    assert.ok(peers.add(one) && peers.add(same));
+    assert.equal(peers.hasReplicaOf(one, new Set()), false);
+    assert.ok(peers.add(other));
+    assert.deepEqual(
+      [peers.hasReplicaOf(one, new Set([one])), peers.hasReplicaOf(one, new Set([other]))],
+      [true, false],
+    );
+    other.retire();
+    assert.equal(peers.hasReplicaOf(one, new Set()), false);
+  });
+
+  it('one was tried → one with another instance is next, however near its siblings are; then these', async () => {
+    peers.apply(routes());
+    const [first, sibling, other] = [instance('a'), instance('a'), instance('b')];
+    [first.rttMs, sibling.rttMs, other.rttMs] = [1, 2, 90];
+    for (const session of [first, sibling, other]) assert.ok(peers.add(session));
+    const next = (...tried: PeerLink[]): ReturnType<typeof peers.nextLink> =>
+      peers.nextLink('east', { tried: new Set(tried), signal: () => assert.fail('nobody waits') });
+    assert.equal(await next(), first);
+    assert.equal(await next(first), other);
+    assert.equal(await next(first, other), sibling);
+    assert.equal(await next(first, other, sibling), undefined);
   });
 
   it('one of two replicas goes → still reachable, and nobody is told that it was not', () => {
@@ -180,7 +269,7 @@ describe('makePeers', () => {
   });
 
   describe('the last session is lost', () => {
-    let waiting: Promise<PeerLink | undefined>;
+    let waiting: ReturnType<ReturnType<typeof makePeers>['nextLink']>;
     let tried: Set<PeerLink>;
 
     beforeEach(async () => {

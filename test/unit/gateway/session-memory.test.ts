@@ -5,7 +5,7 @@ import { STREAM_BYTES } from '#src/gateway/limits.ts';
 import { makeSessionMemory } from '#src/gateway/session-memory.ts';
 import { FLAGS, FRAME_TYPES } from '#src/gateway/yamux/frame.ts';
 import { WINDOW_BYTES, WINDOW_PRESSED_BYTES } from '#src/gateway/yamux/limits.ts';
-import type { Conduct } from '#src/gateway/yamux/session.ts';
+import type { Conduct } from '#src/gateway/yamux/conduct.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 import { openRawPeer, type RawPeer } from './yamux/raw-peer.ts';
 

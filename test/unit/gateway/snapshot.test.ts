@@ -83,6 +83,13 @@ describe('desiredSnapshot: sources of this peer itself', () => {
   });
 });
 
+describe('desiredSnapshot: early data', () => {
+  it('the binding says nothing → absent; Off → Off', () => {
+    assert.equal('earlyData' in routeOf({}), false);
+    assert.equal(routeOf({ earlyData: 'Off' }).earlyData, 'Off');
+  });
+});
+
 describe('desiredSnapshot: how sources are chosen', () => {
   it('a binding that says nothing → local first, no scheme, no affinity, plain sources', () => {
     const { localFirst, scheme, affinityTimeoutSeconds, sources } = routeOf({});

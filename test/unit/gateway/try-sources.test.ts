@@ -14,7 +14,9 @@ interface Opened {
 }
 /** How long a source takes to answer, and what; a number alone is a yes after as many milliseconds. */
 type Behaviour =
-  number | { readonly afterMs: number; readonly reason: SourceFailure['reason'] } | { readonly turnAfterMs: number };
+  | number
+  | { readonly afterMs: number; readonly reason: SourceFailure['reason']; readonly spent?: true }
+  | { readonly turnAfterMs: number };
 const never = Infinity;
 const refuses: Behaviour = { afterMs: 1, reason: REASONS.NoUsableSource };
 
@@ -49,9 +51,9 @@ describe('trySources', () => {
         nowMs += Math.min(afterMs, timeoutMs);
         const { reason } = typeof behaviour === 'number' ? { reason: REASONS.PeerUnreachable } : behaviour;
         if (afterMs > timeoutMs) return Promise.resolve({ ok: false, reason, message: 'silence', overdue: true });
-        return Promise.resolve(
-          typeof behaviour === 'number' ? { ok: true } : { ok: false, reason, message: 'refused' },
-        );
+        if (typeof behaviour === 'number') return Promise.resolve({ ok: true });
+        const { spent = false } = behaviour;
+        return Promise.resolve({ ok: false, reason, message: 'refused', spent });
       },
     });
   }
@@ -102,6 +104,18 @@ describe('trySources', () => {
       sources: { a: never, b: never },
       want: 'PEER_UNREACHABLE',
       tries: [`a ${short}`, `b ${long}`],
+    },
+    {
+      name: 'the first has spent bytes of the client → no other is tried',
+      sources: { a: { afterMs: 1, reason: REASONS.EarlyBytesSpent, spent: true }, b: 1 },
+      want: 'EARLY_BYTES_SPENT',
+      tries: [`a ${short}`],
+    },
+    {
+      name: 'the second has, and the first was slow → the first does not get its time',
+      sources: { a: 2_000, b: { afterMs: 1, reason: REASONS.EarlyBytesSpent, spent: true }, c: 1 },
+      want: 'EARLY_BYTES_SPENT',
+      tries: [`a ${short}`, `b ${short}`],
     },
     { name: 'no source → NO_USABLE_SOURCE', sources: {}, want: 'NO_USABLE_SOURCE', tries: [] },
     {

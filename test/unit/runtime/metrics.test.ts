@@ -14,6 +14,7 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_certificate_expiry_seconds',
       'clusterlink_mcs_certificate_revoked',
       'clusterlink_mcs_client_addresses_visible',
+      'clusterlink_mcs_connections_early_total',
       'clusterlink_mcs_connections_open',
       'clusterlink_mcs_connections_total',
       'clusterlink_mcs_crl_next_update_seconds',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { makeInFlight, type InFlight, type Mark } from '#src/gateway/yamux/in-flight.ts';
 import {
+  FRAME_ALONE_BYTES_MAX,
   FRAME_BYTES_MAX,
   HASTY_RESERVE_BYTES,
   IN_FLIGHT_BYTES_FIRST,
@@ -26,6 +27,8 @@ function stalls(longestMs: number): number[] {
 function makePath(initial: Shape): {
   /** What it carried of what it could, and the longest wait in its queue. */
   run(ms: number, shape?: Shape): { readonly used: number; readonly queueMs: number };
+  /** All that was sent has arrived, and nothing more is sent. */
+  answer(): void;
   readonly marks: number;
   readonly inFlight: InFlight;
 } {
@@ -78,6 +81,11 @@ function makePath(initial: Shape): {
         idleMs += Math.min(1, Math.max(0, nowMs + 1 - freeMs));
       }
       return { used: 1 - idleMs / ms, queueMs };
+    },
+    answer() {
+      for (const { atMs, mark } of answers.splice(0)) {
+        inFlight.answered(mark, { nowMs: Math.max(nowMs, atMs), leastRttMs: initial.rttMs });
+      }
     },
     get marks() {
       return marks;
@@ -152,6 +160,19 @@ describe('makeInFlight', () => {
     const before = path.marks;
     path.run(1_000);
     assert.ok(path.marks - before < 400, String(path.marks - before));
+  });
+
+  it('a path that is not known, or is slow → no long frames; a fast one → long frames, in whole bytes', () => {
+    assert.equal(makeInFlight().frameBytesMax, FRAME_BYTES_MAX);
+    const slow = makePath({ megabits: 10, rttMs: 20 });
+    const fast = makePath({ megabits: 8_000, rttMs: 1.3 });
+    for (const path of [slow, fast]) {
+      path.run(2_000);
+      assert.ok(Number.isInteger(path.inFlight.frameBytesMax));
+    }
+    assert.ok(slow.inFlight.frameBytesMax <= FRAME_BYTES_MAX);
+    fast.answer();
+    assert.ok(fast.inFlight.frameBytesMax >= FRAME_ALONE_BYTES_MAX);
   });
 
   it('no answer → so much is sent and no more; what is hasty has its reserve; one answer → room again', () => {

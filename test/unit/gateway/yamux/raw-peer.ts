@@ -1,6 +1,6 @@
 /** A session whose other end is driven frame by frame. */
 import { duplexPair } from 'node:stream';
-import { encodeHeader, type FrameHeader, FRAME_TYPES, makeFrameDecoder } from '#src/gateway/yamux/frame.ts';
+import { encodeHeader, FLAGS, type FrameHeader, FRAME_TYPES, makeFrameDecoder } from '#src/gateway/yamux/frame.ts';
 import { openYamux, type YamuxOptions, type YamuxSession } from '#src/gateway/yamux/session.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 
@@ -20,6 +20,8 @@ export interface RawPeer {
   readonly closed: Promise<Error | undefined>;
   send(header: Partial<FrameHeader>, payload?: Buffer): void;
   sendBytes(bytes: Buffer): void;
+  /** Those that came since the last call. */
+  answerPings(): void;
   /** Stops reading what the session sends. */
   stall(): void;
   /** Resolves when the condition holds; asked again after each frame and each turn. */
@@ -40,6 +42,7 @@ export function openRawPeer(options: Partial<YamuxOptions> = {}): RawPeer {
     ...options,
   });
   let pieces: Buffer[] = [];
+  let answered = 0;
   const decoder = makeFrameDecoder({
     onHeader: () => (pieces = []),
     onPayload: (bytes) => pieces.push(bytes),
@@ -47,14 +50,22 @@ export function openRawPeer(options: Partial<YamuxOptions> = {}): RawPeer {
   });
   wire.on('data', (chunk: Buffer) => decoder.push(chunk));
   wire.on('error', () => {});
+  function send(header: Partial<FrameHeader>, payload = Buffer.alloc(0)): void {
+    const full = { type: FRAME_TYPES.data, flags: 0, streamId: 1, length: payload.length, ...header };
+    wire.write(Buffer.concat([encodeHeader(full), payload]));
+  }
   return {
     session,
     streams,
     frames,
     closed,
-    send(header, payload = Buffer.alloc(0)) {
-      const full = { type: FRAME_TYPES.data, flags: 0, streamId: 1, length: payload.length, ...header };
-      wire.write(Buffer.concat([encodeHeader(full), payload]));
+    send,
+    answerPings() {
+      for (const { header } of frames.slice(answered)) {
+        const { type, flags, length } = header;
+        if (type === FRAME_TYPES.ping && flags === FLAGS.syn) send({ type, streamId: 0, flags: FLAGS.ack, length });
+      }
+      answered = frames.length;
     },
     sendBytes: (bytes) => wire.write(bytes),
     stall: () => wire.pause(),

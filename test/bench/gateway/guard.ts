@@ -1,0 +1,120 @@
+/**
+ * `npm run bench -- guard [--limit 2] [--rounds 3]`: our CPU for each byte beside that of `pipe()`, in about a minute, for CI: exit
+ * code 1 when a change has made bytes dear. Both pairs carry bytes at the same time, so that what the machine does else falls on both
+ * alike. The targets are `npm run bench -- gateway`'s to show.
+ */
+import { parseArgs } from 'node:util';
+import { AppError, formatError } from '#src/api/errors.ts';
+import { version } from '#src/cli/version.ts';
+import { freePort } from '#test/support/standalone.ts';
+import { takeBulk, warmUp, type Bench } from './measures.ts';
+import { makeOurs } from './ours.ts';
+import { pipe } from './pipe.ts';
+import { LOOPBACK } from './places.ts';
+import { openStage, type OpenStage } from './stage.ts';
+import { median, significant } from './statistics.ts';
+import { startPair, type RunningPair, type Stage, type System } from './system.ts';
+
+/** One transfer takes two seconds; three each way before are enough for V8 to compile what carries bytes. The others are not measured. */
+const BENCH = { seconds: 2, warmUpSeconds: 3, pacedSeconds: 1, idleTunnels: 1 } as const;
+/** A machine that was taken away for a second says nothing of us. Each try has gateways of its own. */
+const TRIES = 2;
+const ROUNDS_MAX = 20;
+const WAYS = ['forward', 'back'] as const;
+
+export interface GuardOptions {
+  /** Ours divided by `pipe`'s, at most. */
+  readonly limit: number;
+  readonly rounds: number;
+}
+
+interface Side {
+  readonly pair: RunningPair;
+  readonly bench: Bench;
+}
+
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await guard(parseGuardOptions(args));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'ERR_USAGE') throw error;
+    console.error(formatError(error));
+    return 2;
+  }
+}
+
+async function guard({ limit, rounds }: GuardOptions): Promise<number> {
+  await using opened = await openStage(console.error);
+  const tries: (readonly number[])[] = [];
+  let isWithin = false;
+  while (!isWithin && tries.length < TRIES) {
+    const ratios = await takeRatios(opened, rounds).catch((error: unknown) => {
+      console.error(`not measured: ${error instanceof Error ? error.message : String(error)}`);
+      return [];
+    });
+    tries.push(ratios.map((each) => significant(each)));
+    isWithin = (median(ratios) ?? Infinity) <= limit;
+    console.error(`CPU for each byte, ours / pipe: ${ratios.map((each) => each.toFixed(2)).join(', ')}`);
+  }
+  console.log(JSON.stringify({ bench: 'guard', ratio: median(tries.at(-1) ?? []), limit, tries }));
+  return isWithin ? 0 : 1;
+}
+
+/** Of two pairs that have just been started. */
+async function takeRatios({ stage, load, program }: OpenStage, rounds: number): Promise<readonly number[]> {
+  await using pairs = new AsyncDisposableStack();
+  const start = async (system: System, own: Stage): Promise<Side> => {
+    const pair = await startPair(system, own);
+    pairs.defer(() => pair.end());
+    return { pair, bench: { stage: own, load, ...BENCH } };
+  };
+  // One server of iperf3 serves one client: each has its own.
+  const iperf3 = { host: LOOPBACK, port: await freePort() };
+  const ours = await start(await makeOurs({ program, version, workers: 0 }), stage);
+  const theirs = await start(pipe, { ...stage, services: { ...stage.services, iperf3 } });
+  for (const way of WAYS) await Promise.all([ours, theirs].map(({ bench, pair }) => warmUp(bench, pair, way)));
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round++) ratios.push(await takeRatio(ours, theirs));
+  return ratios;
+}
+
+/** Of one round: both ways together, so that one number decides. */
+async function takeRatio(ours: Side, theirs: Side): Promise<number> {
+  const sums = [0, 0] as [number, number];
+  for (const way of WAYS) {
+    const costs = await Promise.all([cpuOf(ours, way), cpuOf(theirs, way)]);
+    sums[0] += costs[0];
+    sums[1] += costs[1];
+  }
+  return sums[0] / sums[1];
+}
+
+/** Seconds for 10^9 bytes. */
+async function cpuOf({ bench, pair }: Side, way: (typeof WAYS)[number]): Promise<number> {
+  return (await takeBulk(bench, pair, { way, streams: 1 })).cpu;
+}
+
+/** @throws {AppError} `ERR_USAGE` */
+export function parseGuardOptions(args: readonly string[]): GuardOptions {
+  const { limit, rounds } = readFlags(args);
+  if (!/^\d+(\.\d+)?$/.test(limit) || !(Number(limit) > 0)) throw usage(`--limit: ${limit} is no number above 0`);
+  if (!/^\d+$/.test(rounds) || Number(rounds) < 1 || Number(rounds) > ROUNDS_MAX) {
+    throw usage(`--rounds: ${rounds} is no whole number from 1 to ${ROUNDS_MAX}`);
+  }
+  return { limit: Number(limit), rounds: Number(rounds) };
+}
+
+function readFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { limit: { type: 'string', default: '2' }, rounds: { type: 'string', default: '3' } },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message);
+  }
+}
+
+function usage(message: string): AppError {
+  return new AppError('ERR_USAGE', `bench guard: ${message}`, { fix: 'see docs/PERFORMANCE.md for the flags' });
+}
