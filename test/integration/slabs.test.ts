@@ -26,6 +26,7 @@ const FRAME_BYTES = 64 * 1024 + 12;
 
 describe('proveUserBuffers', () => {
   it('a Node that was not tested → off, and nothing is touched', async () => {
+    await startFastPath('off'); // Of this process: a gateway of another test may have had it on.
     assert.equal(await proveUserBuffers('99.0.0'), 'node_untested');
     const [socket, other] = await openSocketPair();
     const before = Object.getOwnPropertySymbols(socket).length;
