@@ -10,12 +10,16 @@ export interface Asker {
   onGone(act: () => void): () => void;
 }
 
-/** An asker whose patience has an end: it is gone, too, when its time is over. */
-export interface LimitedAsker extends Asker {
-  /** Its time was over before it went. */
-  readonly isLate: boolean;
+/** An asker that stands for others, and listens to them until nobody waits any more. */
+export interface JoinedAsker extends Asker {
   /** Nobody waits any more, whatever happens. */
   end(): void;
+}
+
+/** An asker whose patience has an end: it is gone, too, when its time is over. */
+export interface LimitedAsker extends JoinedAsker {
+  /** Its time was over before it went. */
+  readonly isLate: boolean;
 }
 
 export function askerOf(stream: Duplex): Asker {
@@ -30,33 +34,52 @@ export function askerOf(stream: Duplex): Asker {
   };
 }
 
-export function limitAsker(asker: Asker, timeoutMs: number): LimitedAsker {
+/** Gone as soon as one of them is: each is one reason to wait no longer. */
+export function anyOf(...askers: readonly Asker[]): JoinedAsker {
   const acts = new Set<() => void>();
-  let isLate = false;
   const tell = (): void => {
     for (const act of [...acts]) act();
   };
-  const timer = setTimeout(() => {
-    isLate = !asker.isGone;
-    tell();
-  }, timeoutMs);
-  const forget = asker.onGone(tell);
+  const forgets = askers.map((asker) => asker.onGone(tell));
   return {
     get isGone() {
-      return isLate || asker.isGone;
-    },
-    get isLate() {
-      return isLate;
+      return askers.some((asker) => asker.isGone);
     },
     onGone(act) {
       acts.add(act);
       return () => void acts.delete(act);
     },
     end() {
-      clearTimeout(timer);
-      forget();
+      for (const forget of forgets) forget();
       acts.clear();
     },
+  };
+}
+
+export function limitAsker(asker: Asker, timeoutMs: number): LimitedAsker {
+  let isLate = false;
+  const clock: Asker = {
+    get isGone() {
+      return isLate;
+    },
+    onGone(act) {
+      const timer = setTimeout(() => {
+        isLate = !asker.isGone;
+        act();
+      }, timeoutMs);
+      return () => clearTimeout(timer);
+    },
+  };
+  const either = anyOf(asker, clock);
+  return {
+    get isGone() {
+      return either.isGone;
+    },
+    get isLate() {
+      return isLate;
+    },
+    onGone: either.onGone,
+    end: either.end,
   };
 }
 

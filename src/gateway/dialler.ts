@@ -12,6 +12,7 @@
 import { AppError } from '../api/errors.ts';
 import type { Reason } from '../api/reasons.ts';
 import { hasOtherOf, instancesOf, makeFurtherSessions, type FurtherSessionsOptions } from './further-sessions.ts';
+import { REPLICAS_FEATURE } from './hello.ts';
 import {
   INSTANCES_PER_ADDRESS,
   REDIAL_MAX_MS,
@@ -29,11 +30,6 @@ export type DialOutcome =
   /** `address`: which of those that the gateway's name has; absent where that is not known here. */
   | { readonly ok: true; readonly session: PeerLink; readonly address?: string }
   | { readonly ok: false; readonly reason: Reason; readonly message: string };
-
-/** In the hello of a gateway that may be one of several behind its address. */
-export const REPLICAS_FEATURE = 'replicas';
-/** Beside that: the others are workers of one process, and their instances are its own name, a dot and a number. */
-export const WORKERS_FEATURE = 'workers';
 
 export interface DiallerOptions extends FurtherSessionsOptions {
   dial(signal: AbortSignal): Promise<DialOutcome>;

@@ -10,6 +10,10 @@ import { DRAIN_DEADLINE_MAX_MS } from './limits.ts';
  * and says `unserved`.
  */
 export const EARLY_FEATURE = 'early';
+/** In the hello of a gateway that may be one of several behind its address. */
+export const REPLICAS_FEATURE = 'replicas';
+/** Beside that: the others are workers of one process, and their instances are its own name, a dot and a number. */
+export const WORKERS_FEATURE = 'workers';
 
 export interface Hello {
   /** Must equal the name in the certificate. */

@@ -8,7 +8,7 @@ import type { DecisionMemory } from './decision-memory.ts';
 import { describeDenial, mayKnowExport, type Admission, type AssertedClient, type Self } from './decisions.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { explainCut, toWire } from './cuts.ts';
-import { askerOf, type Asker } from './asker.ts';
+import { anyOf, askerOf, type Asker, type JoinedAsker } from './asker.ts';
 import { dialEndpoint, type DialResult } from './dial.ts';
 import { introduce, type Origin } from './introduce.ts';
 import { VIA_MAX } from './limits.ts';
@@ -256,26 +256,13 @@ const ignore = (): void => undefined;
 const WITHDRAWN: Revocation = { reason: REASONS.Aborted, message: 'The peer took it back, to try elsewhere.' };
 
 /** The peer is gone, for this request, when its stream is, or when it asks to have it refused: that is answered. */
-function askerUnlessWithdrawn(session: PeerSession, stream: YamuxStream): Asker & { end(): void } {
-  const asker = askerOf(stream);
-  const acts = new Set<() => void>();
-  const forget = session.onWithdrawn(stream, () => {
-    for (const act of [...acts]) act();
-  });
-  return {
+function askerUnlessWithdrawn(session: PeerSession, stream: YamuxStream): JoinedAsker {
+  return anyOf(askerOf(stream), {
     get isGone() {
-      return asker.isGone || session.isWithdrawn(stream);
+      return session.isWithdrawn(stream);
     },
-    onGone(act) {
-      acts.add(act);
-      const stay = asker.onGone(act);
-      return () => {
-        acts.delete(act);
-        stay();
-      };
-    },
-    end: forget,
-  };
+    onGone: (act) => session.onWithdrawn(stream, act),
+  });
 }
 
 /** What is wrong with a request before anybody is asked for a decision. */

@@ -1,6 +1,6 @@
 /** What is told of a peer's sessions. Pure. */
 import { compareText } from '../api/object.ts';
-import { REPLICAS_FEATURE, WORKERS_FEATURE } from './dialler.ts';
+import { REPLICAS_FEATURE, WORKERS_FEATURE } from './hello.ts';
 import type { PeerLink } from './link.ts';
 import type { PeerObservation, PeerRoute } from './messages.ts';
 import type { PeerSession } from './session.ts';

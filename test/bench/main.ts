@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME [options]`: one benchmark; its last line is its result as JSON. */
+import { AppError, formatError } from '#src/api/errors.ts';
 import { main as control } from './control.ts';
 import { main as gateway } from './gateway/main.ts';
 import { main as guard } from './gateway/guard.ts';
@@ -19,5 +20,9 @@ if (bench === undefined) {
   );
   process.exitCode = 2;
 } else {
-  process.exitCode = await bench(args);
+  process.exitCode = await bench(args).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.code !== 'ERR_USAGE') throw error;
+    console.error(formatError(error));
+    return 2;
+  });
 }

@@ -4,7 +4,7 @@
  * again. Exit code 1 when a byte is lost, or an end claims to be clean and is not.
  */
 import { parseArgs } from 'node:util';
-import { AppError, formatError } from '#src/api/errors.ts';
+import { AppError } from '#src/api/errors.ts';
 import { runIntegrity, type IntegrityReport } from '#test/support/integrity.ts';
 
 const VIP = '127.99.7.3';
@@ -20,14 +20,9 @@ interface SoakOptions {
   readonly json: boolean;
 }
 
+/** @throws {AppError} `ERR_USAGE` */
 export async function main(args: readonly string[]): Promise<number> {
-  try {
-    return await soak(parseOptions(args));
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'ERR_USAGE') throw error;
-    console.error(formatError(error));
-    return 2;
-  }
+  return soak(parseOptions(args));
 }
 
 async function soak({ minutes, clients, killEveryMs, fastPath, json }: SoakOptions): Promise<number> {

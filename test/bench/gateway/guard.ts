@@ -4,7 +4,7 @@
  * alike. The targets are `npm run bench -- gateway`'s to show.
  */
 import { parseArgs } from 'node:util';
-import { AppError, formatError } from '#src/api/errors.ts';
+import { AppError } from '#src/api/errors.ts';
 import { version } from '#src/cli/version.ts';
 import { freePort } from '#test/support/standalone.ts';
 import { takeBulk, warmUp, type Bench } from './measures.ts';
@@ -33,14 +33,9 @@ interface Side {
   readonly bench: Bench;
 }
 
+/** @throws {AppError} `ERR_USAGE` */
 export async function main(args: readonly string[]): Promise<number> {
-  try {
-    return await guard(parseGuardOptions(args));
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'ERR_USAGE') throw error;
-    console.error(formatError(error));
-    return 2;
-  }
+  return guard(parseGuardOptions(args));
 }
 
 async function guard({ limit, rounds }: GuardOptions): Promise<number> {

@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
-import { AppError, formatError } from '#src/api/errors.ts';
 import { version } from '#src/cli/version.ts';
 import { findClusterlinks } from './clusterlink.ts';
 import { makeClusterlinks } from './clusterlink-pair.ts';
@@ -22,14 +21,9 @@ import { isPresent, type Candidate, type System } from './system.ts';
 
 type Tell = (text: string) => void;
 
+/** @throws {AppError} `ERR_USAGE` */
 export async function main(args: readonly string[]): Promise<number> {
-  try {
-    return await runBench(parseOptions(args, process.env));
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'ERR_USAGE') throw error;
-    console.error(formatError(error));
-    return 2;
-  }
+  return runBench(parseOptions(args, process.env));
 }
 
 async function runBench(options: GatewayBenchOptions): Promise<number> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { setTimeout as passed } from 'node:timers/promises';
-import { askerOf, limitAsker, signalOf } from '#src/gateway/asker.ts';
+import { anyOf, askerOf, limitAsker, signalOf } from '#src/gateway/asker.ts';
 import { makeAsker } from '#test/support/asker.ts';
 
 describe('askerOf', () => {
@@ -18,6 +18,32 @@ describe('askerOf', () => {
     assert.equal(asker.isGone, true);
     await closed;
     assert.equal(told, 1);
+  });
+});
+
+describe('anyOf', () => {
+  it('either of two leaves → gone, and all who still wait are told', () => {
+    for (const leaver of [0, 1]) {
+      const askers = [makeAsker(), makeAsker()];
+      const either = anyOf(...askers);
+      let told = 0;
+      either.onGone(() => told++);
+      const forget = either.onGone(() => assert.fail('nobody waits for it any more'));
+      forget();
+      assert.equal(either.isGone, false);
+      askers[leaver]?.leave();
+      assert.deepEqual([either.isGone, told], [true, 1]);
+    }
+  });
+
+  it('ended → nobody is told of anything', () => {
+    const [one, other] = [makeAsker(), makeAsker()];
+    const either = anyOf(one, other);
+    either.onGone(() => assert.fail('told after the end'));
+    either.end();
+    one.leave();
+    other.leave();
+    assert.equal(either.isGone, true);
   });
 });
 
