@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-/** Processes begin here: the program, and its workers, which need a tenth of it. */
-export type Entry = 'src/main.ts' | 'src/gateway/workers/entry.ts';
+/** Where a process or a thread begins: the program; its workers and the threads of DNS, which need a tenth of it. */
+export type Entry = 'src/main.ts' | 'src/gateway/workers/entry.ts' | 'src/dns/thread-entry.ts';
 /** What CommonJS packages expect to find, and where a source file was: see {@link keepPlaces}. */
 const BANNER = `import { createRequire as __createRequire } from 'node:module';
 const require = __createRequire(import.meta.url);

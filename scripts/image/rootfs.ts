@@ -8,13 +8,14 @@ import { librariesOf } from './libraries.ts';
 export const USER_ID = 65_532;
 export const PROGRAM = '/app/clusterlink-mcs.mjs';
 const WORKER = '/app/clusterlink-mcs-worker.mjs';
+const DNS_THREAD = '/app/clusterlink-mcs-dns.mjs';
 const READ_ONLY = 0o444;
 const EXECUTABLE = 0o555;
 /** Anybody may write here, nobody removes what is another's. */
 const SHARED_FOLDER = 0o1777;
 
 /** Read while the program runs, at the same places as in the project. */
-const DATA = ['crds', 'manifests', 'src/api/builtin'];
+const DATA = ['coredns', 'crds', 'manifests', 'src/api/builtin'];
 /** Mount points: the root is read-only. */
 const FOLDERS = ['dev', 'etc/clusterlink-mcs', 'proc', 'run', 'sys', 'tmp', 'var/lib/clusterlink-mcs'];
 /** For "kubectl exec": an interpreter is found by its path, and in the image there is no env. */
@@ -27,6 +28,7 @@ const FILES: Readonly<Record<string, string>> = {
   // The program starts itself by this name ("demo" runs three of it).
   'app/src/main.ts': "import '../clusterlink-mcs.mjs';\n",
   'app/src/gateway/workers/entry.ts': "import '../../../clusterlink-mcs-worker.mjs';\n",
+  'app/src/dns/thread-entry.ts': "import '../../clusterlink-mcs-dns.mjs';\n",
 };
 
 /** Makes the folder anew. @throws {Error} when a file that the sources name would not be in it. */
@@ -40,9 +42,11 @@ export async function assembleRootfs(rootfs: string): Promise<void> {
   const worker = await bundleProgram('src/gateway/workers/entry.ts');
   await put(join(rootfs, PROGRAM), bundle.text);
   await put(join(rootfs, WORKER), worker.text);
-  // What workers are made of is in the program too.
+  const dnsThread = await bundleProgram('src/dns/thread-entry.ts');
+  await put(join(rootfs, DNS_THREAD), dnsThread.text);
+  // What workers and threads are made of is in the program too.
   await copyLicences(join(rootfs, 'app/licences'), bundle);
-  for (const need of [...bundle.needs, ...worker.needs]) {
+  for (const need of [...bundle.needs, ...worker.needs, ...dnsThread.needs]) {
     if (!existsSync(join(rootfs, 'app', need)))
       throw new Error(`the program reads ${need}: add it to DATA of rootfs.ts`);
   }

@@ -11,6 +11,11 @@ export interface HostAndPort {
   readonly port: number;
 }
 
+export interface BindAt extends HostAndPort {
+  /** Other sockets of this user may have the same port (`SO_REUSEPORT`). */
+  readonly isShared?: boolean;
+}
+
 export interface Bindable {
   readonly udp: UdpSocket;
   readonly tcp: Server;
@@ -34,10 +39,7 @@ export async function resolveListenHost(host: string): Promise<{ address: string
  * @param at - an address, not a name.
  * @throws {AppError} `ERR_LISTEN`; nothing stays open.
  */
-export async function bindBoth<B extends Bindable>(
-  make: () => B,
-  at: HostAndPort,
-): Promise<{ bound: B; port: number }> {
+export async function bindBoth<B extends Bindable>(make: () => B, at: BindAt): Promise<{ bound: B; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const bound = make();
     try {
@@ -60,9 +62,9 @@ async function bindUdp(socket: UdpSocket, { host: address, port }: HostAndPort):
   return socket.address().port;
 }
 
-async function listenTcp(server: Server, { host, port }: HostAndPort): Promise<void> {
+async function listenTcp(server: Server, { host, port, isShared = false }: BindAt): Promise<void> {
   const listening = once(server, 'listening');
-  server.listen({ host, port, backlog: TCP_BACKLOG, exclusive: true });
+  server.listen({ host, port, backlog: TCP_BACKLOG, exclusive: true, reusePort: isShared });
   await listening;
 }
 

@@ -32,14 +32,22 @@ export const TCP_QUERIES_PER_TURN = 32;
 /** Connections that the kernel holds before they are accepted. */
 export const TCP_BACKLOG = 128;
 
-/** Replies over UDP to one source prefix: a busy forwarder asks a tenth; at 1,232 octets this is 12 MB/s towards a forged source. */
-export const REPLIES_PER_SECOND_PER_PREFIX = 10_000;
-/** What a prefix may take at once after a quiet second. */
-export const REPLY_BURST_PER_PREFIX = 10_000;
-/** Prefixes that are remembered; the one that has asked least recently is forgotten first. About 1 MiB. */
+/** Prefixes that are remembered; the one that was looked up least recently is forgotten first. About 1 MiB. */
 export const REPLY_PREFIXES_MAX = 4_096;
+/** Addresses that are remembered with what is decided on them; then all are forgotten. About 1 MiB. */
+export const SOURCES_MAX = 4_096;
+/** Queries that wait in the kernel while the event loop is busy: 0.2 s of 100,000 a second. Linux grants `net.core.rmem_max`. */
+export const UDP_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Replies that wait for the kernel: when the link is slower than the queries, late answers help nobody. */
 export const UDP_SEND_QUEUE_BYTES_MAX = 1024 * 1024;
+
+/** Sampled queries that are logged, however many there are: a log is read by people. */
+export const QUERY_LOG_LINES_PER_SECOND = 20;
+
+/** Until a thread says that it listens, or has taken a change: then it is ended and another one begins with everything. */
+export const DNS_THREAD_PATIENCE_MS = 10_000;
+/** Between two beginnings of a thread. */
+export const DNS_THREAD_RESTART_MS = 1_000;
 
 /** Attempts to find a port that is free for UDP and TCP, when port 0 is asked for. */
 export const BIND_ATTEMPTS_MAX = 16;

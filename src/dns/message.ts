@@ -4,6 +4,7 @@
  */
 import { Packet } from 'dns2';
 import { ADDITIONAL_RECORDS_MAX, TCP_QUERY_BYTES_MAX, UDP_QUERY_BYTES_MAX } from './limits.ts';
+import { keyOfOctets, type NameKey } from './name.ts';
 import { RCODE, TYPE, type Rcode } from './records.ts';
 
 export type Transport = 'udp' | 'tcp';
@@ -27,8 +28,7 @@ export interface QueryHeader {
 export interface Query extends QueryHeader {
   /** The question section as it came, case and all. */
   readonly questionBytes: Buffer;
-  /** Without the trailing dot; octets other than letters, digits, `-` and `_` as `\DDD` (RFC 4343 §2.1). */
-  readonly name: string;
+  readonly key: NameKey;
   readonly type: number;
   readonly class: number;
   /** undefined: the client speaks none, so the answer must not either. */
@@ -44,6 +44,10 @@ export type ParsedMessage =
 
 /** RFC 1035 §4.1.1. */
 export const HEADER_BYTES = 12;
+/** Of a label; what is larger is a pointer or reserved (RFC 1035 §4.1.4). */
+export const LABEL_BYTES_MAX = 63;
+/** Of a name, its lengths and the closing zero included (RFC 1035 §2.3.4). */
+export const NAME_BYTES_MAX = 255;
 const QR_BIT = 0x8000;
 const RD_BIT = 0x0100;
 const QUERY_OPCODE = 0;
@@ -86,42 +90,28 @@ function parseQuery(message: Buffer, header: QueryHeader): ParsedMessage {
   return { kind: 'query', query: { ...header, ...question, edns: extensions.edns } };
 }
 
-type ParsedQuestion = Pick<Query, 'questionBytes' | 'name' | 'type' | 'class'>;
+type ParsedQuestion = Pick<Query, 'questionBytes' | 'key' | 'type' | 'class'>;
 
 /** undefined where the octets end early, the name is too long, or it has a pointer: to what, in the first name? */
 function parseQuestion(message: Buffer): ParsedQuestion | undefined {
-  const name = parseName(message, HEADER_BYTES);
-  if (name === undefined || name.end + 4 > message.length) return undefined;
+  const end = findNameEnd(message, HEADER_BYTES);
+  if (end === undefined || end + 4 > message.length) return undefined;
   return {
-    questionBytes: message.subarray(HEADER_BYTES, name.end + 4),
-    name: name.text,
-    type: message.readUInt16BE(name.end),
-    class: message.readUInt16BE(name.end + 2),
+    questionBytes: message.subarray(HEADER_BYTES, end + 4),
+    key: keyOfOctets(message.subarray(HEADER_BYTES, end)),
+    type: message.readUInt16BE(end),
+    class: message.readUInt16BE(end + 2),
   };
 }
 
-/** Of a label; what is larger is a pointer or reserved (RFC 1035 §4.1.4). */
-const LABEL_BYTES_MAX = 63;
-const NAME_BYTES_MAX = 255;
-
-function parseName(message: Buffer, start: number): { text: string; end: number } | undefined {
-  const labels: string[] = [];
-  let offset = start;
-  for (;;) {
+function findNameEnd(message: Buffer, start: number): number | undefined {
+  for (let offset = start; ;) {
     const length = message[offset];
     if (length === undefined || length > LABEL_BYTES_MAX) return undefined;
-    offset += 1;
-    if (offset + length - start > NAME_BYTES_MAX || offset + length > message.length) return undefined;
-    if (length === 0) return { text: labels.join('.'), end: offset };
-    labels.push(escapeLabel(message.toString('latin1', offset, offset + length)));
-    offset += length;
+    offset += 1 + length;
+    if (offset - start > NAME_BYTES_MAX || offset > message.length) return undefined;
+    if (length === 0) return offset;
   }
-}
-
-const ODD = /[^0-9A-Za-z_-]/g;
-
-function escapeLabel(label: string): string {
-  return label.replace(ODD, (octet) => `\\${String(octet.charCodeAt(0)).padStart(3, '0')}`);
 }
 
 /** undefined for what is malformed; a signature is read over, since no key is known here. */

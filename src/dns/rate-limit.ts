@@ -1,16 +1,17 @@
 /** Replies over UDP for each source prefix: a source can be forged, and answers are larger than questions. */
 import { makeBucket, type Bucket } from '../runtime/bucket.ts';
-import { REPLIES_PER_SECOND_PER_PREFIX, REPLY_BURST_PER_PREFIX, REPLY_PREFIXES_MAX } from './limits.ts';
+import { REPLY_PREFIXES_MAX } from './limits.ts';
 
 export interface ReplyLimiter {
-  /** Takes one reply to `address` (see `Client.address`) from its prefix; false when there is none left. */
-  take(address: string): boolean;
+  /** The replies that are left to the prefix of `address` (see `Client.address`). */
+  bucketOf(address: string): Bucket;
 }
 
 export interface ReplyLimiterOptions {
   /** A clock that never goes back, in milliseconds. */
   readonly nowMs: () => number;
-  readonly repliesPerSecond?: number;
+  readonly repliesPerSecond: number;
+  /** What a prefix may take at once after a quiet second; a second's worth when absent. */
   readonly burst?: number;
   readonly prefixesMax?: number;
 }
@@ -18,20 +19,20 @@ export interface ReplyLimiterOptions {
 /** A token bucket for each /24 (IPv4) or /56 (IPv6), which is about one network each. */
 export function makeReplyLimiter({
   nowMs,
-  repliesPerSecond = REPLIES_PER_SECOND_PER_PREFIX,
-  burst = REPLY_BURST_PER_PREFIX,
+  repliesPerSecond,
+  burst = repliesPerSecond,
   prefixesMax = REPLY_PREFIXES_MAX,
 }: ReplyLimiterOptions): ReplyLimiter {
-  /** In the order of use: the first is the one to forget. */
+  /** In the order in which they were asked for: the first is the one to forget. */
   const buckets = new Map<string, Bucket>();
   return {
-    take(address) {
+    bucketOf(address) {
       const prefix = toPrefix(address);
       const bucket = buckets.get(prefix) ?? makeBucket({ perSecondMax: repliesPerSecond, burstMax: burst, now: nowMs });
       buckets.delete(prefix);
       buckets.set(prefix, bucket);
       if (buckets.size > prefixesMax) buckets.delete(buckets.keys().next().value ?? prefix);
-      return bucket.take();
+      return bucket;
     },
   };
 }

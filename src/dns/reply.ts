@@ -2,11 +2,12 @@
  * Replies to the wire: a header, the question as it came, then records. Owners are pointers into the question, which is how they
  * get its case (DNS-18); names within records are written out, so that SRV targets are not compressed (RFC 2782).
  */
-import { Packet, type Resource } from 'dns2';
+import { Packet } from 'dns2';
 import { TCP_REPLY_BYTES_MAX, UDP_REPLY_BYTES_DEFAULT, UDP_REPLY_BYTES_MAX } from './limits.ts';
 import { HEADER_BYTES, type Query, type QueryHeader, type Transport } from './message.ts';
-import { isWithin } from './name.ts';
-import { CLASS_IN, TYPE, type DnsRecord, type Rcode } from './records.ts';
+import { formatKey, isWithin } from './name.ts';
+import { encodeRest } from './record-codec.ts';
+import { RCODE, type DnsRecord, type ExtendedError, type Rcode } from './records.ts';
 import type { Answer } from './zone.ts';
 
 const QR_BIT = 0x8000;
@@ -59,6 +60,32 @@ export function replyBytesMax({ edns }: Pick<Query, 'edns'>, transport: Transpor
   return Math.min(Math.max(edns.udpBytes, UDP_REPLY_BYTES_DEFAULT), UDP_REPLY_BYTES_MAX);
 }
 
+/** Sections as they follow the question, whole. */
+export interface EncodedSections {
+  /** Answers, then additional records. */
+  readonly bytes: Buffer;
+  /** Where each answer begins, and where the last one ends. */
+  readonly starts: readonly number[];
+  readonly additionalCount: number;
+}
+
+/** The same octets that {@link encodeReply} gives, for whoever repeats them: they are good for this name in whatever case. */
+export function encodeSections(
+  question: Question,
+  { answers, additional }: Pick<Answer, 'answers' | 'additional'>,
+): EncodedSections {
+  const owners = makeOwners(question);
+  const first = encodeSection(answers, owners, Infinity);
+  const last = encodeSection(additional, owners, Infinity);
+  const starts = [0];
+  // Each record is two chunks: its owner and the rest.
+  for (let index = 0; index < first.chunks.length; index += 2) {
+    const length = (first.chunks[index]?.length ?? 0) + (first.chunks[index + 1]?.length ?? 0);
+    starts.push((starts.at(-1) ?? 0) + length);
+  }
+  return { bytes: Buffer.concat([...first.chunks, ...last.chunks]), starts, additionalCount: last.count };
+}
+
 interface HeaderFields {
   /** Without QR, opcode and RD. */
   readonly flags: number;
@@ -97,9 +124,11 @@ function encodeSection(records: readonly DnsRecord[], owners: (name: string) => 
   return { chunks, count, length, isComplete: true };
 }
 
+type Question = Pick<Query, 'key' | 'questionBytes'>;
+
 /** A function that writes an owner by pointing at the longest end of it that the question has. */
-function makeOwners({ name, questionBytes }: Query): (owner: string) => Buffer {
-  const asked = name.toLowerCase();
+function makeOwners({ key, questionBytes }: Question): (owner: string) => Buffer {
+  const asked = formatKey(key);
   const askedBytes = questionBytes.length - 4;
   const written = new Map<string, Buffer>();
   function encodeOwner(owner: string): Buffer {
@@ -124,57 +153,30 @@ function makeOwners({ name, questionBytes }: Query): (owner: string) => Buffer {
   };
 }
 
-/** Everything after the owner. Records live as long as their zone, so each is encoded once. */
-const restByRecord = new WeakMap<DnsRecord, Buffer>();
-
-function encodeRest(record: DnsRecord): Buffer {
-  const known = restByRecord.get(record);
-  if (known !== undefined) return known;
-  // Alone and under the root's name (one octet, cut off): dns2 compresses only within a message that it writes as a whole.
-  const rest = Packet.Resource.encode(new Packet.Resource(toResource(record))).subarray(1);
-  restByRecord.set(record, rest);
-  return rest;
-}
-
-function toResource(record: DnsRecord): Partial<Resource> {
-  const common = { name: '', type: TYPE[record.type], class: CLASS_IN, ttl: record.ttlSeconds };
-  switch (record.type) {
-    case 'A':
-    case 'AAAA':
-      return { ...common, address: record.address };
-    case 'SRV': {
-      const { priority, weight, port, target } = record;
-      return { ...common, priority, weight, port, target };
-    }
-    case 'TXT':
-      return { ...common, data: [record.text] };
-    case 'NS':
-      return { ...common, ns: record.server };
-    case 'SOA': {
-      const { primary, mailbox: admin, serial, refreshSeconds: refresh, retrySeconds: retry } = record;
-      const { expireSeconds: expiration, minimumSeconds: minimum } = record;
-      return { ...common, primary, admin, serial, refresh, retry, expiration, minimum };
-    }
-    case 'HINFO':
-      // dns2 has no form for it and writes the octets that it is given.
-      return { ...common, data: Buffer.concat([toCharacterString(record.cpu), toCharacterString(record.os)]) };
-  }
-}
-
-/** RFC 1035 §3.3. */
-function toCharacterString(text: string): Buffer {
-  return Buffer.concat([Buffer.of(text.length), Buffer.from(text, 'latin1')]);
-}
+/** An OPT record without options (RFC 6891 §6.1.2). */
+export const OPT_BYTES = 11;
 
 /** Present exactly where the query had one (RFC 6891 §7); says what this server takes, and the upper bits of the code. */
 function encodeOpt({ edns }: Query, { rcode, extendedError }: Answer): Buffer {
   if (edns === undefined) return Buffer.alloc(0);
+  if (rcode < 16 && extendedError === undefined) return plainOpt(edns.isDnssecOk);
+  return writeOpt(edns.isDnssecOk, rcode, extendedError);
+}
+
+function writeOpt(isDnssecOk: boolean, rcode: Rcode, extendedError?: ExtendedError): Buffer {
   const options = extendedError === undefined ? [] : [Packet.Resource.EDNS.EDE(extendedError)];
   const opt = Packet.Resource.EDNS(options, {
     version: 0,
     extendedRcode: rcode >> 4,
-    doFlag: edns.isDnssecOk,
+    doFlag: isDnssecOk,
     udpPayloadSize: UDP_REPLY_BYTES_MAX,
   });
   return Packet.Resource.encode(opt);
+}
+
+const PLAIN_OPTS = [writeOpt(false, RCODE.NOERROR), writeOpt(true, RCODE.NOERROR)] as const;
+
+/** Of an answer that says nothing more than its records. */
+export function plainOpt(isDnssecOk: boolean): Buffer {
+  return PLAIN_OPTS[isDnssecOk ? 1 : 0];
 }

@@ -52,13 +52,11 @@ export function respond(message: Buffer, options: RespondOptions): Outcome {
 }
 
 function respondTo(query: Query, { transport, zone, clientIsLoopback, rotation }: RespondOptions): Outcome {
-  const { name, type, class: class_, edns } = query;
+  const { key, type, class: class_, edns } = query;
   try {
     // Nothing else of a query in a version that is not known is looked at (RFC 6891 §6.1.3).
     const isKnownVersion = edns === undefined || edns.version === 0;
-    const found = isKnownVersion
-      ? answer({ name, type, class: class_, clientIsLoopback, rotation }, zone)
-      : BAD_VERSION;
+    const found = isKnownVersion ? answer({ key, type, class: class_, clientIsLoopback, rotation }, zone) : BAD_VERSION;
     return { kind: 'reply', bytes: encodeReply(query, found, transport), rcode: found.rcode, type };
   } catch (failure) {
     return { kind: 'reply', bytes: encodeRejection(query, RCODE.SERVFAIL), rcode: RCODE.SERVFAIL, type, failure };

@@ -1,25 +1,37 @@
 /**
- * What the DNS responder knows of the world. Whole, versioned and cloneable (no functions, no classes), so that it crosses to
- * a worker as it is.
+ * What the DNS responder knows of the world. Versioned and cloneable (no functions, no classes), so that it crosses to a worker
+ * as it is: once whole, from then on what has changed.
  */
 
 export interface ZoneSnapshot {
-  /** Counts the snapshots of one feed; becomes the SOA serial, modulo 2^32. */
+  /** Counts what one feed has sent; becomes the SOA serial, modulo 2^32. */
   readonly version: number;
   /** Zones served, each with all services: `['clusterset.local']`. */
   readonly zones: readonly string[];
   readonly services: readonly ZoneService[];
 }
 
-export interface ZoneService {
+export interface ZoneChange {
+  readonly version: number;
+  /** New ones, and those that differ, whole. */
+  readonly services: readonly ZoneService[];
+  readonly gone: readonly ServiceKey[];
+}
+
+export interface ServiceKey {
   readonly namespace: string;
   readonly name: string;
+}
+
+export interface ZoneService extends ServiceKey {
   readonly type: 'ClusterSetIP' | 'Headless';
   /** Clusterset IPs, of either family. None: the name exists and has no address. */
   readonly ips: readonly string[];
   readonly ports: readonly ZonePort[];
   /** Headless only, ready ones only (DNS-04, DNS-20). None: the name does not exist (DNS-14). */
   readonly endpoints: readonly ZoneEndpoint[];
+  /** Whole names, outside the zones, that are answered like the service: `db.corp.example`. */
+  readonly aliases?: readonly string[];
 }
 
 export interface ZonePort {

@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net';
 import { TCP_QUERIES_PER_TURN, TCP_QUERY_BYTES_MAX } from './limits.ts';
 import { HEADER_BYTES } from './message.ts';
-import type { DropReason } from './metrics.ts';
+import type { DropReason } from './counts.ts';
 
 export interface TcpConnectionOptions {
   /** The reply to one query; undefined: there is none, which was counted, and the connection ends. */

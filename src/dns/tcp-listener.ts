@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Client, ClientNetworks } from './clients.ts';
 import { TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_TIMEOUT_MS } from './limits.ts';
-import type { DropReason } from './metrics.ts';
+import type { DropReason } from './counts.ts';
 import { serveTcpConnection } from './tcp-connection.ts';
 
 export interface TcpLimits {

@@ -1,14 +1,15 @@
 /** Datagrams in, datagrams out. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import type { Client, ClientNetworks } from './clients.ts';
-import { UDP_SEND_QUEUE_BYTES_MAX } from './limits.ts';
-import type { DropReason } from './metrics.ts';
-import type { ReplyLimiter } from './rate-limit.ts';
+import type { Client } from './clients.ts';
+import type { DropReason } from './counts.ts';
+import { UDP_BUFFER_BYTES, UDP_SEND_QUEUE_BYTES_MAX } from './limits.ts';
+import type { Sources } from './sources.ts';
 
 export interface UdpListenerOptions {
   readonly family: 4 | 6;
-  readonly clients: ClientNetworks;
-  readonly limiter: ReplyLimiter;
+  readonly sources: Sources;
+  /** Other sockets of this user may be bound to the same port; the kernel shares the clients out among them. */
+  readonly isShared?: boolean;
   respond(query: Buffer, client: Client): Buffer | undefined;
   onDrop(reason: DropReason): void;
 }
@@ -19,22 +20,35 @@ export interface UdpListener {
 }
 
 /** Not bound yet. */
-export function makeUdpListener({ family, clients, limiter, respond, onDrop }: UdpListenerOptions): UdpListener {
-  const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4' });
+export function makeUdpListener({
+  family,
+  sources,
+  isShared = false,
+  respond,
+  onDrop,
+}: UdpListenerOptions): UdpListener {
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    recvBufferSize: UDP_BUFFER_BYTES,
+    sendBufferSize: UDP_BUFFER_BYTES,
+    reusePort: isShared,
+  });
 
   function receive(query: Buffer, { address, port }: RemoteInfo): void {
-    const client = clients.classify(address);
-    if (client === undefined) return onDrop('client-not-allowed');
+    const source = sources.of(address);
+    if (source === undefined) return onDrop('client-not-allowed');
     // Only a forger sends from there, and Node would throw at an answer to it.
     if (port === 0) return onDrop('source-port-zero');
     // Before the work, so that the limit bounds that too.
-    if (!limiter.take(client.address)) return onDrop('rate-limited');
-    const reply = respond(query, client);
+    if (!source.replies.take()) return onDrop('rate-limited');
+    const reply = respond(query, source.client);
     if (reply === undefined) return;
     if (socket.getSendQueueSize() > UDP_SEND_QUEUE_BYTES_MAX) return onDrop('send');
-    socket.send(reply, port, address, (error) => {
-      if (error !== null) onDrop('send');
-    });
+    socket.send(reply, port, address, onSent);
+  }
+
+  function onSent(error: Error | null): void {
+    if (error !== null) onDrop('send');
   }
 
   socket.on('message', receive);

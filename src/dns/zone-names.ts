@@ -1,12 +1,12 @@
-/** Collects the names of one service and their records. Pure. */
+/** Collects the names below one root and their records. Pure. */
 import { isLabel } from '../api/names.ts';
 import type { IpAddress } from './address.ts';
 import { RECORDS_PER_NAME_MAX } from './limits.ts';
-import { formatBelow, formatClusterSetName, NAME_LENGTH_MAX, type ClusterSetName, type ServiceName } from './name.ts';
+import { formatPort, formatProtocol, NAME_LENGTH_MAX } from './name.ts';
 import { TYPE, type AddressRecord, type DnsRecord, type SrvRecord } from './records.ts';
 import type { ZonePort } from './snapshot.ts';
 import { ADDRESS_TTL_SECONDS, SRV_TTL_SECONDS } from './zone-ttl.ts';
-import type { Node, ServiceNodes } from './zone.ts';
+import type { Node } from './zone.ts';
 
 /** All targets have the same chance. Not 0: clients that follow RFC 2782 to the letter take the first of several zeros. */
 const SRV_WEIGHT = 100;
@@ -24,38 +24,32 @@ export interface Backend {
 /** A record that is there already is not added again. */
 export interface Names {
   addAddresses(addresses: readonly IpAddress[]): void;
-  addHost(name: Extract<ClusterSetName, { kind: 'endpoint' }>, addresses: readonly IpAddress[]): void;
-  /** Its addresses at the service's name, and SRV records that lead to it; none of these where it has no address. */
+  /** A name of its own below the root, at most {@link NAME_LENGTH_MAX} long. */
+  addHost(name: string, addresses: readonly IpAddress[]): void;
+  /** Its addresses at the root, and SRV records that lead to it; none of these where it has no address. */
   addBackend(backend: Backend): void;
-  build(): ServiceNodes;
+  /** By whole name. */
+  build(): ReadonlyMap<string, Node>;
 }
 
-export interface NamesOptions {
-  readonly root: ServiceName;
-  readonly zone: string;
-  readonly report: (why: string) => void;
-}
+/** @param root - the name of a service, or an alias. */
+export function makeNames(root: string, report: (why: string) => void): Names {
+  const own = makeDraft(root);
+  const drafts = new Map([[root, own]]);
 
-export function makeServiceNames({ root, zone, report }: NamesOptions): Names {
-  const own = makeDraft(formatClusterSetName({ kind: 'service', ...root }, zone));
-  const below = new Map<string, Draft>();
-
-  function draftBelow(name: Extract<ClusterSetName, ServiceName>): Draft | undefined {
-    const owner = formatClusterSetName(name, zone);
-    if (owner.length > NAME_LENGTH_MAX) return undefined;
-    const key = formatBelow(name);
-    const draft = below.get(key) ?? makeDraft(owner);
-    below.set(key, draft);
+  function draftOf(name: string): Draft | undefined {
+    if (name.length > NAME_LENGTH_MAX) return undefined;
+    const draft = drafts.get(name) ?? makeDraft(name);
+    drafts.set(name, draft);
     return draft;
   }
 
   function draftPort({ name, protocol }: ZonePort): Draft | undefined {
     const port = name.toLowerCase();
     if (!isLabel(port) || port.length > PORT_NAME_LENGTH_MAX) return undefined;
-    const above = { protocol: protocol.toLowerCase(), ...root };
     // The name above the port exists too, without records (RFC 8020).
-    draftBelow({ kind: 'protocol', ...above });
-    return draftBelow({ kind: 'port', port, ...above });
+    draftOf(formatProtocol(protocol.toLowerCase(), root));
+    return draftOf(formatPort(port, protocol.toLowerCase(), root));
   }
 
   function addPort(port: ZonePort, backend: Backend): void {
@@ -73,12 +67,12 @@ export function makeServiceNames({ root, zone, report }: NamesOptions): Names {
 
   return {
     addAddresses: (addresses) => own.addAddresses(addresses),
-    addHost: (name, addresses) => draftBelow(name)?.addAddresses(addresses),
+    addHost: (name, addresses) => draftOf(name)?.addAddresses(addresses),
     addBackend(backend) {
       own.addAddresses(backend.addresses);
       for (const port of backend.ports) addPort(port, backend);
     },
-    build: () => ({ here: own.build(), below: new Map([...below].map(([key, draft]) => [key, draft.build()])) }),
+    build: () => new Map([...drafts].map(([name, draft]) => [name, draft.build()])),
   };
 }
 

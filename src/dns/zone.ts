@@ -1,5 +1,5 @@
-/** What is answered: a question and a compiled zone in, records out. Pure: no clock, no randomness, no sockets. */
-import { canonicalName, formatBelow, isWithin, parseClusterSetName, type ClusterSetName } from './name.ts';
+/** What is answered: a question and a zone in, records out. Pure: no clock, no randomness, no sockets. */
+import { formatKey, keysAbove, type NameKey } from './name.ts';
 import {
   CLASS_IN,
   EXTENDED_ERROR,
@@ -7,9 +7,11 @@ import {
   TYPE,
   type DnsRecord,
   type ExtendedError,
+  type NsRecord,
   type Rcode,
   type SoaRecord,
 } from './records.ts';
+import type { SharedMap } from './shared-map.ts';
 import { ANY_TTL_SECONDS } from './zone-ttl.ts';
 
 /** One name: its records by type code. Without records it is an empty non-terminal, or has nothing for this client. */
@@ -19,44 +21,36 @@ export interface Node {
   readonly targets: readonly DnsRecord[];
 }
 
-export interface ServiceNodes {
-  readonly here: Node;
-  /** By what {@link formatBelow} gives: `_http._tcp`, `_tcp`, `db-0.east`. */
-  readonly below: ReadonlyMap<string, Node>;
+/**
+ * 127.0.0.0/8 and ::1 lead a client elsewhere to itself, to whatever listens there. Only clients on this machine see them; for
+ * the others such a name exists and has no address. undefined: not there for these.
+ */
+export interface NameEntry {
+  readonly forLoopback: Node | undefined;
+  /** The same object, but where loopback addresses make a difference. */
+  readonly forOthers: Node | undefined;
 }
 
-/** Services as some clients see them. */
-export interface View {
-  readonly namespaces: ReadonlySet<string>;
-  /** By `<service>.<namespace>`. */
-  readonly services: ReadonlyMap<string, ServiceNodes>;
+/** The top of what is answered with authority: a zone of the configuration, or an alias, which is one of its own. */
+export interface Cut {
+  readonly key: NameKey;
+  /** Its serial is that of the zone that is asked: see {@link soaOf}. */
+  readonly soa: Omit<SoaRecord, 'serial'>;
+  readonly ns: NsRecord;
 }
 
-export interface Apex {
-  /** Canonical: `clusterset.local`. */
-  readonly name: string;
-  readonly soa: SoaRecord;
-  readonly here: Node;
-  readonly version: Node;
-  /**
-   * 127.0.0.0/8 and ::1 lead a client elsewhere to itself, to whatever listens there. Only clients on this machine see them;
-   * for the others such a name exists and has no address.
-   */
-  readonly loopbackClients: View;
-  readonly otherClients: View;
-}
-
+/** A snapshot: whoever holds one is not reached by changes. */
 export interface Zone {
   readonly version: number;
-  /** Longest name first, so that the first that fits is the closest. */
-  readonly apexes: readonly Apex[];
-  /** Entries of the snapshot that could not become names, `namespace/name: why`; the list is bounded, the count is not. */
+  /** Every name that exists, empty non-terminals too. */
+  readonly names: SharedMap<NameEntry>;
+  readonly cuts: SharedMap<Cut>;
+  /** Imports of which something could not become a name, `namespace/name: why`; the list is bounded, the count is not. */
   readonly skipped: { readonly count: number; readonly examples: readonly string[] };
 }
 
 export interface Question {
-  /** As received: any case, with or without the trailing dot, odd octets as `\DDD`. */
-  readonly name: string;
+  readonly key: NameKey;
   readonly type: number;
   readonly class: number;
   readonly clientIsLoopback: boolean;
@@ -87,42 +81,42 @@ export function answer(question: Question, zone: Zone | undefined): Answer {
   if (question.class !== CLASS_IN) return failure(RCODE.REFUSED);
   if (type === TYPE.AXFR || type === TYPE.IXFR) return failure(RCODE.REFUSED, EXTENDED_ERROR.NOT_SUPPORTED);
   if (zone === undefined) return failure(RCODE.SERVFAIL, EXTENDED_ERROR.NOT_READY);
-  const name = canonicalName(question.name);
-  const apex = zone.apexes.find((candidate) => isWithin(name, candidate.name));
-  if (apex === undefined) return failure(RCODE.REFUSED, EXTENDED_ERROR.NOT_AUTHORITATIVE);
-  const parsed = parseClusterSetName(name, apex.name);
-  const node = parsed === undefined ? undefined : findNode(parsed, apex, question);
-  if (node === undefined) return negative(RCODE.NXDOMAIN, apex);
-  if (type === TYPE.ANY) return positive([minimalAny(name)], []);
-  const records = node.records.get(type);
-  if (records === undefined) return negative(RCODE.NOERROR, apex);
+  const cut = closestCut(question.key, zone);
+  if (cut === undefined) return failure(RCODE.REFUSED, EXTENDED_ERROR.NOT_AUTHORITATIVE);
+  const soa = soaOf(cut, zone);
+  const node = nodeFor(zone.names.get(question.key), question.clientIsLoopback);
+  if (node === undefined) return negative(RCODE.NXDOMAIN, soa);
+  if (type === TYPE.ANY) return positive([minimalAny(question.key)], []);
+  const records = question.key === cut.key ? recordsOfCut(type, cut, soa, node) : node.records.get(type);
+  if (records === undefined) return negative(RCODE.NOERROR, soa);
   return positive(rotate(records, question.rotation), type === TYPE.SRV ? node.targets : []);
 }
 
-const EMPTY: Node = { records: new Map(), targets: [] };
+export function nodeFor(entry: NameEntry | undefined, clientIsLoopback: boolean): Node | undefined {
+  return clientIsLoopback ? entry?.forLoopback : entry?.forOthers;
+}
 
-function findNode(name: ClusterSetName, apex: Apex, { clientIsLoopback }: Question): Node | undefined {
-  const view = clientIsLoopback ? apex.loopbackClients : apex.otherClients;
-  switch (name.kind) {
-    case 'apex':
-      return apex.here;
-    case 'version':
-      return apex.version;
-    case 'nameServer':
-    case 'services':
-      return EMPTY;
-    case 'namespace':
-      return view.namespaces.has(name.namespace) ? EMPTY : undefined;
-    default: {
-      const nodes = view.services.get(`${name.service}.${name.namespace}`);
-      return name.kind === 'service' ? nodes?.here : nodes?.below.get(formatBelow(name));
-    }
+/** undefined: the name is within no zone of ours. */
+export function closestCut(key: NameKey, { cuts }: Zone): Cut | undefined {
+  for (const above of keysAbove(key)) {
+    const cut = cuts.get(above);
+    if (cut !== undefined) return cut;
   }
+  return undefined;
+}
+
+export function soaOf({ soa }: Cut, { version }: Zone): SoaRecord {
+  return { ...soa, serial: version >>> 0 };
+}
+
+function recordsOfCut(type: number, { ns }: Cut, soa: SoaRecord, node: Node): readonly DnsRecord[] | undefined {
+  if (type === TYPE.SOA) return [soa];
+  return type === TYPE.NS ? [ns] : node.records.get(type);
 }
 
 /** RFC 8482 §4.2: one small record instead of everything, which nobody needs but who wants to flood a third party. */
-function minimalAny(name: string): DnsRecord {
-  return { type: 'HINFO', name, ttlSeconds: ANY_TTL_SECONDS, cpu: 'RFC8482', os: '' };
+function minimalAny(key: NameKey): DnsRecord {
+  return { type: 'HINFO', name: formatKey(key), ttlSeconds: ANY_TTL_SECONDS, cpu: 'RFC8482', os: '' };
 }
 
 /** Clients that take the first record are spread over all (DNS-25). */
@@ -136,7 +130,7 @@ function positive(answers: readonly DnsRecord[], additional: readonly DnsRecord[
 }
 
 /** With the SOA, without which nobody may keep it (RFC 2308 §5, DNS-28). */
-function negative(rcode: Rcode, { soa }: Apex): Answer {
+function negative(rcode: Rcode, soa: SoaRecord): Answer {
   return { rcode, isAuthoritative: true, answers: [], authority: [soa], additional: [] };
 }
 

@@ -12,6 +12,13 @@ const TARGET = /^(?:\*|\[[0-9a-fA-F:.]+\](?:\/\d{1,3})?|[A-Za-z0-9.-]+(?:\/\d{1,
 const DRAIN_SECONDS_MAX = 3_600;
 /** More than the cores of the machines that gateways run on. */
 const WORKERS_MAX = 64;
+/** Of DNS: each takes what a core can, some 100,000 queries a second. */
+const DNS_THREADS_MAX = 16;
+/** Replies to one network: a busy forwarder asks a tenth; at 1,232 octets this is 12 MB/s towards a forged source. */
+const DNS_REPLIES_PER_SECOND = 10_000;
+const DNS_REPLIES_PER_SECOND_MAX = 10_000_000;
+/** One query of so many is logged. */
+const DNS_QUERY_LOG_MAX = 1_000_000;
 
 const text = v.pipe(v.string(), v.nonEmpty('is empty'));
 const label = v.pipe(v.string(), v.check(isLabel, 'is not an RFC 1123 label'));
@@ -77,22 +84,16 @@ export const configSchema = v.strictObject({
   clusterlinkCompat: v.optional(v.picklist(CLUSTERLINK_COMPAT), 'on'),
   proxy: v.optional(proxy),
   proxyExcept: v.optional(v.array(proxyException), () => []),
-  workers: v.optional(
-    v.pipe(
-      v.number(),
-      v.check(
-        (value) => Number.isInteger(value) && value >= 0 && value <= WORKERS_MAX,
-        `is not a whole number from 0 to ${WORKERS_MAX}`,
-      ),
-    ),
-    0,
-  ),
+  workers: v.optional(wholeNumber(0, WORKERS_MAX), 0),
   vips: v.optional(vips),
   dns: v.optional(
     v.strictObject({
       listen: v.optional(hostPort, '127.0.0.1:5353'),
       zones: v.optional(v.pipe(v.array(zone), v.minLength(1, 'is empty')), () => ['clusterset.local']),
       clients: v.optional(v.array(cidr), () => ['127.0.0.0/8', '::1/128']),
+      threads: v.optional(wholeNumber(1, DNS_THREADS_MAX), 1),
+      repliesPerSecond: v.optional(wholeNumber(1, DNS_REPLIES_PER_SECOND_MAX), DNS_REPLIES_PER_SECOND),
+      queryLog: v.optional(wholeNumber(0, DNS_QUERY_LOG_MAX), 0),
     }),
     () => ({}),
   ),
@@ -116,17 +117,18 @@ export const configSchema = v.strictObject({
   metrics: v.optional(hostPort),
   labels: v.optional(labels, () => ({})),
   log: v.optional(v.strictObject({ level: v.optional(v.picklist(LOG_LEVELS), 'info') }), () => ({})),
-  drainSeconds: v.optional(
-    v.pipe(
-      v.number(),
-      v.check(
-        (value) => Number.isInteger(value) && value >= 0 && value <= DRAIN_SECONDS_MAX,
-        `is not a whole number from 0 to ${DRAIN_SECONDS_MAX}`,
-      ),
-    ),
-    30,
-  ),
+  drainSeconds: v.optional(wholeNumber(0, DRAIN_SECONDS_MAX), 30),
 });
+
+function wholeNumber(least: number, most: number) {
+  return v.pipe(
+    v.number(),
+    v.check(
+      (value) => Number.isInteger(value) && value >= least && value <= most,
+      `is not a whole number from ${least} to ${most}`,
+    ),
+  );
+}
 
 function isCidr(value: string): boolean {
   const [, address = '', digits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(value) ?? [];

@@ -36,7 +36,18 @@ export interface Config {
   readonly workers: number;
   /** IPv4 CIDR: where addresses of imports come from. */
   readonly vips: string;
-  readonly dns: { readonly listen: HostPort; readonly zones: readonly string[]; readonly clients: readonly string[] };
+  readonly dns: {
+    readonly listen: HostPort;
+    readonly zones: readonly string[];
+    /** Networks that are answered. */
+    readonly clients: readonly string[];
+    /** That answer, from 1. */
+    readonly threads: number;
+    /** Over UDP, to one network: /24 or /56. */
+    readonly repliesPerSecond: number;
+    /** One of so many queries is logged; 0: none. */
+    readonly queryLog: number;
+  };
   /** Who clients on this host are, for policies. */
   readonly client: {
     readonly namespace: string;

@@ -63,7 +63,12 @@ export interface Metrics extends Exposition {
   readonly sourcesEjected: BoundedCounter<'peer' | 'reason'>;
   /** `state`: sent or acknowledged. */
   readonly snapshotVersion: BoundedGauge<'component' | 'state'>;
-  readonly dnsQueries: BoundedCounter<'type' | 'rcode'>;
+  /** `path`: fast or full (`src/dns/fast-path.ts`). */
+  readonly dnsQueries: BoundedCounter<'transport' | 'path' | 'type' | 'rcode'>;
+  /** Queries and connections that got no answer. */
+  readonly dnsDropped: BoundedCounter<'transport' | 'reason'>;
+  /** Of the responder: for how long something that it was sent has not been in force; 0 when all of it is. */
+  readonly dnsBehindSeconds: PlainGauge;
   /** `result`: ok or error. */
   readonly reconciles: BoundedCounter<'controller' | 'result'>;
   readonly reconcileSeconds: BoundedHistogram<'controller'>;
@@ -85,6 +90,8 @@ export interface Metrics extends Exposition {
   readonly fastPath: PlainGauge;
   /** Of a gateway in a cluster: 1 or 0, and no value while it is not known. */
   readonly clientAddressesVisible: PlainGauge;
+  /** Called whenever somebody is about to look: for what is counted elsewhere. */
+  beforeExpose(look: () => void): void;
 }
 
 export interface MetricsOptions {
@@ -108,6 +115,7 @@ export function makeMetrics({
   processMetrics = 'none',
 }: MetricsOptions): Metrics {
   const registry = new Registry();
+  const looks: (() => void)[] = [];
   const define = makeDefiner(registry, seriesMax);
   if (processMetrics === 'collected') collectDefaultMetrics({ register: registry });
   const build = { version, node: process.versions.node, ...(self === undefined ? {} : { self }) };
@@ -174,7 +182,16 @@ export function makeMetrics({
       'Version of the snapshot last sent to, and acknowledged by, a component.',
       ['component', 'state'],
     ),
-    dnsQueries: define.counter('dns_queries_total', 'DNS queries answered.', ['type', 'rcode']),
+    dnsQueries: define.counter('dns_queries_total', 'DNS queries answered.', ['transport', 'path', 'type', 'rcode']),
+    dnsDropped: define.counter(
+      'dns_dropped_total',
+      'DNS queries and connections that got no answer, by the reason of it.',
+      ['transport', 'reason'],
+    ),
+    dnsBehindSeconds: define.lateGauge(
+      'dns_behind_seconds',
+      'For how long DNS has not answered by what it was told last; 0: it does.',
+    ),
     reconciles: define.counter('reconcile_total', 'Runs of reconcilers.', ['controller', 'result']),
     reconcileSeconds: define.histogram('reconcile_seconds', 'How long a run of a reconciler took.', ['controller']),
     storeRead: define.gauge('store_read_timestamp_seconds', 'When a kind was last read from the API server.', ['kind']),
@@ -211,8 +228,12 @@ export function makeMetrics({
       'client_addresses_visible',
       'Whether connections from pods to Services come with the address of the pod: 1 or 0.',
     ),
+    beforeExpose: (look) => void looks.push(look),
     contentType: registry.contentType,
-    expose: () => registry.metrics(),
+    expose() {
+      for (const look of looks) look();
+      return registry.metrics();
+    },
   };
 }
 
@@ -256,7 +277,16 @@ function makeDefiner(registry: Registry, seriesMax: number) {
 }
 
 /** Label values that this program chooses from a short list; they stay as they are when the others become "other". */
-const CLOSED_LABELS: ReadonlySet<string> = new Set(['direction', 'limit', 'reason', 'state', 'result', 'rcode']);
+const CLOSED_LABELS: ReadonlySet<string> = new Set([
+  'direction',
+  'limit',
+  'reason',
+  'state',
+  'result',
+  'rcode',
+  'transport',
+  'path',
+]);
 
 interface Series<Name extends string> {
   readonly id: string;

@@ -60,6 +60,14 @@ export const SETTINGS: readonly Setting[] = [
   ['dns.listen', 'text', 'where names are answered', 'dns: {listen: "127.0.0.1:5353"}'],
   ['dns.zones', 'list', 'zones that imports are named in', 'dns: {zones: [clusterset.local]}'],
   ['dns.clients', 'list', 'networks that are answered', 'dns: {clients: [127.0.0.0/8]}'],
+  ['dns.threads', 'number', 'threads that answer, 1 to 16', 'dns: {threads: 2}'],
+  [
+    'dns.repliesPerSecond',
+    'number',
+    'answers over UDP to one network (/24, /56) a second',
+    'dns: {repliesPerSecond: 20000}',
+  ],
+  ['dns.queryLog', 'number', 'one DNS query of so many is logged; 0: none', 'dns: {queryLog: 1000}'],
   ['client.namespace', 'text', 'namespace that clients on this host count as', 'client: {namespace: default}'],
   [
     'client.serviceAccount',

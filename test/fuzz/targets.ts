@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
 import { respond } from '#src/dns/respond.ts';
-import { compileZone } from '#src/dns/zone-compile.ts';
+import { compileZone } from '#src/dns/zone-book.ts';
 import { parseExporterMessage, parseImporterMessage } from '#src/exchange/messages.ts';
 import { parseList } from '#src/fabric/parse-crl.ts';
 import { readList } from '#src/fabric/revocation.ts';

@@ -77,7 +77,7 @@ describe('monitoring/prometheus-rules.yaml', function () {
     metrics.crlNextUpdateSeconds.set({ issuer: 'ab12' }, 1);
     metrics.limitUsed.set({ limit: 'streams', peer }, 0.5);
     metrics.snapshotVersion.set({ component: 'dns', state: 'sent' }, 1);
-    metrics.dnsQueries.inc({ type: 'A', rcode: 'SERVFAIL' });
+    metrics.dnsQueries.inc({ transport: 'udp', path: 'full', type: 'A', rcode: 'SERVFAIL' });
     metrics.storeRead.set({ kind: 'ImportBinding' }, 1);
     metrics.certificateExpirySeconds.set(1);
     return metrics;

@@ -1,48 +1,74 @@
-/** Feeds the DNS responder: bindings in, zone snapshots out, whenever they differ. */
+/** Feeds the DNS responder: bindings in, a zone snapshot and then changes out, whenever they differ. */
 import { isDeepStrictEqual } from 'node:util';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
-import { compareText, formatKey } from '../../api/object.ts';
-import type { ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
-import { makeRest } from '../../runtime/rest.ts';
+import { compareText, formatKey, type ObjectKey } from '../../api/object.ts';
+import type { ServiceKey, ZoneChange, ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
 import type { Caches } from '../../store/caches.ts';
 
-/** Changes that come together make one snapshot. */
+/** Changes that come together are sent together. */
 const FEED_DELAY_MS = 10;
+/** In one change: compiling these takes about 3 ms, in which no query is answered. */
+const FEED_SERVICES_MAX = 100;
 
 export interface DnsFeedOptions {
   readonly caches: Pick<Caches, 'ImportBinding'>;
   readonly zones: readonly string[];
-  send(snapshot: ZoneSnapshot): void;
+  apply(snapshot: ZoneSnapshot): void;
+  change(change: ZoneChange): void;
 }
 
 export interface DnsFeed {
   stop(): void;
 }
 
-/** The first snapshot is sent at once. */
-export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): DnsFeed {
-  let last: ZoneSnapshot | undefined;
+/** The snapshot is sent at once. */
+export function startDnsFeed({ caches, zones, apply, change }: DnsFeedOptions): DnsFeed {
+  /** By key of the binding: what was sent for it. */
+  const sent = new Map<string, ZoneService>();
+  const changed = new Map<string, ObjectKey>();
+  let version = 1;
   let timer: NodeJS.Timeout | undefined;
-  const rest = makeRest({ minMs: FEED_DELAY_MS });
-  const services = makeServices();
 
-  function publish(): void {
-    timer = undefined;
-    const present = services.of(caches.ImportBinding.list());
-    if (
-      last?.services.length === present.length &&
-      present.every((service, index) => service === last?.services[index])
-    ) {
-      return;
-    }
-    last = { version: (last?.version ?? 0) + 1, zones: [...zones], services: present };
-    send(last);
+  /** The service of a binding where it is not what was sent: most changes are words of gateways. */
+  function differing(key: string, binding: IImportBinding): ZoneService | undefined {
+    const service = toZoneService(binding);
+    if (isDeepStrictEqual(service, sent.get(key))) return undefined;
+    sent.set(key, service);
+    return service;
   }
 
-  publish();
-  const stop = caches.ImportBinding.onChange(() => {
-    timer ??= setTimeout(() => rest.time(publish), rest.delayMs());
+  function publishChanges(): void {
+    timer = undefined;
+    const services: ZoneService[] = [];
+    const gone: ServiceKey[] = [];
+    for (const [text, key] of changed) {
+      const binding = caches.ImportBinding.get(key);
+      const before = sent.get(text);
+      const service = binding && differing(text, binding);
+      if (service !== undefined) services.push(service);
+      if (binding !== undefined || before === undefined) continue;
+      sent.delete(text);
+      gone.push({ namespace: before.namespace, name: before.name });
+    }
+    changed.clear();
+    for (let from = 0; from < Math.max(services.length, gone.length); from += FEED_SERVICES_MAX) {
+      const part = {
+        services: services.slice(from, from + FEED_SERVICES_MAX),
+        gone: gone.slice(from, from + FEED_SERVICES_MAX),
+      };
+      version += 1;
+      change({ version, ...part });
+    }
+  }
+
+  const stop = caches.ImportBinding.onChange((key) => {
+    changed.set(formatKey(key), key);
+    timer ??= setTimeout(publishChanges, FEED_DELAY_MS);
   });
+  const bindings = caches.ImportBinding.list().map((binding) => ({ key: formatKey(binding.spec.import), binding }));
+  bindings.sort((a, b) => compareText(a.key, b.key));
+  for (const { binding } of bindings) differing(keyOfBinding(binding), binding);
+  apply({ version, zones: [...zones], services: [...sent.values()] });
   return {
     stop() {
       stop();
@@ -51,30 +77,8 @@ export function startDnsFeed({ caches, zones, send }: DnsFeedOptions): DnsFeed {
   };
 }
 
-interface Known {
-  readonly binding: IImportBinding;
-  readonly service: ZoneService;
-}
-
-/** What does not differ stays the same object: most changes of bindings are words of gateways, and the responder goes by that. */
-function makeServices() {
-  let known: ReadonlyMap<string, Known> = new Map();
-
-  function know(binding: IImportBinding, before: Known | undefined): Known {
-    if (before?.binding === binding) return before;
-    const service = toZoneService(binding);
-    return { binding, service: isDeepStrictEqual(service, before?.service) ? (before?.service ?? service) : service };
-  }
-
-  return {
-    /** In order of `namespace/name`. */
-    of(bindings: readonly IImportBinding[]): ZoneService[] {
-      const sorted = bindings.map((binding) => ({ key: formatKey(binding.spec.import), binding }));
-      sorted.sort((a, b) => compareText(a.key, b.key));
-      known = new Map(sorted.map(({ key, binding }) => [key, know(binding, known.get(key))]));
-      return sorted.flatMap(({ key }) => known.get(key)?.service ?? []);
-    },
-  };
+function keyOfBinding({ metadata }: IImportBinding): string {
+  return formatKey({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' });
 }
 
 /** SRV tells the truth: the port that is listened on, where it is not the import's own. */
@@ -90,5 +94,6 @@ export function toZoneService({ spec, status }: IImportBinding): ZoneService {
       port: protocol === 'TCP' ? (listenPorts.get(port) ?? port) : port,
     })),
     endpoints: [],
+    ...(spec.aliases === undefined ? {} : { aliases: spec.aliases }),
   };
 }

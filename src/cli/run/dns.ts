@@ -1,5 +1,5 @@
 /** The DNS responder of a process, fed from bindings. */
-import { startDnsServer } from '../../dns/server.ts';
+import { startDnsThreads } from '../../dns/threads.ts';
 import type { Config } from '../../runtime/config.ts';
 import type { HostPort } from '../../runtime/host-port.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -8,7 +8,7 @@ import type { Caches } from '../../store/caches.ts';
 import { startDnsFeed, type DnsFeed } from './dns-feed.ts';
 
 export interface DnsOptions {
-  readonly config: Pick<Config, 'dns'>;
+  readonly config: Pick<Config, 'dns' | 'log'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The responder has a zone in force. */
@@ -24,32 +24,61 @@ export interface Dns {
 
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startDns({ config, logger, metrics, onReady }: DnsOptions): Promise<Dns> {
+  const { zones, threads, listen, clients, repliesPerSecond, queryLog } = config.dns;
   let feed: DnsFeed | undefined;
-  const server = await startDnsServer({
-    listen: config.dns.listen,
-    clients: config.dns.clients,
-    logger: logger.child({ component: 'dns' }),
-    metrics: {
-      countReply: ({ type, rcode }) => metrics.dnsQueries.inc({ type, rcode }),
-      countDrop: ({ reason }) => metrics.dnsQueries.inc({ type: 'dropped', rcode: reason }),
-    },
+  let sent = 0;
+  /** Since when something that was sent is not in force; undefined: all of it is. */
+  let behindSinceMs: number | undefined;
+  const child = logger.child({ component: 'dns' });
+
+  function note(version: number): void {
+    sent = version;
+    behindSinceMs ??= performance.now();
+    metrics.snapshotVersion.set({ component: 'dns', state: 'sent' }, version);
+  }
+
+  function onApplied(version: number): void {
+    metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, version);
+    if (version >= sent) behindSinceMs = undefined;
+    if (version > 0) onReady();
+  }
+
+  const responder = await startDnsThreads({
+    listen,
+    clients,
+    repliesPerSecond,
+    queryLog,
+    threads,
+    logger: child,
+    log: { level: child.level as Config['log']['level'], bindings: child.bindings() },
+    onApplied,
+  });
+  metrics.beforeExpose(() => {
+    metrics.dnsBehindSeconds.set(behindSinceMs === undefined ? 0 : (performance.now() - behindSinceMs) / 1_000);
+    responder.takeCounts({
+      addReplies: (labels, by) => metrics.dnsQueries.inc({ ...labels }, by),
+      addDrops: (labels, by) => metrics.dnsDropped.inc({ ...labels }, by),
+    });
   });
   return {
-    address: server.address,
+    address: responder.address,
     follow(caches) {
       feed ??= startDnsFeed({
         caches,
-        zones: config.dns.zones,
-        send(snapshot) {
-          metrics.snapshotVersion.set({ component: 'dns', state: 'sent' }, snapshot.version);
-          metrics.snapshotVersion.set({ component: 'dns', state: 'acknowledged' }, server.apply(snapshot));
-          onReady();
+        zones,
+        apply(snapshot) {
+          note(snapshot.version);
+          responder.apply(snapshot);
+        },
+        change(change) {
+          note(change.version);
+          responder.change(change);
         },
       });
     },
     async close() {
       feed?.stop();
-      await server.close();
+      await responder.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Applied } from '#src/api/applied.ts';
 import { SYSTEM_NAMESPACE } from '#src/api/names.ts';
 import { startDnsFeed, type DnsFeed } from '#src/cli/run/dns-feed.ts';
-import type { ZoneSnapshot } from '#src/dns/snapshot.ts';
+import type { ZoneChange, ZoneSnapshot } from '#src/dns/snapshot.ts';
 import { closeCaches, openCaches, type CachesOf } from '#src/store/caches.ts';
 import { makeMemoryStore } from '#src/store/memory.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -26,16 +26,20 @@ function binding(name: string, port: number): Applied<'ImportBinding'> {
 describe('startDnsFeed', () => {
   const store = makeMemoryStore();
   const user = { fieldManager: 'tester' };
-  const sent: ZoneSnapshot[] = [];
+  const snapshots: ZoneSnapshot[] = [];
+  const changes: ZoneChange[] = [];
   let caches: CachesOf<'ImportBinding'>;
   let feed: DnsFeed;
-  const ports = (): (number | undefined)[] => sent.at(-1)?.services.map((service) => service.ports[0]?.port) ?? [];
-
   before(async () => {
     caches = openCaches(store, ['ImportBinding']);
     for (const name of ['db', 'api']) await store.apply(binding(name, 80), user);
     await waitFor('both are there', () => caches.ImportBinding.list().length === 2);
-    feed = startDnsFeed({ caches, zones: ['clusterset.local'], send: (snapshot) => sent.push(snapshot) });
+    feed = startDnsFeed({
+      caches,
+      zones: ['clusterset.local'],
+      apply: (snapshot) => snapshots.push(snapshot),
+      change: (change) => changes.push(change),
+    });
   });
   after(() => {
     feed.stop();
@@ -44,12 +48,12 @@ describe('startDnsFeed', () => {
 
   it('at its start → what there is, in order of names', () => {
     assert.deepEqual(
-      sent.map(({ version, services }) => [version, ...services.map(({ name }) => name)]),
+      snapshots.map(({ version, services }) => [version, ...services.map(({ name }) => name)]),
       [[1, 'api', 'db']],
     );
   });
 
-  it('a word of a gateway, then another port → one snapshot, in which what did not change is the same object', async () => {
+  it('a word of a gateway, then another port → one change, of what differs', async () => {
     const { apiVersion, kind, metadata } = binding('db', 80);
     const status = { gateways: [{ name: 'gateway-0', listening: [20_001], sources: [] }] };
     await store.applyStatus({ apiVersion, kind, metadata, status }, { fieldManager: 'gateway-0' });
@@ -57,12 +61,31 @@ describe('startDnsFeed', () => {
       caches.ImportBinding.list().some((each) => each.status?.gateways?.length === 1),
     );
     await store.apply(binding('api', 81), user);
-    await waitFor('the port is sent', () => ports()[0] === 81);
+    await waitFor('the port is sent', () => changes.length > 0);
     assert.deepEqual(
-      sent.map(({ version }) => version),
-      [1, 2],
+      changes.map(({ version, services, gone }) => [
+        version,
+        services.map(({ name, ports }) => [name, ports[0]?.port]),
+        gone,
+      ]),
+      [[2, [['api', 81]], []]],
     );
-    assert.equal(sent[1]?.services[1], sent[0]?.services[1]);
-    assert.notEqual(sent[1]?.services[0], sent[0]?.services[0]);
+  });
+
+  it('a binding goes, another has an alias → both in a change', async () => {
+    changes.length = 0;
+    await store.delete('ImportBinding', { namespace: SYSTEM_NAMESPACE, name: 'db.store' });
+    const { spec, ...rest } = binding('api', 81);
+    await store.apply({ ...rest, spec: { ...spec, aliases: ['api.corp.example'] } } as Applied<'ImportBinding'>, user);
+    await waitFor('both are sent', () => changes.flatMap(({ services, gone }) => [...services, ...gone]).length === 2);
+    assert.deepEqual(
+      changes.flatMap(({ gone }) => gone),
+      [{ namespace: 'store', name: 'db' }],
+    );
+    assert.deepEqual(
+      changes.flatMap(({ services }) => services.map(({ aliases }) => aliases)),
+      [['api.corp.example']],
+    );
+    assert.equal(snapshots.length, 1);
   });
 });

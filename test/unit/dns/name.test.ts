@@ -1,51 +1,68 @@
 import assert from 'node:assert/strict';
-import { canonicalName, formatClusterSetName, isWithin, parseClusterSetName } from '#src/dns/name.ts';
+import fc from 'fast-check';
+import {
+  canonicalName,
+  formatEndpoint,
+  formatKey,
+  formatNamespace,
+  formatPort,
+  formatProtocol,
+  formatService,
+  isWithin,
+  keyOfName,
+  keyOfOctets,
+  keysAbove,
+} from '#src/dns/name.ts';
+import { HASH_START, hashKey, hashOctet } from '#src/dns/shared-map.ts';
+import { makeName } from '#test/support/dns-wire.ts';
 
 const ZONE = 'clusterset.local';
 
-describe('parseClusterSetName', () => {
-  const db = { namespace: 'shop', service: 'db' };
+describe('names of things', () => {
+  const db = formatService({ namespace: 'shop', name: 'db' }, ZONE);
   const cases = [
-    { name: 'clusterset.local', want: { kind: 'apex' } },
-    { name: 'dns-version.clusterset.local', want: { kind: 'version' } },
-    { name: 'dns.clusterset.local', want: { kind: 'nameServer' } },
-    { name: 'ns.dns.clusterset.local', want: { kind: 'nameServer' } },
-    { name: 'svc.clusterset.local', want: { kind: 'services' } },
-    { name: 'shop.svc.clusterset.local', want: { kind: 'namespace', namespace: 'shop' } },
-    { name: 'db.shop.svc.clusterset.local', want: { kind: 'service', ...db } },
-    { name: '_tcp.db.shop.svc.clusterset.local', want: { kind: 'protocol', protocol: 'tcp', ...db } },
-    { name: '_pg._tcp.db.shop.svc.clusterset.local', want: { kind: 'port', port: 'pg', protocol: 'tcp', ...db } },
+    { what: 'DNS-02 a service', name: db, want: 'db.shop.svc.clusterset.local' },
+    { what: 'a namespace', name: formatNamespace('shop', ZONE), want: 'shop.svc.clusterset.local' },
+    { what: 'a protocol', name: formatProtocol('tcp', db), want: '_tcp.db.shop.svc.clusterset.local' },
+    { what: 'DNS-03 a port', name: formatPort('pg', 'tcp', db), want: '_pg._tcp.db.shop.svc.clusterset.local' },
     {
-      name: 'db-0.east.db.shop.svc.clusterset.local',
-      want: { kind: 'endpoint', hostname: 'db-0', peer: 'east', ...db },
+      what: 'DNS-07 an endpoint',
+      name: formatEndpoint('db-0', 'east', db),
+      want: 'db-0.east.db.shop.svc.clusterset.local',
     },
-    // A namespace or a service may be called like a part of the grammar.
-    { name: 'svc.svc.svc.clusterset.local', want: { kind: 'service', namespace: 'svc', service: 'svc' } },
-    {
-      name: 'dns-version.shop.svc.clusterset.local',
-      want: { kind: 'service', namespace: 'shop', service: 'dns-version' },
-    },
-    // DNS-13: one plain label before the service is reserved.
-    { name: 'east.db.shop.svc.clusterset.local', want: undefined },
-    { name: 'db-0._tcp.db.shop.svc.clusterset.local', want: undefined },
-    { name: '_pg.east.db.shop.svc.clusterset.local', want: undefined },
-    { name: 'x.db-0.east.db.shop.svc.clusterset.local', want: undefined },
-    { name: 'db.shop.pod.clusterset.local', want: undefined },
-    { name: 'x.dns-version.clusterset.local', want: undefined },
-    { name: 'x.ns.dns.clusterset.local', want: undefined },
-    { name: 'shop.clusterset.local', want: undefined },
   ];
-  for (const { name, want } of cases) {
-    it(`${name} → ${want?.kind ?? 'nothing'}`, () => assert.deepEqual(parseClusterSetName(name, ZONE), want));
-  }
+  for (const { what, name, want } of cases) it(`${what} → ${want}`, () => assert.equal(name, want));
+});
 
-  it('what formatClusterSetName wrote → the same name', () => {
-    for (const { name, want } of cases) {
-      const parsed = parseClusterSetName(name, ZONE);
-      if (parsed === undefined || !('service' in parsed)) continue;
-      assert.equal(formatClusterSetName(parsed, ZONE), name);
-      assert.deepEqual(parsed, want);
-    }
+describe('keys of names', () => {
+  const label = fc.stringMatching(/^[a-z0-9_-]{1,63}$/);
+  const name = fc.array(label, { maxLength: 3 }).map((labels) => labels.join('.'));
+
+  it('a name, and its octets in any case → one key, which says the name', () => {
+    fc.assert(
+      fc.property(name, (text) => {
+        const key = keyOfName(text);
+        const octets = makeName(...text.toUpperCase().split('.').filter(Boolean));
+        assert.equal(keyOfOctets(octets), key);
+        assert.equal(formatKey(key), text);
+        assert.equal(hashKey(key), [...Buffer.from(key, 'latin1')].reduce(hashOctet, HASH_START));
+      }),
+    );
+  });
+
+  it('letters beyond ASCII → as they are (RFC 4343 §3.1)', () => {
+    assert.equal(keyOfOctets(Buffer.from([1, 0xc0, 0])), '\x01\xc0\0');
+  });
+
+  it('a dot or a backslash in a label → escaped, and no name of ours', () => {
+    const key = keyOfOctets(makeName('we.b\\', 'shop'));
+    assert.equal(formatKey(key), 'we\\046b\\092.shop');
+    assert.notEqual(key, keyOfName('we.b.shop'));
+  });
+
+  it('keysAbove → the name, each above it, the root', () => {
+    assert.deepEqual([...keysAbove(keyOfName('a.bc.d'))].map(formatKey), ['a.bc.d', 'bc.d', 'd', '']);
+    assert.deepEqual([...keysAbove('\0')], ['\0']);
   });
 });
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { makeReplyLimiter, toPrefix } from '#src/dns/rate-limit.ts';
+import { makeReplyLimiter, toPrefix, type ReplyLimiter } from '#src/dns/rate-limit.ts';
 
 describe('makeReplyLimiter', () => {
   const make = (part: { prefixesMax?: number } = {}) => {
     const time = { nowMs: 0 };
     return { time, limiter: makeReplyLimiter({ nowMs: () => time.nowMs, repliesPerSecond: 10, burst: 3, ...part }) };
   };
-  const takeMany = (limiter: { take(address: string): boolean }, address: string, count: number): number =>
-    Array.from({ length: count }, () => limiter.take(address)).filter(Boolean).length;
+  const takeMany = (limiter: ReplyLimiter, address: string, count: number): number =>
+    Array.from({ length: count }, () => limiter.bucketOf(address).take()).filter(Boolean).length;
 
   it('a burst of 3 → 3 replies; one prefix does not spend another’s', () => {
     const { limiter } = make();

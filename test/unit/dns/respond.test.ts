@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { keyOfName } from '#src/dns/name.ts';
 import { RCODE, type DnsRecord } from '#src/dns/records.ts';
 import { respond, type Outcome } from '#src/dns/respond.ts';
-import { compileZone } from '#src/dns/zone-compile.ts';
+import { compileZone } from '#src/dns/zone-book.ts';
 import type { Zone } from '#src/dns/zone.ts';
 import { FIXTURE, ZONE } from '#test/support/dns-fixture.ts';
 import { A_IN, ID, makeMessage, makeName, makeQuery, OPT, readReply } from '#test/support/dns-wire.ts';
@@ -46,8 +47,9 @@ describe('respond', () => {
 
   it('a record that cannot be encoded → SERVFAIL and the reason, no throw', () => {
     const bad: DnsRecord = { type: 'A', name: ZONE, ttlSeconds: 4, address: 'not an address' };
-    const here = { records: new Map([[1, [bad]]]), targets: [] };
-    const broken: Zone = { ...zone, apexes: zone.apexes.map((apex) => ({ ...apex, here })) };
+    const node = { records: new Map([[1, [bad]]]), targets: [] };
+    const names = zone.names.with(new Map([[keyOfName(ZONE), { forLoopback: node, forOthers: node }]]));
+    const broken: Zone = { ...zone, names };
     const { rcode, failure, bytes } = replyTo(makeQuery(ZONE), broken);
     assert.equal(rcode, RCODE.SERVFAIL);
     assert.ok(failure instanceof Error);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { CLASS_IN, EXTENDED_ERROR, RCODE, TYPE, type DnsRecord } from '#src/dns/records.ts';
-import { compileZone } from '#src/dns/zone-compile.ts';
+import { canonicalName, keyOfName } from '#src/dns/name.ts';
+import { compileZone } from '#src/dns/zone-book.ts';
 import { answer, type Answer, type Question, type Zone } from '#src/dns/zone.ts';
 import {
   clusterSetIp,
@@ -19,7 +20,8 @@ const zone = compileZone(FIXTURE);
 
 function ask(name: string, type: number, part: Partial<Question> & { in?: Zone } = {}): Answer {
   const { in: asked = zone, ...rest } = part;
-  return answer({ name, type, class: CLASS_IN, clientIsLoopback: false, rotation: 0, ...rest }, asked);
+  const key = keyOfName(canonicalName(name));
+  return answer({ key, type, class: CLASS_IN, clientIsLoopback: false, rotation: 0, ...rest }, asked);
 }
 
 function toText(record: DnsRecord): string {
@@ -118,7 +120,7 @@ describe('answer', () => {
 
   it('DNS-30 no snapshot yet → SERVFAIL without AA', () => {
     const question = {
-      name: `web.shop.svc.${ZONE}`,
+      key: keyOfName(`web.shop.svc.${ZONE}`),
       type: TYPE.A,
       class: CLASS_IN,
       clientIsLoopback: false,

@@ -5,7 +5,7 @@ import { REASONS, WIRE_REASONS, type WireReason } from '#src/api/reasons.ts';
 import type { ExportStanding } from '#src/controllers/export/desired.ts';
 import type { ExportVerdict } from '#src/catalogue/types.ts';
 import { exitCodeOf } from '#src/cli/output.ts';
-import type { DropReason } from '#src/dns/metrics.ts';
+import type { DropReason } from '#src/dns/counts.ts';
 import { fromWire } from '#src/gateway/cuts.ts';
 import { encodeAnswer, type RefusalStatus } from '#src/gateway/wire/connect.ts';
 import { PROPERTIES } from '#src/merge/properties.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { TCP_QUERY_BYTES_MAX, UDP_QUERY_BYTES_MAX } from '#src/dns/limits.ts';
 import { parseMessage } from '#src/dns/message.ts';
 import { respond } from '#src/dns/respond.ts';
-import { compileZone } from '#src/dns/zone-compile.ts';
+import { compileZone } from '#src/dns/zone-book.ts';
 import { FIXTURE, ZONE } from '#test/support/dns-fixture.ts';
 import { A_IN, makeMessage, makeName, makeQuery, OPT, readReply } from '#test/support/dns-wire.ts';
 import { mutated } from './mutations.ts';

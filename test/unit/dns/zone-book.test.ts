@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { ENDPOINTS_PER_SERVICE_MAX, RECORDS_PER_NAME_MAX, SKIPPED_REPORTED_MAX } from '#src/dns/limits.ts';
+import { keyOfName } from '#src/dns/name.ts';
 import { CLASS_IN, RCODE, TYPE, type DnsRecord } from '#src/dns/records.ts';
 import type { ZoneService } from '#src/dns/snapshot.ts';
-import { compileZone, type CompiledServices } from '#src/dns/zone-compile.ts';
+import { compileZone, openZoneBook } from '#src/dns/zone-book.ts';
 import { answer, type Answer, type Zone } from '#src/dns/zone.ts';
 import { clusterSetIp, endpoint, FIXTURE, headless, snapshotOf, tcpPort, ZONE } from '#test/support/dns-fixture.ts';
 
 function ask(services: readonly ZoneService[], name: string, type: number): Answer {
-  const question = { name: `${name}.${ZONE}`, type, class: CLASS_IN, clientIsLoopback: false, rotation: 0 };
+  const question = { key: keyOfName(`${name}.${ZONE}`), type, class: CLASS_IN, clientIsLoopback: false, rotation: 0 };
   return answer(question, compileZone(snapshotOf(...services)));
 }
 
@@ -17,20 +19,6 @@ describe('compileZone', () => {
   it('the fixture → nothing skipped, version kept', () => {
     const { version, skipped } = compileZone(structuredClone(FIXTURE));
     assert.deepEqual({ version, skipped }, { version: 7, skipped: { count: 0, examples: [] } });
-  });
-
-  it('compiled again → services that are the same objects keep their records, others get theirs; problems are told again', () => {
-    const same = clusterSetIp('web', { ips: ['10.45.0.7', 'no address'], ports: [tcpPort('http', 80)] });
-    const compiled: CompiledServices = new WeakMap();
-    const before = compileZone(snapshotOf(same, clusterSetIp('solo', { ips: ['10.45.0.9'] })), compiled);
-    const after = compileZone(snapshotOf(same, clusterSetIp('solo', { ips: ['127.0.0.9'] })), compiled);
-    const nodesOf = ({ apexes }: Zone, view: 'loopbackClients' | 'otherClients', name: string) =>
-      apexes[0]?.[view].services.get(name);
-    assert.equal(nodesOf(after, 'loopbackClients', 'web.shop'), nodesOf(before, 'loopbackClients', 'web.shop'));
-    assert.deepEqual(nodesOf(after, 'loopbackClients', 'solo.shop')?.here.records.get(TYPE.A)?.length, 1);
-    assert.equal(nodesOf(after, 'otherClients', 'solo.shop')?.here.records.get(TYPE.A), undefined);
-    assert.deepEqual(after.skipped, { count: 1, examples: ['shop/web: one of its addresses is not an IP address'] });
-    assert.deepEqual(before.skipped, after.skipped);
   });
 
   it('a ClusterSetIP service without addresses → exists, NODATA, no SRV that leads nowhere', () => {
@@ -137,15 +125,6 @@ describe('compileZone', () => {
     );
   });
 
-  it('a service twice → the first, and a report', () => {
-    const services = [clusterSetIp('web', { ips: ['10.0.0.1'] }), clusterSetIp('web', { ips: ['10.0.0.2'] })];
-    assert.equal(compileZone(snapshotOf(...services)).skipped.count, 1);
-    assert.deepEqual(
-      ask(services, 'web.shop.svc', TYPE.A).answers.map((record) => 'address' in record && record.address),
-      ['10.0.0.1'],
-    );
-  });
-
   it(`more than ${SKIPPED_REPORTED_MAX} entries left out → all counted, ${SKIPPED_REPORTED_MAX} named`, () => {
     const services = Array.from({ length: SKIPPED_REPORTED_MAX + 1 }, (_, index) => clusterSetIp(`_${index}`));
     const { skipped: found } = compileZone(snapshotOf(...services));
@@ -174,6 +153,114 @@ describe('compileZone, name lengths (DNS-26)', () => {
     const long = [1, 2, 3].map((digit) => `${digit}${label(62)}`).join('.');
     const zone = compileZone({ version: 1, zones: [long], services: [clusterSetIp(label(60), { ips: ['10.0.0.1'] })] });
     assert.equal(zone.skipped.count, 1);
+  });
+});
+
+describe('a zone that changes', () => {
+  const web = clusterSetIp('web', { ips: ['10.45.0.7', 'no address'], ports: [tcpPort('http', 80)] });
+  const solo = clusterSetIp('solo', { ips: ['10.45.0.9'] });
+  const nodeOf = (zone: Zone, name: string) => zone.names.get(keyOfName(`${name}.shop.svc.${ZONE}`));
+
+  it('one service → its names are others; those of the rest are the same objects; the zone before is as it was', () => {
+    const { book, zone: before } = openZoneBook(snapshotOf(web, solo));
+    const after = book.change({ version: 8, services: [clusterSetIp('solo', { ips: ['127.0.0.9'] })], gone: [] });
+    assert.equal(nodeOf(after, 'web'), nodeOf(before, 'web'));
+    assert.equal(nodeOf(after, 'solo')?.forLoopback?.records.get(TYPE.A)?.length, 1);
+    assert.equal(nodeOf(after, 'solo')?.forOthers?.records.get(TYPE.A), undefined);
+    assert.equal(nodeOf(before, 'solo')?.forOthers?.records.get(TYPE.A)?.length, 1);
+    assert.deepEqual(after.skipped, { count: 1, examples: ['shop/web: one of its addresses is not an IP address'] });
+    assert.deepEqual(after.skipped, before.skipped);
+    assert.equal(after.version, 8);
+  });
+
+  it('the last service of a namespace goes → the namespace, too; one that comes brings it', () => {
+    const { book } = openZoneBook(snapshotOf(web));
+    const without = book.change({ version: 8, services: [], gone: [web] });
+    assert.equal(without.names.get(keyOfName(`shop.svc.${ZONE}`)), undefined);
+    assert.deepEqual(without.skipped, { count: 0, examples: [] });
+    const again = book.change({ version: 9, services: [solo], gone: [web] });
+    assert.ok(again.names.get(keyOfName(`shop.svc.${ZONE}`)) !== undefined);
+  });
+
+  const service = fc.record({
+    name: fc.constantFrom('a', 'b', 'c'),
+    namespace: fc.constantFrom('shop', 'store'),
+    type: fc.constantFrom('ClusterSetIP' as const, 'Headless' as const),
+    ips: fc.subarray(['10.0.0.1', '127.0.0.1', 'fd00::1']),
+    ports: fc.subarray([tcpPort('http', 80), tcpPort('', 443)]),
+    endpoints: fc.subarray([endpoint('east', 'x', '10.1.0.1'), endpoint('west', '', '127.0.0.2')]),
+  });
+  const step = fc.record({
+    services: fc.uniqueArray(service, { selector: ({ namespace, name }) => `${namespace}/${name}` }),
+    gone: fc.subarray(['a', 'b', 'c'].flatMap((name) => ['shop', 'store'].map((namespace) => ({ namespace, name })))),
+  });
+
+  it('any changes one after the other → what a zone made of the result says', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
+        const present = new Map<string, ZoneService>();
+        const { book, zone: first } = openZoneBook(snapshotOf());
+        let zone = first;
+        for (const { services, gone } of steps) {
+          zone = book.change({ version: 7, services, gone });
+          for (const { namespace, name } of gone) present.delete(`${namespace}/${name}`);
+          for (const each of services) present.set(`${each.namespace}/${each.name}`, each);
+        }
+        const whole = compileZone(snapshotOf(...present.values()));
+        assert.equal(zone.names.size, whole.names.size);
+        for (const [key, entry] of whole.names.entries()) assert.deepEqual(zone.names.get(key), entry);
+      }),
+    );
+  });
+});
+
+describe('aliases', () => {
+  const db = (part: Partial<ZoneService> = {}): ZoneService =>
+    clusterSetIp('db', { ips: ['10.0.0.1'], ports: [tcpPort('pg', 5432)], aliases: ['DB.corp.example'], ...part });
+  const askAlias = (zone: Zone, name: string, type: number): Answer =>
+    answer({ key: keyOfName(name), type, class: CLASS_IN, clientIsLoopback: false, rotation: 0 }, zone);
+
+  it('an alias → answered like the import, as a zone of its own', () => {
+    const zone = compileZone(snapshotOf(db()));
+    const address = askAlias(zone, 'db.corp.example', TYPE.A);
+    assert.deepEqual(
+      address.answers.map((record) => record.type === 'A' && record.address),
+      ['10.0.0.1'],
+    );
+    const [srv] = askAlias(zone, '_pg._tcp.db.corp.example', TYPE.SRV).answers;
+    assert.ok(srv?.type === 'SRV' && srv.target === 'db.corp.example' && srv.port === 5432);
+    for (const type of [TYPE.SOA, TYPE.NS]) assert.equal(askAlias(zone, 'db.corp.example', type).answers.length, 1);
+    const none = askAlias(zone, 'x.db.corp.example', TYPE.A);
+    assert.deepEqual([none.rcode, none.authority[0]?.name], [RCODE.NXDOMAIN, 'db.corp.example']);
+    assert.equal(askAlias(zone, 'corp.example', TYPE.A).rcode, RCODE.REFUSED);
+  });
+
+  it('the import goes → the alias is none of ours any more', () => {
+    const { book } = openZoneBook(snapshotOf(db()));
+    const zone = book.change({ version: 8, services: [], gone: [db()] });
+    assert.equal(askAlias(zone, 'db.corp.example', TYPE.A).rcode, RCODE.REFUSED);
+  });
+
+  it('two imports want it → who came first has it, the other is told, and gets it when the first leaves', () => {
+    const other = db({ name: 'other', ips: ['10.0.0.2'] });
+    const { book, zone } = openZoneBook(snapshotOf(db(), other));
+    const addressIn = (asked: Zone): unknown =>
+      askAlias(asked, 'db.corp.example', TYPE.A).answers.map((r) => 'address' in r && r.address);
+    assert.deepEqual(addressIn(zone), ['10.0.0.1']);
+    assert.deepEqual(zone.skipped.examples, ['shop/other: alias db.corp.example belongs to shop/db']);
+    const changed = book.change({ version: 8, services: [db({ ips: ['10.0.0.3'] })], gone: [] });
+    assert.deepEqual(addressIn(changed), ['10.0.0.3']);
+    const left = book.change({ version: 9, services: [], gone: [db()] });
+    assert.deepEqual(addressIn(left), ['10.0.0.2']);
+    assert.equal(left.skipped.count, 0);
+  });
+
+  it('an alias inside a zone of ours, or no name → left out and told', () => {
+    const { skipped } = compileZone(snapshotOf(db({ aliases: [`x.${ZONE}`, 'no name'] })));
+    assert.deepEqual(skipped.examples, [
+      `shop/db: alias x.${ZONE} is inside a zone of this responder`,
+      'shop/db: one of its aliases is not a DNS name',
+    ]);
   });
 });
 

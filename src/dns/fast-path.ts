@@ -1,0 +1,236 @@
+/**
+ * The queries that clients ask all day, from octets to octets without a record in between: what the full path
+ * (`respond.ts`) would say, word for word, kept encoded.
+ *
+ *     header | question | answers, from a drawn one on, round | additional or SOA | OPT
+ *              as it came                                       (encoded once)
+ *
+ * Owners are pointers into the question, so the octets of a name's answer hold for every query of that name, whatever its case.
+ * Negative answers differ in one pointer and the serial. What is rare (other classes and opcodes, ANY, transfers, SOA and NS of a
+ * zone, names of others, options, too large an answer) is left to the full path.
+ */
+import { UDP_QUERY_BYTES_MAX, UDP_REPLY_BYTES_MAX } from './limits.ts';
+import { HEADER_BYTES, LABEL_BYTES_MAX, NAME_BYTES_MAX } from './message.ts';
+import type { NameKey } from './name.ts';
+import { CLASS_IN, RCODE, TYPE, type DnsRecord, type Rcode } from './records.ts';
+import { encodeRest } from './record-codec.ts';
+import { encodeSections, OPT_BYTES, plainOpt, replyBytesMax, type EncodedSections } from './reply.ts';
+import { HASH_START, hashOctet } from './shared-map.ts';
+import { closestCut, nodeFor, type Cut, type Node, type Zone } from './zone.ts';
+
+export interface QuickQuestion {
+  readonly zone: Zone;
+  readonly clientIsLoopback: boolean;
+  /** See `Question.rotation`. */
+  readonly rotation: number;
+}
+
+export interface QuickReply {
+  readonly bytes: Buffer;
+  readonly rcode: Rcode;
+  readonly type: number;
+}
+
+export interface FastPath {
+  /** undefined: one for the full path, which says what is wrong with it if something is. Never throws. */
+  respond(query: Buffer, question: QuickQuestion): QuickReply | undefined;
+}
+
+/** Replies are written one after the other into pages; one that a socket still holds is not written to again. */
+const PAGE_BYTES = 65_536;
+/** More do not fit into a datagram: a record has 16 octets and more. */
+const ANSWERS_MAX = Math.floor(UDP_REPLY_BYTES_MAX / 16);
+const LOWER_CASE_BIT = 0x20;
+
+export function makeFastPath(): FastPath {
+  const key = Buffer.alloc(NAME_BYTES_MAX);
+  let page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  let used = 0;
+
+  /** The header and the question of the reply, with room for the rest. */
+  function begin(query: Buffer, questionEnd: number, replyBytes: number): number {
+    if (used + replyBytes > PAGE_BYTES) {
+      page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+      used = 0;
+    }
+    query.copy(page, used, 0, questionEnd);
+    return used;
+  }
+
+  function end(start: number, replyBytes: number): Buffer {
+    used = start + replyBytes;
+    return page.subarray(start, used);
+  }
+
+  function writeHeader(start: number, fields: HeaderFields): void {
+    // QR, opcode 0, AA, RD as it came; then the rcode.
+    page[start + 2] = 0x84 | ((page[start + 2] ?? 0) & 0x01);
+    page[start + 3] = fields.rcode;
+    page.writeUInt16BE(fields.answers, start + 6);
+    page.writeUInt16BE(fields.authorities, start + 8);
+    page.writeUInt16BE(fields.additionals, start + 10);
+  }
+
+  function writePositive(ask: Ask, sections: EncodedSections, rotation: number): Buffer | undefined {
+    const { query, questionEnd, opt, bytesMax } = ask;
+    const { bytes, starts, additionalCount } = sections;
+    const answers = starts.length - 1;
+    const total = questionEnd + bytes.length + (opt?.length ?? 0);
+    if (total > bytesMax) return undefined;
+    const start = begin(query, questionEnd, total);
+    writeHeader(start, { rcode: RCODE.NOERROR, answers, authorities: 0, additionals: additionalCount + (opt ? 1 : 0) });
+    const answersEnd = starts[answers] ?? 0;
+    const from = answers === 1 ? 0 : (starts[rotation % answers] ?? 0);
+    let at = start + questionEnd;
+    at += bytes.copy(page, at, from, answersEnd);
+    at += bytes.copy(page, at, 0, from);
+    at += bytes.copy(page, at, answersEnd);
+    opt?.copy(page, at);
+    return end(start, total);
+  }
+
+  function writeNegative(ask: Ask, rcode: Rcode, cut: Cut, version: number): Buffer | undefined {
+    const { query, questionEnd, nameBytes, opt, bytesMax } = ask;
+    const soa = soaRest(cut);
+    const total = questionEnd + 2 + soa.length + (opt?.length ?? 0);
+    if (total > bytesMax) return undefined;
+    const start = begin(query, questionEnd, total);
+    writeHeader(start, { rcode, answers: 0, authorities: 1, additionals: opt ? 1 : 0 });
+    let at = page.writeUInt16BE(0xc000 | (HEADER_BYTES + nameBytes - cut.key.length), start + questionEnd);
+    at += soa.copy(page, at);
+    page.writeUInt32BE(version >>> 0, at - SERIAL_FROM_END);
+    opt?.copy(page, at);
+    return end(start, total);
+  }
+
+  /** The name in lower case into `key`; undefined: not a name without pointers that ends in time. */
+  function readName(query: Buffer): ReadName | undefined {
+    let length = 0;
+    let hash = HASH_START;
+    for (;;) {
+      const labelBytes = query[HEADER_BYTES + length];
+      if (labelBytes === undefined || labelBytes > LABEL_BYTES_MAX) return undefined;
+      const labelEnd = length + 1 + labelBytes;
+      if (labelEnd > NAME_BYTES_MAX) return undefined;
+      for (; length < labelEnd; length++) {
+        const octet = query[HEADER_BYTES + length] ?? 0;
+        // Also the label's length goes through: it is below the letters.
+        const lower = octet >= 0x41 && octet <= 0x5a ? octet | LOWER_CASE_BIT : octet;
+        key[length] = lower;
+        hash = hashOctet(hash, lower);
+      }
+      if (labelBytes === 0) return { bytes: length, hash };
+    }
+  }
+
+  function reply(query: Buffer, { zone, clientIsLoopback, rotation }: QuickQuestion): QuickReply | undefined {
+    const name = isPlain(query) ? readName(query) : undefined;
+    if (name === undefined) return undefined;
+    const questionEnd = HEADER_BYTES + name.bytes + 4;
+    if (questionEnd > query.length || query.readUInt16BE(questionEnd - 2) !== CLASS_IN) return undefined;
+    const extensions = readExtensions(query, questionEnd);
+    if (extensions === undefined) return undefined;
+    const type = query.readUInt16BE(questionEnd - 4);
+    const ask: Ask = { query, questionEnd, nameBytes: name.bytes, ...extensions };
+    const nameKey = key.toString('latin1', 0, name.bytes);
+    const node = nodeFor(zone.names.get(nameKey, name.hash), clientIsLoopback);
+    const records = node?.records.get(type);
+    if (node !== undefined && records !== undefined) {
+      if (records.length > ANSWERS_MAX) return undefined;
+      const bytes = writePositive(ask, sectionsOf({ records, node, type, key: nameKey }, ask), rotation);
+      return bytes && { bytes, rcode: RCODE.NOERROR, type };
+    }
+    if (RARE_TYPES.has(type)) return undefined;
+    const cut = closestCut(nameKey, zone);
+    if (cut === undefined) return undefined;
+    const rcode = node === undefined ? RCODE.NXDOMAIN : RCODE.NOERROR;
+    const bytes = writeNegative(ask, rcode, cut, zone.version);
+    return bytes && { bytes, rcode, type };
+  }
+
+  return {
+    respond(query, question) {
+      try {
+        return reply(query, question);
+      } catch {
+        // A record that cannot be encoded: the full path says so.
+        return undefined;
+      }
+    },
+  };
+}
+
+interface ReadName {
+  /** On the wire. */
+  readonly bytes: number;
+  readonly hash: number;
+}
+
+/** What of a query its reply depends on, besides the name. */
+interface Ask {
+  readonly query: Buffer;
+  readonly questionEnd: number;
+  readonly nameBytes: number;
+  /** undefined: the client speaks no EDNS, so the answer must not either. */
+  readonly opt: Buffer | undefined;
+  readonly bytesMax: number;
+}
+
+interface HeaderFields {
+  readonly rcode: Rcode;
+  readonly answers: number;
+  readonly authorities: number;
+  readonly additionals: number;
+}
+
+/** They mean something other than records of a name. */
+const RARE_TYPES: ReadonlySet<number> = new Set([TYPE.ANY, TYPE.AXFR, TYPE.IXFR, TYPE.SOA, TYPE.NS, TYPE.OPT]);
+
+/** A query as most are: one question, nothing else but perhaps OPT. */
+function isPlain(query: Buffer): boolean {
+  if (query.length < HEADER_BYTES + 5 || query.length > UDP_QUERY_BYTES_MAX) return false;
+  const isQuery = ((query[2] ?? 0) & 0xf8) === 0;
+  return isQuery && query.readUInt32BE(4) === 0x0001_0000 && query.readUInt16BE(8) === 0;
+}
+
+const NO_EXTENSIONS = { opt: undefined, bytesMax: replyBytesMax({ edns: undefined }, 'udp') };
+
+/** undefined: something else follows the question than nothing, or an OPT record without options in version 0. */
+function readExtensions(query: Buffer, at: number): Pick<Ask, 'opt' | 'bytesMax'> | undefined {
+  const additionals = query.readUInt16BE(10);
+  if (additionals === 0) return query.length === at ? NO_EXTENSIONS : undefined;
+  if (additionals !== 1 || query.length !== at + OPT_BYTES || query[at] !== 0) return undefined;
+  const isOpt = query.readUInt16BE(at + 1) === TYPE.OPT && query[at + 6] === 0 && query.readUInt16BE(at + 9) === 0;
+  if (!isOpt) return undefined;
+  const isDnssecOk = ((query[at + 7] ?? 0) & 0x80) !== 0;
+  const edns = { version: 0, udpBytes: query.readUInt16BE(at + 3), isDnssecOk };
+  return { opt: plainOpt(isDnssecOk), bytesMax: replyBytesMax({ edns }, 'udp') };
+}
+
+/** Of the records of one type at one name, which are replaced whole when something changes. */
+const sectionsByRecords = new WeakMap<readonly DnsRecord[], EncodedSections>();
+
+function sectionsOf(
+  { records, node, type, key }: { records: readonly DnsRecord[]; node: Node; type: number; key: NameKey },
+  { query, questionEnd }: Ask,
+): EncodedSections {
+  const known = sectionsByRecords.get(records);
+  if (known !== undefined) return known;
+  const questionBytes = query.subarray(HEADER_BYTES, questionEnd);
+  const additional = type === TYPE.SRV ? node.targets : [];
+  const sections = encodeSections({ key, questionBytes }, { answers: records, additional });
+  sectionsByRecords.set(records, sections);
+  return sections;
+}
+
+/** SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM (RFC 1035 §3.3.13). */
+const SERIAL_FROM_END = 20;
+const soaByCut = new WeakMap<Cut, Buffer>();
+
+function soaRest(cut: Cut): Buffer {
+  const known = soaByCut.get(cut);
+  if (known !== undefined) return known;
+  const rest = encodeRest({ ...cut.soa, serial: 0 });
+  soaByCut.set(cut, rest);
+  return rest;
+}
