@@ -3,11 +3,12 @@
  * the other side, and the stub zone in CoreDNS.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startClusters } from '#test/clusters/pair.ts';
 import { run, runOrThrow, type Finished } from '#test/clusters/command.ts';
+import { fillIn } from '#test/support/coredns-files.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { toMember, type Member } from './members.ts';
 
@@ -154,12 +155,10 @@ spec: {gateways: [{host: ${other.nodeIp}, port: ${NODE_PORT}}]}
   await here.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: manifest });
 }
 
-async function addStubZone({ kubectl }: Member): Promise<void> {
+async function addStubZone(member: Member): Promise<void> {
+  const { kubectl } = member;
   const address = await kubectl(`-n ${SYSTEM} get svc clusterlink-mcs-dns -o jsonpath={.spec.clusterIP}`.split(' '));
-  const stub = (await readFile(join(ROOT, 'coredns/Corefile.stub'), 'utf8')).replaceAll(
-    '192.0.2.53:53',
-    `${address}:53`,
-  );
+  const stub = await fillIn('Corefile.stub', address);
   const map = JSON.parse(await kubectl('-n kube-system get configmap coredns -o json'.split(' '))) as {
     data: { Corefile: string };
   };
@@ -168,7 +167,11 @@ async function addStubZone({ kubectl }: Member): Promise<void> {
   const others = map.data.Corefile.replace(/\n(?:#[^\n]*\n)*clusterset\.local:53 \{[^]*?\n\}\n/, '');
   const patch = { data: { Corefile: `${others}\n${stub}` } };
   await kubectl([...'-n kube-system patch configmap coredns --type merge -p'.split(' '), JSON.stringify(patch)]);
-  // The kubelet takes a minute to bring a changed ConfigMap into a pod; a new pod has it at once.
+  await restartCoreDns(member);
+}
+
+/** The kubelet takes a minute to bring a changed ConfigMap into a pod; a new pod has it at once. */
+export async function restartCoreDns({ kubectl }: Pick<Member, 'kubectl'>): Promise<void> {
   await kubectl('-n kube-system rollout restart deployment/coredns'.split(' '));
   await kubectl('-n kube-system rollout status deployment/coredns --timeout=60s'.split(' '));
 }

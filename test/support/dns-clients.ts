@@ -4,7 +4,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { promisify } from 'node:util';
-import type { DnsMetrics, DropReason } from '#src/dns/metrics.ts';
+import type { Counter, DropReason } from '#src/dns/counts.ts';
 import { FIXTURE_ROWS } from './dns-fixture.ts';
 
 const run = promisify(execFile);
@@ -60,15 +60,15 @@ export interface UdpClient extends AsyncDisposable {
   receive(): Promise<Buffer>;
 }
 
-/** @param from - the address to send from. */
-export async function openUdpClient(port: number, from = '127.0.0.1'): Promise<UdpClient> {
+/** @param from - the address to send from; @param to - the server's. */
+export async function openUdpClient(port: number, from = '127.0.0.1', to = '127.0.0.1'): Promise<UdpClient> {
   const socket: UdpSocket = createSocket('udp4');
   const inbox = makeInbox();
   socket.on('message', (message) => inbox.put(message));
   socket.bind(0, from);
   await once(socket, 'listening');
   return {
-    send: (message) => socket.send(message, port, '127.0.0.1'),
+    send: (message) => socket.send(message, port, to),
     receive: () => inbox.take(),
     [Symbol.asyncDispose]: async () => {
       socket.close();
@@ -122,6 +122,13 @@ export async function openTcpClient(port: number, from = '127.0.0.1'): Promise<T
   };
 }
 
+/** The same over a connection of its own. */
+export async function askByTcp(port: number, query: Buffer): Promise<Buffer> {
+  await using client = await openTcpClient(port);
+  client.socket.write(toFrame(query));
+  return await client.receive();
+}
+
 /** With its length before it. */
 export function toFrame(message: Buffer): Buffer {
   const length = Buffer.alloc(2);
@@ -156,7 +163,7 @@ async function withDeadline(wanted: Promise<void>, otherwise: string): Promise<v
   await Promise.race([wanted, deadline]).finally(() => clearTimeout(timer));
 }
 
-export interface CountingMetrics extends DnsMetrics {
+export interface CountingMetrics extends Counter {
   /** `udp rate-limited` and so on, in order. */
   readonly drops: string[];
   /** `udp A NOERROR` and so on, in order. */
@@ -173,8 +180,8 @@ export function makeCountingMetrics(): CountingMetrics {
   return {
     drops,
     replies,
-    countReply: ({ transport, type, rcode }) => void replies.push(`${transport} ${type} ${rcode}`),
-    countDrop({ transport, reason }) {
+    countReply: (transport, path, type, rcode) => void replies.push(`${transport} ${path} ${type} ${rcode}`),
+    countDrop(transport, reason) {
       drops.push(`${transport} ${reason}`);
       for (const check of waiting) check();
     },

@@ -19,6 +19,11 @@ export function requireTool(context: Context, name: string): string {
   const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
   const path = stdout.trim();
   if (status === 0 && path !== '') return path;
+  return missTool(context, name);
+}
+
+/** What becomes of a test whose tool is not there: see {@link requireTool}. */
+export function missTool(context: Context, name: string): never {
   if (isCi()) throw new Error(`${name} is not installed, which CI must have`);
   const runnable = context.runnable();
   const why = ` (skipped: ${name} is not installed)`;
