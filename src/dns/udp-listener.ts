@@ -32,6 +32,8 @@ export function makeUdpListener({
     recvBufferSize: UDP_BUFFER_BYTES,
     sendBufferSize: UDP_BUFFER_BYTES,
     reusePort: isShared,
+    // Addresses only: they need no resolver, and what is known at once is sent at once.
+    lookup: (address, _, callback) => callback(null, address, family),
   });
 
   function receive(query: Buffer, { address, port }: RemoteInfo): void {

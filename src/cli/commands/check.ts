@@ -6,6 +6,7 @@ import { checkManifests, formatProblems } from '../check.ts';
 import { observeCluster } from '../observe-cluster.ts';
 import { EXIT, parseOutput, type Output } from '../output.ts';
 import { outputOption, withWhere, type Register, type Where } from '../register.ts';
+import { addCheckDnsCommand } from './check-dns.ts';
 
 interface CheckOptions extends Where {
   readonly output: string;
@@ -38,7 +39,8 @@ export function addCheckCommand({ program, streams, done }: Register): void {
     }
   }
 
-  withWhere(program.command('check'))
+  const check = withWhere(program.command('check'));
+  check
     .argument('[DIR]', 'folder of manifests; without it --context or --kubeconfig names a cluster')
     .description(
       'Look at manifests without running: file, line, field, and what to do. Or look at a cluster: CRDs, pods, and whether gateways see which pod a client is.',
@@ -46,7 +48,7 @@ export function addCheckCommand({ program, streams, done }: Register): void {
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  npx clusterlink-mcs check ./manifests\n  npx clusterlink-mcs check --context east',
+      '\nExamples:\n  npx clusterlink-mcs check ./manifests\n  npx clusterlink-mcs check --context east\n  npx clusterlink-mcs check dns --help',
     )
     .action(async (dir: string | undefined, { output, ...where }: CheckOptions) => {
       const format = parseOutput(output);
@@ -58,6 +60,7 @@ export function addCheckCommand({ program, streams, done }: Register): void {
       }
       await (dir === undefined ? checkCluster(where, format) : checkFolder(dir, format));
     });
+  addCheckDnsCommand(check, { streams, done });
 }
 
 /** A server that takes a connection and says nothing is as far away as one that takes none. */
