@@ -19,6 +19,7 @@ import { loadAccess } from '#src/store/kubernetes/access.ts';
 import { openKubernetesStore } from '#src/store/kubernetes/store.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { assembleRootfs, PROGRAM } from '../../scripts/image/rootfs.ts';
+import { inParallel } from './parallel.ts';
 import { apply, DNS_PORT, GATEWAY_PORT, namespace, startBenchPeer, SYSTEM, type BenchPeer } from './peer.ts';
 
 const NAMESPACE = 'bench';
@@ -28,7 +29,6 @@ const REST_MS = 60_000;
 const SETTLE_MS = 3_000;
 const LOOK_MS = 250;
 const IN_FORCE_TIMEOUT_MS = 600_000;
-const PARALLEL = 16;
 const OBSERVED = ['ImportBinding', 'ServiceImport', 'EndpointSlice', 'Service'] as const;
 type Observed = CachesOf<(typeof OBSERVED)[number]>;
 
@@ -367,14 +367,6 @@ async function tellWrites(peer: BenchPeer, since: number, tell: (text: string) =
   const writes = (await peer.writes()).slice(since);
   const counts = [...Map.groupBy(writes, (write) => write)].map(([write, each]) => `${write} ${each.length}`).sort();
   tell(`writes at ${peer.name}: ${counts.join(', ') || 'none'}`);
-}
-
-async function inParallel(count: number, task: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await task(next++);
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
 }
 
 /** Of a sorted list: the nearest rank. */

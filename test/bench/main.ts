@@ -1,12 +1,14 @@
 /** `npm run bench -- NAME [options]`: one benchmark; its last line is its result as JSON. */
 import { AppError, formatError } from '#src/api/errors.ts';
 import { main as control } from './control.ts';
+import { main as dns } from './dns/main.ts';
 import { main as gateway } from './gateway/main.ts';
 import { main as guard } from './gateway/guard.ts';
 import { main as soak } from './soak.ts';
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   control,
+  dns,
   gateway,
   guard,
   soak,

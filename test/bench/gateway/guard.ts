@@ -12,7 +12,7 @@ import { makeOurs } from './ours.ts';
 import { pipe } from './pipe.ts';
 import { LOOPBACK } from './places.ts';
 import { openStage, type OpenStage } from './stage.ts';
-import { median, significant } from './statistics.ts';
+import { median, significant } from '../statistics.ts';
 import { startPair, type RunningPair, type Stage, type System } from './system.ts';
 
 /** One transfer takes two seconds; three each way before are enough for V8 to compile what carries bytes. The others are not measured. */

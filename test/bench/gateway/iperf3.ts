@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import type { Processes } from './processes.ts';
+import type { Processes } from '../processes.ts';
 import type { Place } from './system.ts';
 
 /** Beyond the transfer: connections through a gateway that has just started. */

@@ -3,8 +3,8 @@
  * others', pairs of gateways on loopback in shuffled, interleaved rounds. docs/PERFORMANCE.md says what is measured and how to read it.
  */
 import { readFile } from 'node:fs/promises';
-import { cpus, release } from 'node:os';
 import { version } from '#src/cli/version.ts';
+import { describeMachine } from '../machine.ts';
 import { findClusterlinks } from './clusterlink.ts';
 import { makeClusterlinks } from './clusterlink-pair.ts';
 import { findEnvoys } from './envoy.ts';
@@ -88,14 +88,11 @@ function describeAll(ours: System, candidates: readonly Candidate[], say: Tell):
 }
 
 async function machineVersions(iperf3: string): Promise<Readonly<Record<string, string>>> {
-  const [first] = cpus();
   const congestion = await readFile('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').catch(() => 'unknown');
   return {
-    node: process.versions.node,
+    ...describeMachine(),
     openssl: process.versions.openssl,
     iperf3,
-    kernel: release(),
-    cpu: `${cpus().length} x ${first?.model.trim() ?? 'unknown'}`,
     congestion: congestion.trim(),
   };
 }

@@ -4,8 +4,8 @@ import { transfer, type Transfer } from './iperf3.ts';
 import type { Key, Sample } from './keys.ts';
 import type { Load } from './load.ts';
 import type { LoadOrder, LoadReport } from './load-process.ts';
-import { cpuSecondsOf, residentKibOf } from './proc.ts';
-import { quantile } from './statistics.ts';
+import { cpuSecondsOf, residentKibOf } from '../proc.ts';
+import { quantile } from '../statistics.ts';
 import type { Pair, Stage } from './system.ts';
 
 /** Before each sample, so that it finds buffers, windows and sessions as they are under load. */

@@ -1,6 +1,6 @@
 /** The command line of the gateway benchmark. Pure. */
 import { parseArgs } from 'node:util';
-import { AppError } from '#src/api/errors.ts';
+import { makeFlags } from '../flags.ts';
 import { ALL_FAMILIES, ALL_KEYS, isFamily, isKey, type Family, type Key } from './keys.ts';
 
 export interface GatewayBenchOptions {
@@ -21,6 +21,7 @@ export interface GatewayBenchOptions {
   readonly clusterlink: string | undefined;
 }
 
+const flags = makeFlags('gateway');
 /** Our own caps lie above it, and so do those that rivals are given. */
 const IDLE_TUNNELS_MAX = 7_000;
 const ROUNDS_MAX = 100;
@@ -33,15 +34,15 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): G
   const { against = ALL_FAMILIES.join(','), only = ALL_KEYS.join(',') } = values;
   return {
     against:
-      against === 'none' ? [] : parseList({ flag: '--against', text: against, isOne: isFamily, all: ALL_FAMILIES }),
-    only: parseList({ flag: '--only', text: only, isOne: isKey, all: ALL_KEYS }),
+      against === 'none' ? [] : flags.list({ flag: '--against', text: against, isOne: isFamily, all: ALL_FAMILIES }),
+    only: flags.list({ flag: '--only', text: only, isOne: isKey, all: ALL_KEYS }),
     json: values.json ?? false,
-    rounds: parseCount({ flag: '--rounds', text: values.rounds ?? '5', max: ROUNDS_MAX }),
-    seconds: parseCount({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
-    pacedSeconds: parseCount({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
-    idleTunnels: parseCount({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
-    warmUpSeconds: parseCount({ flag: '--warm-up', text: values['warm-up'] ?? '8', min: 0, max: SECONDS_MAX }),
-    workers: parseCount({ flag: '--workers', text: values.workers ?? '0', min: 0, max: WORKERS_MAX }),
+    rounds: flags.count({ flag: '--rounds', text: values.rounds ?? '5', max: ROUNDS_MAX }),
+    seconds: flags.count({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
+    pacedSeconds: flags.count({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
+    idleTunnels: flags.count({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
+    warmUpSeconds: flags.count({ flag: '--warm-up', text: values['warm-up'] ?? '8', min: 0, max: SECONDS_MAX }),
+    workers: flags.count({ flag: '--workers', text: values.workers ?? '0', min: 0, max: WORKERS_MAX }),
     haproxies: ['haproxy', ...(values.haproxy ?? [])],
     envoy: values.envoy ?? env['ENVOY'] ?? 'envoy',
     clusterlink: values.clusterlink,
@@ -68,40 +69,6 @@ function readFlags(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw usage((error as Error).message, 'see docs/PERFORMANCE.md for the flags');
+    throw flags.usage((error as Error).message, 'see docs/PERFORMANCE.md for the flags');
   }
-}
-
-interface List<T extends string> {
-  readonly flag: string;
-  readonly text: string;
-  readonly isOne: (name: string) => name is T;
-  readonly all: readonly T[];
-}
-
-function parseList<T extends string>({ flag, text, isOne, all }: List<T>): readonly T[] {
-  return text.split(',').map((name) => {
-    if (!isOne(name)) throw usage(`${flag}: ${JSON.stringify(name)} is none`, `give some of ${all.join(',')}`);
-    return name;
-  });
-}
-
-interface Count {
-  readonly flag: string;
-  readonly text: string;
-  /** Default 1. */
-  readonly min?: number;
-  readonly max: number;
-}
-
-function parseCount({ flag, text, min = 1, max }: Count): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < min || count > max) {
-    throw usage(`${flag}: ${JSON.stringify(text)} is no such number`, `give a whole one from ${min} to ${max}`);
-  }
-  return count;
-}
-
-function usage(message: string, fix: string): AppError {
-  return new AppError('ERR_USAGE', `bench gateway: ${message}`, { fix });
 }

@@ -13,7 +13,7 @@ import { waitFor } from '#test/support/wait.ts';
 import { stringify } from 'yaml';
 import { nodeOptionsOf } from '../peer.ts';
 import { NODE_FLAGS } from '../node-flags.ts';
-import type { Started } from './processes.ts';
+import type { Started } from '../processes.ts';
 import { EXPORTS, PORTS, toExporterManifests, toImporterManifests, toPeerManifest } from './our-manifests.ts';
 import { EXPORTER, IMPORTER, SERVICES, type Place, type PairStage, type System } from './system.ts';
 

@@ -10,7 +10,8 @@ import {
   type SystemName,
 } from './keys.ts';
 import type { Round } from './rounds.ts';
-import { median, rangeOf, ratio, significant } from './statistics.ts';
+import { formatMarkdown } from '../markdown.ts';
+import { median, rangeOf, ratio, significant } from '../statistics.ts';
 
 /** Of the direct transfers of one round; beyond it the round is marked: others were at work on the machine. */
 export const SPREAD_MAX = 0.15;
@@ -91,13 +92,6 @@ function formatCell(rounds: readonly Round[], system: SystemName, key: Key): str
   const shown = `${middle.toFixed(digits)} [${range.least.toFixed(digits)}-${range.greatest.toFixed(digits)}]`;
   const against = system === 'ours' ? undefined : ratio(medianOf(rounds, 'ours', key), middle);
   return against === undefined ? shown : `${shown} x${against.toFixed(2)}`;
-}
-
-function formatMarkdown([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
 function valuesOf(rounds: readonly Round[], system: SystemName, key: Key): readonly number[] {

@@ -1,7 +1,7 @@
 /** The rounds: every system at every measure, in an order of chance, so that what the machine does else falls on all alike. */
 import { takeDirect, warmUp, type Bench, type Measure, type Work } from './measures.ts';
 import type { Sample, SystemName } from './keys.ts';
-import { shuffle, spread } from './statistics.ts';
+import { shuffle, spread } from '../statistics.ts';
 import { startPair, type RunningPair, type System } from './system.ts';
 
 export interface Round {

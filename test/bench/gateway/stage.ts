@@ -9,7 +9,7 @@ import { assembleRootfs, PROGRAM } from '../../../scripts/image/rootfs.ts';
 import { findIperf3 } from './iperf3.ts';
 import { startLoad, type Load } from './load.ts';
 import { LOOPBACK } from './places.ts';
-import { openProcesses } from './processes.ts';
+import { exitWhenInterrupted, openProcesses } from '../processes.ts';
 import { EXPORTER, FABRIC, IMPORTER, type Credentials, type Stage } from './system.ts';
 
 export interface OpenStage extends AsyncDisposable {
@@ -31,8 +31,7 @@ export async function openStage(tell: (text: string) => void): Promise<OpenStage
   const folder = await mkdtemp(join(tmpdir(), 'clusterlink-mcs-bench-'));
   const processes = openProcesses(folder);
   failing.defer(() => processes.close());
-  // What is left then, the reaper ends: it lives in a process group of its own.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  exitWhenInterrupted();
 
   tell('bundling our program');
   const rootfs = join(folder, 'rootfs');

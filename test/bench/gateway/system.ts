@@ -1,8 +1,6 @@
 /** What the benchmark needs of a system, ours or a rival's: that it can be started as a pair of gateways on loopback. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { waitFor } from '#test/support/wait.ts';
-import { cpuSecondsOf } from './proc.ts';
-import type { ProcessGroup, Processes } from './processes.ts';
+import type { ProcessGroup, Processes } from '../processes.ts';
+import { whenQuiet } from '../quiet.ts';
 import type { SystemName } from './keys.ts';
 
 /** What is behind the exporter: an iperf3 server, started for each transfer, and a server that echoes. */
@@ -72,7 +70,8 @@ export async function startPair(system: System, stage: Stage): Promise<RunningPa
   };
   try {
     pair = await system.start({ ...stage, processes: group });
-    if (system.restless !== true) await whenQuiet(pair.pids);
+    // Who has just started still writes state and compiles code: what is measured must not pay for that.
+    if (system.restless !== true) await whenQuiet('both gateways', pair.pids);
     return { ...pair, end };
   } catch (error) {
     await end();
@@ -92,26 +91,6 @@ export function isPresent(candidate: Candidate): candidate is System {
   return !('absent' in candidate);
 }
 
-/** How long both gateways together use no more than this share of a core. */
-const QUIET_MS = 1_000;
-const QUIET_SHARE = 0.15;
-const QUIET_TIMEOUT_MS = 60_000;
-
 export const FABRIC = 'bench';
 export const IMPORTER = 'west';
 export const EXPORTER = 'east';
-
-/** A pair that has just started still writes its state and compiles its code: what is measured must not pay for that. */
-async function whenQuiet(pids: readonly number[]): Promise<void> {
-  await waitFor(
-    'both gateways are at rest',
-    async () => {
-      const before = cpuSecondsOf(pids);
-      await sleep(QUIET_MS);
-      const busy = (cpuSecondsOf(pids) - before) / (QUIET_MS / 1_000);
-      if (busy <= QUIET_SHARE) return true;
-      throw new Error(`they use ${(busy * 100).toFixed(0)} % of a core`);
-    },
-    QUIET_TIMEOUT_MS,
-  );
-}

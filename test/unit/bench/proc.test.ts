@@ -11,7 +11,7 @@ import {
   residentKibOf,
   TICKS_PER_SECOND,
   withDescendants,
-} from '#test/bench/gateway/proc.ts';
+} from '#test/bench/proc.ts';
 
 const REST = 'S 41 42 42 0 -1 4194304 9 8 7 6 120 34 5 6 20 0 11 0 12345 1000 200';
 

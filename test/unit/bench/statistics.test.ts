@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { median, quantile, rangeOf, ratio, shuffle, significant, spread } from '#test/bench/gateway/statistics.ts';
+import { median, quantile, rangeOf, ratio, shuffle, significant, spread } from '#test/bench/statistics.ts';
 
 const NUMBERS = fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: 1 });
 

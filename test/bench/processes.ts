@@ -29,8 +29,8 @@ export interface StartOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** `pipe`: its output is for the caller; else it goes to its log. */
-  readonly output?: 'log' | 'pipe';
+  /** `pipe`: its output is for the caller; a file: it goes there; else to its log. */
+  readonly output?: 'log' | 'pipe' | { readonly file: string };
   /** With a channel for messages (`process.send`). */
   readonly channel?: 'ipc';
 }
@@ -91,15 +91,21 @@ export function openProcesses(folder: string): Processes {
   };
 }
 
+/** Ends this process when it is interrupted; what it has started, the reaper ends then: it lives in a process group of its own. */
+export function exitWhenInterrupted(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+}
+
 async function endAll(processes: readonly Started[]): Promise<void> {
   await Promise.all(processes.map((started) => started.end()));
 }
 
 function startProcess({ name, command, args, env, output = 'log', channel }: StartOptions, log: string): Started {
   const file = openSync(log, 'a');
-  const stdio: SpawnOptions['stdio'] = ['ignore', output === 'pipe' ? 'pipe' : file, file, ...[channel ?? []].flat()];
+  const own = typeof output === 'string' ? file : openSync(output.file, 'w');
+  const stdio: SpawnOptions['stdio'] = ['ignore', output === 'pipe' ? 'pipe' : own, file, ...[channel ?? []].flat()];
   const child = spawn(command, args, { stdio, env: { ...process.env, ...env } });
-  closeSync(file);
+  for (const each of new Set([file, own])) closeSync(each);
   const { pid } = child;
   // Without an id it was never started; the event that says why comes later, and needs a listener.
   child.on('error', () => undefined);

@@ -57,6 +57,14 @@ export function withDescendants(
   return found;
 }
 
+/** These processes and what descends from them now. */
+export function treeOf(roots: readonly number[]): ReadonlySet<number> {
+  return withDescendants(
+    roots,
+    [...readStats()].map(([pid, { parent }]) => [pid, parent] as const),
+  );
+}
+
 /** Seconds of user and system time so far. The workers of a gateway count. */
 export function cpuSecondsOf(roots: readonly number[]): number {
   const stats = readStats();
@@ -68,9 +76,8 @@ export function cpuSecondsOf(roots: readonly number[]): number {
 
 /** Resident memory in KiB. */
 export function residentKibOf(roots: readonly number[]): number {
-  const parents = [...readStats()].map(([pid, { parent }]) => [pid, parent] as const);
   let kib = 0;
-  for (const pid of withDescendants(roots, parents)) kib += parseResidentKib(readProcess(pid, 'status') ?? '');
+  for (const pid of treeOf(roots)) kib += parseResidentKib(readProcess(pid, 'status') ?? '');
   return kib;
 }
 
