@@ -15,7 +15,6 @@ import type { NameKey } from './name.ts';
 import { CLASS_IN, RCODE, TYPE, type DnsRecord, type Rcode } from './records.ts';
 import { encodeRest } from './record-codec.ts';
 import { encodeSections, OPT_BYTES, plainOpt, replyBytesMax, type EncodedSections } from './reply.ts';
-import { HASH_START, hashOctet } from './shared-map.ts';
 import { closestCut, nodeFor, type Cut, type Node, type Zone } from './zone.ts';
 
 export interface QuickQuestion {
@@ -40,10 +39,15 @@ export interface FastPath {
 const PAGE_BYTES = 65_536;
 /** More do not fit into a datagram: a record has 16 octets and more. */
 const ANSWERS_MAX = Math.floor(UDP_REPLY_BYTES_MAX / 16);
+/** Three of each name that exists, and no more: types that it has not are some clients' to choose. */
+const KNOWN_ANSWERS_MAX = 65_536;
 const LOWER_CASE_BIT = 0x20;
 
 export function makeFastPath(): FastPath {
-  const key = Buffer.alloc(NAME_BYTES_MAX);
+  /** Name, type, and whether the client is on this machine. */
+  const key = Buffer.alloc(NAME_BYTES_MAX + 3);
+  let knownZone: Zone | undefined;
+  let knownAnswers = new Map<string, Known>();
   let page = Buffer.allocUnsafeSlow(PAGE_BYTES);
   let used = 0;
 
@@ -103,10 +107,9 @@ export function makeFastPath(): FastPath {
     return end(start, total);
   }
 
-  /** The name in lower case into `key`; undefined: not a name without pointers that ends in time. */
-  function readName(query: Buffer): ReadName | undefined {
+  /** Octets of the name, which is then in `key`, in lower case; undefined: not a name without pointers that ends in time. */
+  function readName(query: Buffer): number | undefined {
     let length = 0;
-    let hash = HASH_START;
     for (;;) {
       const labelBytes = query[HEADER_BYTES + length];
       if (labelBytes === undefined || labelBytes > LABEL_BYTES_MAX) return undefined;
@@ -115,37 +118,63 @@ export function makeFastPath(): FastPath {
       for (; length < labelEnd; length++) {
         const octet = query[HEADER_BYTES + length] ?? 0;
         // Also the label's length goes through: it is below the letters.
-        const lower = octet >= 0x41 && octet <= 0x5a ? octet | LOWER_CASE_BIT : octet;
-        key[length] = lower;
-        hash = hashOctet(hash, lower);
+        key[length] = octet >= 0x41 && octet <= 0x5a ? octet | LOWER_CASE_BIT : octet;
       }
-      if (labelBytes === 0) return { bytes: length, hash };
+      if (labelBytes === 0) return length;
     }
   }
 
   function reply(query: Buffer, { zone, clientIsLoopback, rotation }: QuickQuestion): QuickReply | undefined {
-    const name = isPlain(query) ? readName(query) : undefined;
-    if (name === undefined) return undefined;
-    const questionEnd = HEADER_BYTES + name.bytes + 4;
+    const nameBytes = isPlain(query) ? readName(query) : undefined;
+    if (nameBytes === undefined) return undefined;
+    const questionEnd = HEADER_BYTES + nameBytes + 4;
     if (questionEnd > query.length || query.readUInt16BE(questionEnd - 2) !== CLASS_IN) return undefined;
     const extensions = readExtensions(query, questionEnd);
     if (extensions === undefined) return undefined;
     const type = query.readUInt16BE(questionEnd - 4);
-    const ask: Ask = { query, questionEnd, nameBytes: name.bytes, ...extensions };
-    const nameKey = key.toString('latin1', 0, name.bytes);
-    const node = nodeFor(zone.names.get(nameKey, name.hash), clientIsLoopback);
+    key[nameBytes] = type >> 8;
+    key[nameBytes + 1] = type & 0xff;
+    key[nameBytes + 2] = clientIsLoopback ? 1 : 0;
+    const ask: Ask = { query, questionEnd, nameBytes, ...extensions };
+    const known =
+      answersIn(zone).get(key.toString('latin1', 0, nameBytes + 3)) ?? find(ask, type, clientIsLoopback, zone);
+    if (known === undefined) return undefined;
+    const bytes =
+      known.sections === undefined
+        ? writeNegative(ask, known.rcode, known.cut, zone.version)
+        : writePositive(ask, known.sections, rotation);
+    return bytes && { bytes, rcode: known.rcode, type };
+  }
+
+  /** What was found in this zone; another zone begins anew. */
+  function answersIn(zone: Zone): Map<string, Known> {
+    if (zone !== knownZone || knownAnswers.size >= KNOWN_ANSWERS_MAX) {
+      knownAnswers = new Map();
+      knownZone = zone;
+    }
+    return knownAnswers;
+  }
+
+  function find(ask: Ask, type: number, clientIsLoopback: boolean, zone: Zone): Known | undefined {
+    const name = key.toString('latin1', 0, ask.nameBytes);
+    const node = nodeFor(zone.names.get(name), clientIsLoopback);
     const records = node?.records.get(type);
     if (node !== undefined && records !== undefined) {
       if (records.length > ANSWERS_MAX) return undefined;
-      const bytes = writePositive(ask, sectionsOf({ records, node, type, key: nameKey }, ask), rotation);
-      return bytes && { bytes, rcode: RCODE.NOERROR, type };
+      const sections = sectionsOf({ records, node, type, key: name }, ask);
+      return remember(ask, { rcode: RCODE.NOERROR, sections });
     }
     if (RARE_TYPES.has(type)) return undefined;
-    const cut = closestCut(nameKey, zone);
+    const cut = closestCut(name, zone);
     if (cut === undefined) return undefined;
-    const rcode = node === undefined ? RCODE.NXDOMAIN : RCODE.NOERROR;
-    const bytes = writeNegative(ask, rcode, cut, zone.version);
-    return bytes && { bytes, rcode, type };
+    // Names that are not there are not remembered: there is no end to them.
+    if (node === undefined) return { rcode: RCODE.NXDOMAIN, sections: undefined, cut };
+    return remember(ask, { rcode: RCODE.NOERROR, sections: undefined, cut });
+  }
+
+  function remember({ nameBytes }: Ask, known: Known): Known {
+    knownAnswers.set(key.toString('latin1', 0, nameBytes + 3), known);
+    return known;
   }
 
   return {
@@ -160,11 +189,10 @@ export function makeFastPath(): FastPath {
   };
 }
 
-interface ReadName {
-  /** On the wire. */
-  readonly bytes: number;
-  readonly hash: number;
-}
+/** The answer to a name, a type and a kind of client: records, or none and the SOA of this zone. */
+type Known =
+  | { readonly rcode: Rcode; readonly sections: EncodedSections }
+  | { readonly rcode: Rcode; readonly sections: undefined; readonly cut: Cut };
 
 /** What of a query its reply depends on, besides the name. */
 interface Ask {

@@ -56,7 +56,7 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
   const claims = makeAliasClaims();
   const namespaces = new Map<string, number>();
   let names = SharedMap.empty<NameEntry>().with(fixedNames(zones));
-  let cuts = SharedMap.empty<Cut>().with(new Map(zones.map((zone) => [keyOfName(zone), makeCut(zone, zone)])));
+  let cuts: ReadonlyMap<NameKey, Cut> = new Map(zones.map((zone) => [keyOfName(zone), makeCut(zone, zone)]));
 
   function compile(service: ZoneService): Account {
     const key = formatServiceKey(service);
@@ -125,7 +125,7 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
       for (const key of [...left, ...wanted.keys()]) close(key, changes);
       for (const service of wanted.values()) open(service, changes);
       names = names.with(changes.names);
-      cuts = cuts.with(changes.cuts);
+      if (changes.cuts.size > 0) cuts = withChanges(cuts, changes.cuts);
       return { version, names, cuts, skipped: tellSkipped(skipped) };
     },
   };
@@ -135,6 +135,15 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
 interface Changes {
   readonly names: Map<NameKey, NameEntry | undefined>;
   readonly cuts: Map<NameKey, Cut | undefined>;
+}
+
+function withChanges<V>(map: ReadonlyMap<NameKey, V>, changes: ReadonlyMap<NameKey, V | undefined>): Map<NameKey, V> {
+  const copy = new Map(map);
+  for (const [key, value] of changes) {
+    if (value === undefined) copy.delete(key);
+    else copy.set(key, value);
+  }
+  return copy;
 }
 
 const ignore = (): void => undefined;

@@ -44,7 +44,8 @@ export interface Zone {
   readonly version: number;
   /** Every name that exists, empty non-terminals too. */
   readonly names: SharedMap<NameEntry>;
-  readonly cuts: SharedMap<Cut>;
+  /** Few beside the names: those of the configuration, and aliases. */
+  readonly cuts: ReadonlyMap<NameKey, Cut>;
   /** Imports of which something could not become a name, `namespace/name: why`; the list is bounded, the count is not. */
   readonly skipped: { readonly count: number; readonly examples: readonly string[] };
 }
