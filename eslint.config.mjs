@@ -10,7 +10,8 @@ export default tseslint.config(
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
   {
     rules: {
-      // Parts are closures, not classes: a method that is taken from its object loses nothing.
+      // Parts are closures: a method that is taken from its object loses nothing. What there is of each connection is a class, since
+      // its closures would be garbage (docs/PERFORMANCE.md); its methods are called, not taken.
       '@typescript-eslint/unbound-method': 'off',
     },
   },

@@ -5,6 +5,8 @@ import type { DropReason } from './counts.ts';
 import { UDP_BUFFER_BYTES, UDP_SEND_QUEUE_BYTES_MAX } from './limits.ts';
 import type { Sources } from './sources.ts';
 
+const REPLIES_PER_QUEUE_CHECK = 16;
+
 export interface UdpListenerOptions {
   readonly family: 4 | 6;
   readonly sources: Sources;
@@ -36,6 +38,9 @@ export function makeUdpListener({
     lookup: (address, _, callback) => callback(null, address, family),
   });
 
+  let replies = 0;
+  let isFull = false;
+
   function receive(query: Buffer, { address, port }: RemoteInfo): void {
     const source = sources.of(address);
     if (source === undefined) return onDrop('client-not-allowed');
@@ -45,8 +50,15 @@ export function makeUdpListener({
     if (!source.replies.take()) return onDrop('rate-limited');
     const reply = respond(query, source.client);
     if (reply === undefined) return;
-    if (socket.getSendQueueSize() > UDP_SEND_QUEUE_BYTES_MAX) return onDrop('send');
+    if (isSendQueueFull()) return onDrop('send');
     socket.send(reply, port, address, onSent);
+  }
+
+  /** Asked once for some replies: it is a call into Node, and the bound is some replies more or less. */
+  function isSendQueueFull(): boolean {
+    replies += 1;
+    if (replies % REPLIES_PER_QUEUE_CHECK === 0) isFull = socket.getSendQueueSize() > UDP_SEND_QUEUE_BYTES_MAX;
+    return isFull;
   }
 
   function onSent(error: Error | null): void {

@@ -23,38 +23,64 @@ export interface LimitedAsker extends JoinedAsker {
 }
 
 export function askerOf(stream: Duplex): Asker {
-  return {
-    get isGone() {
-      return stream.destroyed;
-    },
-    onGone(act) {
-      stream.once('close', act);
-      return () => void stream.off('close', act);
-    },
-  };
+  return new StreamAsker(stream);
+}
+
+class StreamAsker implements Asker {
+  readonly #stream: Duplex;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.destroyed;
+  }
+
+  onGone(act: () => void): () => void {
+    this.#stream.on('close', act);
+    return () => void this.#stream.off('close', act);
+  }
 }
 
 /** Gone as soon as one of them is: each is one reason to wait no longer. */
 export function anyOf(...askers: readonly Asker[]): JoinedAsker {
-  const acts = new Set<() => void>();
-  const tell = (): void => {
-    for (const act of [...acts]) act();
-  };
-  const forgets = askers.map((asker) => asker.onGone(tell));
-  return {
-    get isGone() {
-      return askers.some((asker) => asker.isGone);
-    },
-    onGone(act) {
-      acts.add(act);
-      return () => void acts.delete(act);
-    },
-    end() {
-      for (const forget of forgets) forget();
-      acts.clear();
-    },
-  };
+  return new AnyAsker(askers);
 }
+
+class AnyAsker implements JoinedAsker {
+  readonly #askers: readonly Asker[];
+  readonly #forgets: (() => void)[] = [];
+  /** Most have one. */
+  #acts: readonly (() => void)[] = NOBODY;
+
+  constructor(askers: readonly Asker[]) {
+    this.#askers = askers;
+    const tell = (): void => {
+      for (const act of this.#acts) act();
+    };
+    for (const asker of askers) this.#forgets.push(asker.onGone(tell));
+  }
+
+  get isGone(): boolean {
+    for (const asker of this.#askers) if (asker.isGone) return true;
+    return false;
+  }
+
+  onGone(act: () => void): () => void {
+    this.#acts = [...this.#acts, act];
+    return () => {
+      this.#acts = this.#acts.length === 1 && this.#acts[0] === act ? NOBODY : this.#acts.filter((one) => one !== act);
+    };
+  }
+
+  end(): void {
+    for (const forget of this.#forgets) forget();
+    this.#acts = NOBODY;
+  }
+}
+
+const NOBODY: readonly (() => void)[] = [];
 
 export function limitAsker(asker: Asker, timeoutMs: number): LimitedAsker {
   let isLate = false;
@@ -78,8 +104,8 @@ export function limitAsker(asker: Asker, timeoutMs: number): LimitedAsker {
     get isLate() {
       return isLate;
     },
-    onGone: either.onGone,
-    end: either.end,
+    onGone: (act) => either.onGone(act),
+    end: () => either.end(),
   };
 }
 

@@ -13,9 +13,9 @@ export interface ClientTable {
   at(address: string): ClientIdentity;
   /**
    * The same, for a connection that has just come: its pod may be so new that the watch has not told of it. Waits at most
-   * {@link CLIENT_WAIT_MS}, or until its asker is gone.
+   * {@link CLIENT_WAIT_MS}, or until its asker is gone; not at all for one that is known.
    */
-  identify(address: string, asker: Asker): Promise<ClientIdentity>;
+  identify(address: string, asker: Asker): ClientIdentity | Promise<ClientIdentity>;
   /** Returns the addresses whose identity is another one than before. */
   apply(message: ClientsMessage): ReadonlySet<string>;
 }
@@ -25,7 +25,7 @@ const NOBODY: ClientIdentity = { unidentified: 'no-pod' };
 export function makeClientTable(home: Home): ClientTable {
   if (home.kind === 'standalone') {
     const { client } = home;
-    return { at: () => client, identify: () => Promise.resolve(client), apply: () => new Set() };
+    return { at: () => client, identify: () => client, apply: () => new Set() };
   }
   const byAddress = new Map<string, ClientIdentity>();
   const waiting = new Map<string, Set<() => void>>();
@@ -53,11 +53,11 @@ export function makeClientTable(home: Home): ClientTable {
 
   return {
     at,
-    async identify(address, asker) {
+    identify(address, asker) {
       const canonical = canonicalAddress(address);
       // Beyond the bound it is nobody at once: fail closed, and do not hold sockets for a flood.
-      if (!byAddress.has(canonical) && waiters < CLIENT_WAITERS_MAX && !asker.isGone) await wait(canonical, asker);
-      return at(canonical);
+      if (byAddress.has(canonical) || waiters >= CLIENT_WAITERS_MAX || asker.isGone) return at(canonical);
+      return wait(canonical, asker).then(() => at(canonical));
     },
     apply({ full, set, remove }) {
       const changed = new Set<string>(remove.filter((address) => byAddress.has(address)));

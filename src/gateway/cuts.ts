@@ -3,6 +3,7 @@ import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason, type WireReason } from '../api/reasons.ts';
 import type { Direction } from './messages.ts';
 import type { PeerSession } from './session.ts';
+import type { PeerSide } from './tunnel.ts';
 import type { Revocation } from './tunnels.ts';
 import type { RefusalStatus } from './wire/connect.ts';
 import type { YamuxStream } from './yamux/stream.ts';
@@ -81,4 +82,27 @@ export async function explainCut(input: {
   }
   const reason = direction === 'egress' ? fromWire(cut.reason) : fromImporter(cut.reason);
   return { reason, message: `${session.peer} cut it: ${cut.reason}.` };
+}
+
+/** The side of a connection that is a stream of a session. */
+export class StreamSide implements PeerSide {
+  readonly side: PeerSide['side'];
+  readonly #session: PeerSession;
+  readonly #stream: YamuxStream;
+  readonly #direction: Direction;
+
+  constructor(input: Parameters<typeof explainCut>[0]) {
+    this.side = input.direction === 'egress' ? 'right' : 'left';
+    this.#session = input.session;
+    this.#stream = input.stream;
+    this.#direction = input.direction;
+  }
+
+  tellCut({ reason }: Revocation): void {
+    this.#session.tellClosed(this.#stream, toWire(reason).reason);
+  }
+
+  explainCut(): Promise<Revocation | undefined> {
+    return explainCut({ session: this.#session, stream: this.#stream, direction: this.#direction });
+  }
 }

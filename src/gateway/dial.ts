@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
-import { limitAsker, type Asker } from './asker.ts';
+import type { Asker } from './asker.ts';
 import { keepAlive } from './keep-alive.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
 import type { TargetFilter } from './targets.ts';
@@ -24,73 +24,98 @@ export interface DialOptions {
   readonly keepAliveMs?: number | undefined;
 }
 
+const NO_ANSWER = 'no answer in time';
+
 /** Tries up to three endpoints. The socket can be half-open, nothing of it is read yet, and its errors are the caller's. */
-export async function dialEndpoint(options: DialOptions): Promise<DialResult> {
-  const { endpoints, namespace, targets, asker, keepAliveMs } = options;
-  if (endpoints.length === 0) {
-    return { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' };
+export function dialEndpoint(options: DialOptions): Promise<DialResult> {
+  return new Promise((resolve) => new Dialling(options, resolve).next());
+}
+
+/** One for each connection: as an object, since promises for each endpoint and each wait would cost more than the rest of it. */
+class Dialling {
+  readonly #options: DialOptions;
+  readonly #resolve: (result: DialResult) => void;
+  #tried = 0;
+  #failure: DialResult | undefined;
+  /** Of the endpoint that is being dialled. */
+  #socket: Socket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #forgetAsker: (() => void) | undefined;
+
+  constructor(options: DialOptions, resolve: (result: DialResult) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
   }
-  let failure: DialResult = { ok: false, reason: REASONS.DialFailed, message: 'No endpoint was tried.' };
-  const isAllowed = (named: string, address: string, port: number): boolean =>
-    targets.allows({ named, address, port, namespace });
-  for (const endpoint of endpoints.slice(0, DIALS_PER_CONNECTION_MAX)) {
-    if (asker.isGone) break;
-    const result = await dialOne(endpoint, isAllowed, asker);
-    if (result.ok) {
-      keepAlive(result.socket, keepAliveMs);
-      return result;
+
+  next(): void {
+    const { endpoints, asker } = this.#options;
+    const endpoint = this.#tried < DIALS_PER_CONNECTION_MAX ? endpoints[this.#tried] : undefined;
+    if (endpoint === undefined || asker.isGone) return this.#resolve(this.#failure ?? untried(endpoints));
+    this.#tried++;
+    this.#timer = setTimeout(onLate, DIAL_TIMEOUT_MS, this, endpoint);
+    this.#forgetAsker = asker.onGone(() => this.fail(endpoint, NO_ANSWER));
+    if (isIP(endpoint.host) !== 0) return this.#connectTo(endpoint, endpoint.host);
+    lookup(endpoint.host).then(
+      ({ address }) => this.#isAt(endpoint) && this.#connectTo(endpoint, address),
+      (error: unknown) => this.#isAt(endpoint) && this.fail(endpoint, describe(error)),
+    );
+  }
+
+  /** Whether that one is still waited for. */
+  #isAt(endpoint: Endpoint): boolean {
+    return this.#timer !== undefined && this.#options.endpoints[this.#tried - 1] === endpoint;
+  }
+
+  #connectTo(endpoint: Endpoint, address: string): void {
+    const { namespace, targets } = this.#options;
+    const { host, port } = endpoint;
+    if (!targets.allows({ named: host, address, port, namespace })) {
+      const message = `${host}:${port} is not among the permitted targets. Fix: add it to exports.targets in the configuration.`;
+      return this.#giveUp({ ok: false, reason: REASONS.TargetForbidden, message });
     }
-    failure = result;
-  }
-  return failure;
-}
-
-type IsAllowed = (named: string, address: string, port: number) => boolean;
-
-async function dialOne(endpoint: Endpoint, isAllowed: IsAllowed, asker: Asker): Promise<DialResult> {
-  const where = `${endpoint.host}:${endpoint.port}`;
-  const limited = limitAsker(asker, DIAL_TIMEOUT_MS);
-  try {
-    const address = isIP(endpoint.host) ? endpoint.host : await resolve(endpoint.host, limited);
-    if (!isAllowed(endpoint.host, address, endpoint.port)) {
-      const message = `${where} is not among the permitted targets. Fix: add it to exports.targets in the configuration.`;
-      return { ok: false, reason: REASONS.TargetForbidden, message };
-    }
-    return { ok: true, endpoint, socket: await connectTo(address, endpoint.port, limited) };
-  } catch (error) {
-    const cause = limited.isLate ? 'no answer in time' : describe(error);
-    return { ok: false, reason: REASONS.DialFailed, message: `${where}: ${cause}` };
-  } finally {
-    limited.end();
-  }
-}
-
-async function resolve(host: string, asker: Asker): Promise<string> {
-  const gone = new Promise<never>((_, reject) => {
-    asker.onGone(() => reject(new Error('name not resolved in time')));
-  });
-  const { address } = await Promise.race([lookup(host), gone]);
-  return address;
-}
-
-function connectTo(host: string, port: number, asker: Asker): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-    const onGone = (): void => fail(new Error('no answer in time'));
-    const fail = (error: Error): void => {
-      forget();
-      abandon(socket);
-      reject(error);
+    const socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
+    this.#socket = socket;
+    // One that was given up may still say what became of it.
+    const onError = (error: Error): void => {
+      if (this.#socket === socket) this.fail(endpoint, describe(error));
     };
-    socket.once('error', fail);
+    socket.on('error', onError);
     socket.once('connect', () => {
-      forget();
-      socket.off('error', fail);
-      resolve(socket);
+      if (this.#socket !== socket) return;
+      socket.off('error', onError);
+      this.#settle();
+      keepAlive(socket, this.#options.keepAliveMs);
+      this.#resolve({ ok: true, endpoint, socket });
     });
-    const forget = asker.onGone(onGone);
-    if (asker.isGone) onGone();
-  });
+  }
+
+  fail({ host, port }: Endpoint, cause: string): void {
+    if (this.#socket !== undefined) abandon(this.#socket);
+    this.#giveUp({ ok: false, reason: REASONS.DialFailed, message: `${host}:${port}: ${cause}` });
+  }
+
+  #giveUp(failure: DialResult): void {
+    this.#settle();
+    this.#failure = failure;
+    this.next();
+  }
+
+  /** Nobody waits for that endpoint any more. */
+  #settle(): void {
+    clearTimeout(this.#timer);
+    this.#forgetAsker?.();
+    this.#timer = this.#forgetAsker = this.#socket = undefined;
+  }
+}
+
+function onLate(dialling: Dialling, endpoint: Endpoint): void {
+  dialling.fail(endpoint, NO_ANSWER);
+}
+
+function untried(endpoints: readonly Endpoint[]): DialResult {
+  return endpoints.length === 0
+    ? { ok: false, reason: REASONS.NoUsableSource, message: 'The export has no ready endpoint.' }
+    : { ok: false, reason: REASONS.DialFailed, message: 'No endpoint was tried.' };
 }
 
 /** The endpoint may have accepted it although nobody here has heard of that: it sees a reset, not a client that has nothing to say. */

@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { PeerAccount } from './account.ts';
+import type { Holding, PeerAccount } from './account.ts';
 import { heldBytesOf } from './held-bytes.ts';
 import { EARLY_BYTES_MAX, EARLY_HEARD_MS } from './limits.ts';
 
@@ -81,84 +81,114 @@ const NOTHING = Buffer.alloc(0);
 
 /** @param socket - paused, and read by nobody else until {@link EarlyBytes.handOver}; `allowHalfOpen`, so that its end ends nothing here. */
 export function makeEarlyBytes(socket: Socket): EarlyBytes {
-  /** Its first bytes are those that are kept: pieces of a byte would else cost an object each. */
-  let store: Buffer = NOTHING;
-  let keptBytes = 0;
-  let onPiece: ((piece: Buffer) => void) | undefined;
-  let last: { readonly stream: Duplex; sentBytes: number } | undefined;
+  return new KeptBytes(socket);
+}
 
-  function onData(chunk: Buffer): void {
-    const piece = chunk.subarray(0, EARLY_BYTES_MAX - keptBytes);
-    keep(piece);
-    if (keptBytes === EARLY_BYTES_MAX) {
-      socket.pause();
-      if (piece.length < chunk.length) socket.unshift(chunk.subarray(piece.length));
+/** A connection has one, and most begin and end in a turn: an object, since closures would be a kilobyte. */
+class KeptBytes implements EarlyBytes {
+  readonly #socket: Socket;
+  /** Its first bytes are those that are kept: pieces of a byte would else cost an object each. */
+  #store: Buffer = NOTHING;
+  #keptBytes = 0;
+  #last: GivenBytes | undefined;
+  #onData: ((chunk: Buffer) => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get sentBytes(): number {
+    return this.#last?.sentBytes ?? 0;
+  }
+
+  sentTo(stream: Duplex): number {
+    return this.#last?.options.stream === stream ? this.#last.sentBytes : 0;
+  }
+
+  give(options: GiveOptions): Gift {
+    const gift = new GivenBytes(options, this);
+    this.#last = gift;
+    if (this.#keptBytes > 0) gift.send(this.#store.subarray(0, this.#keptBytes), this.#keptBytes);
+    const socket = this.#socket;
+    if (this.#keptBytes < EARLY_BYTES_MAX && !socket.readableEnded) {
+      this.#onData = (chunk) => this.#keep(chunk, gift);
+      socket.on('data', this.#onData).resume();
     }
-    onPiece?.(piece);
+    gift.count(this.heldBytes);
+    return gift;
   }
 
   /** The first piece, mostly all there is, stays where it is. */
-  function keep(piece: Buffer): void {
-    const bytes = keptBytes + piece.length;
-    if (keptBytes === 0) store = piece;
+  #keep(chunk: Buffer, gift: GivenBytes): void {
+    const piece = chunk.subarray(0, EARLY_BYTES_MAX - this.#keptBytes);
+    const bytes = this.#keptBytes + piece.length;
+    if (this.#keptBytes === 0) this.#store = piece;
     else {
-      if (bytes > store.length) {
+      if (bytes > this.#store.length) {
         const larger = Buffer.allocUnsafeSlow(Math.min(EARLY_BYTES_MAX, 2 * bytes));
-        store.copy(larger, 0, 0, keptBytes);
-        store = larger;
+        this.#store.copy(larger, 0, 0, this.#keptBytes);
+        this.#store = larger;
       }
-      piece.copy(store, keptBytes);
+      piece.copy(this.#store, this.#keptBytes);
     }
-    keptBytes = bytes;
+    this.#keptBytes = bytes;
+    if (bytes === EARLY_BYTES_MAX) {
+      this.#socket.pause();
+      if (piece.length < chunk.length) this.#socket.unshift(chunk.subarray(piece.length));
+    }
+    gift.send(piece, bytes);
+    gift.count(this.heldBytes);
   }
 
-  function give({ stream, memory, mayPass, evict }: GiveOptions): Gift {
-    const holding = memory.hold(evict);
-    const gift = { stream, sentBytes: 0 };
-    last = gift;
-    const count = (): void => holding.set(store.length + heldBytesOf(socket));
-    function send(piece: Buffer): void {
-      // In order: where one was held back, those after it are too.
-      if (!stream.destroyed && gift.sentBytes === keptBytes - piece.length && mayPass()) {
-        gift.sentBytes += piece.length;
-        stream.write(piece);
-      }
-    }
-    if (keptBytes > 0) send(store.subarray(0, keptBytes));
-    onPiece = (piece) => {
-      send(piece);
-      count();
-    };
-    if (keptBytes < EARLY_BYTES_MAX && !socket.readableEnded) socket.on('data', onData).resume();
-    count();
-    return {
-      get sentBytes() {
-        return gift.sentBytes;
-      },
-      stop() {
-        socket.off('data', onData).pause();
-        onPiece = undefined;
-        holding.set(0);
-      },
-    };
+  /** In memory. */
+  get heldBytes(): number {
+    return this.#store.length + heldBytesOf(this.#socket);
   }
 
-  const sentTo = (stream: Duplex): number => (last?.stream === stream ? last.sentBytes : 0);
+  /** No more for whoever is given now. */
+  stop(): void {
+    if (this.#onData !== undefined) this.#socket.off('data', this.#onData);
+    this.#onData = undefined;
+    this.#socket.pause();
+  }
 
-  return {
-    give,
-    sentTo,
-    get sentBytes() {
-      return last?.sentBytes ?? 0;
-    },
-    handOver(upstream) {
-      const bytes = keptBytes;
-      const sentBytes = sentTo(upstream);
-      if (sentBytes < bytes) upstream.write(store.subarray(sentBytes, bytes));
-      store = NOTHING;
-      keptBytes = 0;
-      last = undefined;
-      return bytes;
-    },
-  };
+  handOver(upstream: Duplex): number {
+    const bytes = this.#keptBytes;
+    const sentBytes = this.sentTo(upstream);
+    if (sentBytes < bytes) upstream.write(this.#store.subarray(sentBytes, bytes));
+    this.#store = NOTHING;
+    this.#keptBytes = 0;
+    this.#last = undefined;
+    return bytes;
+  }
+}
+
+class GivenBytes implements Gift {
+  sentBytes = 0;
+  readonly options: GiveOptions;
+  readonly #kept: KeptBytes;
+  readonly #holding: Holding;
+
+  constructor(options: GiveOptions, kept: KeptBytes) {
+    this.options = options;
+    this.#kept = kept;
+    this.#holding = options.memory.hold(() => options.evict());
+  }
+
+  /** @param keptBytes - with this piece. In order: where one was held back, those after it are too. */
+  send(piece: Buffer, keptBytes: number): void {
+    const { stream } = this.options;
+    if (stream.destroyed || this.sentBytes !== keptBytes - piece.length || !this.options.mayPass()) return;
+    this.sentBytes += piece.length;
+    stream.write(piece);
+  }
+
+  count(heldBytes: number): void {
+    this.#holding.set(heldBytes);
+  }
+
+  stop(): void {
+    this.#kept.stop();
+    this.#holding.set(0);
+  }
 }

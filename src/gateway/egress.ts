@@ -92,6 +92,7 @@ export function makeEgress(options: EgressOptions): Egress {
   const { onOpened, onClosed, shares = WHOLE } = options;
   const openByImport = new Map<string, number>();
   const shareByImport = new Map<string, Share>();
+  const via = [self.name];
   const affinity = makeAffinity({ now });
   const chooser = makeSourceChooser({
     random: Math.random,
@@ -103,7 +104,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const openedMs = now();
     const connection = makeConnectionId();
     const address = canonicalAddress(socket.remoteAddress ?? '');
-    const subject = { connection, direction: 'egress' as const, object };
+    const subjectAt = (peer: string): ConnectionSubject => ({ connection, direction: 'egress', object, peer });
     // Until it is relayed nobody else listens; a client that resets meanwhile must not end the process.
     socket.on('error', () => undefined);
     const early = makeEarlyBytes(socket);
@@ -111,7 +112,7 @@ export function makeEgress(options: EgressOptions): Egress {
       socket.resetAndDestroy();
       const { reason, message } = failure;
       const durationMs = now() - openedMs;
-      onClosed(refusalRecord({ ...subject, reason, message, peer, durationMs, ...recordOf(early.sentBytes) }));
+      onClosed(refusalRecord({ ...subjectAt(peer), reason, message, durationMs, ...recordOf(early.sentBytes) }));
     };
 
     if (!hasRoom(object)) {
@@ -120,10 +121,12 @@ export function makeEgress(options: EgressOptions): Egress {
     count(object, 1);
     const settled = table.opening();
     try {
-      await clients.identify(address, askerOf(socket));
-      const opened = await openAny({ arrival, socket, address, connection, early });
+      const known = clients.identify(address, askerOf(socket));
+      if (known instanceof Promise) await known;
+      const client: Client = { arrival, socket, address, connection, early };
+      const opened = await openAny(client);
       if (!opened.ok) {
-        if (isDenial(opened.reason)) table.refuse(toRefused({ ...subject, peer: opened.peer }, { arrival, address }));
+        if (isDenial(opened.reason)) table.refuse(toRefused(subjectAt(opened.peer), { arrival, address }));
         return refuse(opened, opened.peer);
       }
       const { source, attempt } = opened;
@@ -134,10 +137,11 @@ export function makeEgress(options: EgressOptions): Egress {
         );
         return refuse({ reason: REASONS.Aborted, message: 'The client left before a source was open.' }, source.peer);
       }
-      onOpened({ ...subject, peer: source.peer });
+      const subject = subjectAt(source.peer);
+      onOpened(subject);
       const sentBytes = early.sentTo(attempt.upstream);
       const record = await runTunnel({
-        subject: { ...subject, peer: source.peer },
+        subject,
         message: formatSource(source),
         openedMs,
         earlyBytes: early.handOver(attempt.upstream),
@@ -148,13 +152,11 @@ export function makeEgress(options: EgressOptions): Egress {
         upstream: attempt.upstream,
         peerSide: attempt.peerSide,
         recheck: (next) => recheckEgress(next, { arrival, address }, source) ?? attempt.recheck?.(next),
-        ...(attempt.said === undefined
-          ? {}
-          : { onStart: watchClient({ address, source, port: portThere(source, arrival.port), said: attempt.said }) }),
+        onStart: attempt.said === undefined ? undefined : watchClient(client, source, attempt.said),
       });
       // A peer may end both directions while the client has not ended its own: nobody listens to that any more.
       socket.destroy();
-      onClosed({ ...record, ...recordOf(sentBytes) });
+      onClosed(sentBytes === 0 ? record : { ...record, earlyBytes: sentBytes });
     } finally {
       settled();
       count(object, -1);
@@ -173,16 +175,17 @@ export function makeEgress(options: EgressOptions): Egress {
     };
   }
 
-  function watchClient(connection: Omit<ToldConnection, 'abort'>) {
-    return (abort: ToldConnection['abort']) => reasker.add({ ...connection, abort });
+  function watchClient({ arrival, address }: Client, source: RouteSource, said: Source) {
+    const port = portThere(source, arrival.port);
+    return (abort: ToldConnection['abort']) => reasker.add({ address, source, port, said, abort });
   }
 
-  async function openAny(from: Client): Promise<SourceOutcome<OpenedSource>> {
-    const { object } = from.arrival;
-    const route = routes().imports.get(object);
-    if (route === undefined) return { ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' };
+  function openAny(from: Client): Promise<SourceOutcome<OpenedSource>> {
+    const route = routes().imports.get(from.arrival.object);
+    if (route === undefined)
+      return Promise.resolve({ ...fail(REASONS.ImportDeleted, 'The import is gone.'), peer: '' });
     const choice = chooseSources(from, route);
-    const outcome = await trySources<OpenedSource>({
+    return trySources<OpenedSource>({
       sources: choice.sources,
       ejections,
       mayTry: (source) =>
@@ -190,10 +193,6 @@ export function makeEgress(options: EgressOptions): Egress {
       open: (source, timeoutMs) => openSource(from, { source, choice, timeoutMs }),
       isGone: () => from.socket.destroyed,
     });
-    if (outcome.ok && route.affinityTimeoutSeconds !== undefined) {
-      affinity.remember({ ...from, object }, formatSource(outcome.source));
-    }
-    return outcome;
   }
 
   function chooseSources({ arrival: { object, port }, address }: Client, route: ImportRoute): Choice {
@@ -207,21 +206,28 @@ export function makeEgress(options: EgressOptions): Egress {
   const isMissed = (peer: string): boolean => peer !== self.name && !peers.isConnected(peer);
   const isEjected = (source: RouteSource): boolean => ejections.standingOf(source) === 'ejected';
 
-  async function openSource(from: Client, attempted: Attempted): Promise<OpenedSource | SourceFailure> {
+  function openSource(from: Client, attempted: Attempted): Promise<OpenedSource | SourceFailure> {
     const { source, choice } = attempted;
     const route = routes().imports.get(from.arrival.object);
-    if (route === undefined) return fail(REASONS.ImportDeleted, 'The import is gone.');
+    if (route === undefined) return Promise.resolve(fail(REASONS.ImportDeleted, 'The import is gone.'));
     const client = clients.at(from.address);
     const admission = decisions.egress({ routes: routes(), self, client, route, source });
-    if (!admission.allowed) return fail(admission.reason, describeDenial(admission));
+    if (!admission.allowed) return Promise.resolve(fail(admission.reason, describeDenial(admission)));
     choice.attempt(source);
-    const attempt = await (source.peer === self.name
-      ? openHere(from, attempted)
-      : openThere(from, { ...attempted, route }));
-    if (!attempt.ok) return attempt;
-    // A snapshot, or news of the client, may have come while the source was opened.
+    const opening = source.peer === self.name ? openHere(from, attempted) : openThere(from, attempted, route);
+    return opening.then((attempt) => (attempt.ok ? confirm(from, source, attempt) : attempt));
+  }
+
+  /** A snapshot, or news of the client, may have come while the source was opened. */
+  function confirm(from: Client, source: RouteSource, attempt: OpenedSource): OpenedSource | SourceFailure {
+    const { object } = from.arrival;
     const revoked = recheckEgress(routes(), from, source) ?? attempt.recheck?.(routes());
-    if (revoked === undefined) return attempt;
+    if (revoked === undefined) {
+      if (routes().imports.get(object)?.affinityTimeoutSeconds !== undefined) {
+        affinity.remember({ object, address: from.address }, formatSource(source));
+      }
+      return attempt;
+    }
     attempt.peerSide?.tellCut(revoked);
     resetConnection(attempt.upstream, new AppError('ERR_STREAM_RESET', `connection ${from.connection}: revoked`));
     const failure = fail(revoked.reason, revoked.message);
@@ -260,20 +266,23 @@ export function makeEgress(options: EgressOptions): Egress {
   /** Over another session of the same peer, if one fails before it carried anything: another replica may do. */
   async function openThere(
     from: Client,
-    { route, source, timeoutMs }: Attempted & { readonly route: ImportRoute },
+    { source, timeoutMs }: Attempted,
+    route: ImportRoute,
   ): Promise<OpenedSource | SourceFailure> {
     const client = clients.at(from.address);
     const said = toAsserted(client);
     let failure = fail(REASONS.PeerUnreachable, `No session with ${source.peer}.`);
     const tried = new Set<PeerLink>();
     for (let count = 1; count <= SESSIONS_PER_CONNECTION_MAX; count++) {
-      const session = await peers.nextLink(source.peer, { tried, signal: () => signalOf(askerOf(from.socket)) });
+      const next = peers.nextLink(source.peer, { tried, signal: () => signalOf(askerOf(from.socket)) });
+      const session = next instanceof Promise ? await next : next;
       if (session === undefined) break;
       tried.add(session);
       const hasReplica = count < SESSIONS_PER_CONNECTION_MAX && peers.hasReplicaOf(session, tried);
       const request: ConnectRequest = {
         exporter: source.peer,
-        export: { namespace: source.namespace, name: source.name },
+        // The object stands for what requests of this source have in common.
+        export: source,
         port: { port: portThere(source, from.arrival.port), protocol: 'TCP' },
         source: said,
         client:
@@ -281,8 +290,8 @@ export function makeEgress(options: EgressOptions): Egress {
             ? from.connection
             : clientKey({ exporter: source.peer, address: from.address }),
         connection: from.connection,
-        via: [self.name],
-        crit: [],
+        via,
+        crit: NO_FIELDS,
       };
       const attempt = await openConnection(session, request, {
         timeoutMs: hasReplica ? SWITCH_AFTER_MS : timeoutMs,
@@ -291,7 +300,7 @@ export function makeEgress(options: EgressOptions): Egress {
             ? { bytes: from.early, mayPass: () => recheckEgress(routes(), from, source) === undefined }
             : undefined,
       });
-      if (attempt.ok) return { ...attempt, said };
+      if (attempt.ok) return { ok: true, upstream: attempt.upstream, peerSide: attempt.peerSide, said };
       failure = withClient(attempt, client);
       if (attempt.overdue === true) {
         peers.passOver(session);
@@ -315,7 +324,10 @@ export function makeEgress(options: EgressOptions): Egress {
     if (source.peer !== self.name && !next.peers.has(source.peer)) {
       return { reason: REASONS.PeerUnknown, message: `There is no Peer object for ${source.peer} any more.` };
     }
-    const present = route.sources.find((candidate) => formatSource(candidate) === formatSource(source));
+    // Of the same snapshot it is the same object.
+    const present = route.sources.includes(source)
+      ? source
+      : route.sources.find((candidate) => formatSource(candidate) === formatSource(source));
     if (present?.ports.includes(port) !== true) {
       const message = `${formatSource(source)} backs port ${port} of the import no longer.`;
       return { reason: REASONS.ExportDeleted, message };
@@ -370,6 +382,8 @@ export function makeEgress(options: EgressOptions): Egress {
     },
   };
 }
+
+const NO_FIELDS: readonly string[] = [];
 
 function isDenial(reason: Reason): boolean {
   return reason === REASONS.EgressDenied || reason === REASONS.IngressDenied || reason === REASONS.ClientUnknown;

@@ -7,7 +7,7 @@ import type { ClientIdentity } from './client-identity.ts';
 import type { DecisionMemory } from './decision-memory.ts';
 import { describeDenial, mayKnowExport, type Admission, type AssertedClient, type Self } from './decisions.ts';
 import { answerAndClose } from './answer-and-close.ts';
-import { explainCut, toWire } from './cuts.ts';
+import { explainCut, StreamSide, toWire } from './cuts.ts';
 import { anyOf, askerOf, type Asker, type JoinedAsker } from './asker.ts';
 import { dialEndpoint, type DialResult } from './dial.ts';
 import { introduce, type Origin } from './introduce.ts';
@@ -93,10 +93,12 @@ export function makeIngress(options: IngressOptions): Ingress {
     options;
   let turn = 0;
 
-  function admit(current: Routes, { own, ...access }: ExportAccess): Admission {
-    return own === undefined
-      ? decisions.ingress({ routes: current, self, ...access })
-      : decisions.ownIngress({ routes: current, self, client: own, export: access.export });
+  function admit(current: Routes, access: ExportAccess): Admission {
+    const { own, peer, asserted, export: key, strangers } = access;
+    if (own !== undefined) return decisions.ownIngress({ routes: current, self, client: own, export: key });
+    // Written out: asked twice for each connection.
+    const question = { routes: current, self, peer, asserted, export: key };
+    return decisions.ingress(strangers === undefined ? question : { ...question, strangers });
   }
 
   function decide(access: ExportAccess): ExportDecision {
@@ -135,7 +137,8 @@ export function makeIngress(options: IngressOptions): Ingress {
     if (routes().exports.get(formatKey(access.export))?.affinity === 'ClientIP') {
       return orderByKey(`${access.peer} ${access.clientKey}`, endpoints, ({ host, port }) => `${host} ${port}`);
     }
-    const first = endpoints.length === 0 ? 0 : turn++ % endpoints.length;
+    if (endpoints.length < 2) return endpoints;
+    const first = turn++ % endpoints.length;
     return [...endpoints.slice(first), ...endpoints.slice(0, first)];
   }
 
@@ -148,61 +151,60 @@ export function makeIngress(options: IngressOptions): Ingress {
   }
 
   async function serveConnect(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
-    const settled = table.opening();
-    try {
-      await serve(session, stream, request);
-    } finally {
-      settled();
-    }
-  }
-
-  async function serve(session: PeerSession, stream: YamuxStream, request: ConnectRequest): Promise<void> {
     const { connection, probe } = request;
-    const asserted = toAsserted(request.source);
     const access: ExportAccess = {
       peer: session.peer,
-      asserted,
+      asserted: toAsserted(request.source),
       export: request.export,
       port: request.port.port,
       clientKey: request.client,
     };
     const asked: Asked = { session, stream, access, connection, probe, openedMs: now() };
-
-    const failure = checkRequest(request, self.name);
-    if (failure !== undefined) return refuse(asked, failure);
-    if (probe === 'decide') {
-      const decision = decide(access);
-      return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(asked, decision);
+    const settled = table.opening();
+    try {
+      const failure = checkRequest(request, self.name);
+      if (failure !== undefined) return refuse(asked, failure);
+      if (probe === 'decide') {
+        const decision = decide(access);
+        return decision.ok ? answerAndClose(stream, { ok: true, connection }) : refuse(asked, decision);
+      }
+      const dialled = bounds.of(session.peer).dial();
+      if (dialled === undefined) {
+        const message = `${session.peer} waits for too many endpoints already.`;
+        return refuse(asked, { reason: REASONS.Overloaded, message });
+      }
+      const origin: Origin = probe === 'dial' ? { kind: 'probe' } : { kind: 'client', connection, ends: session.ends };
+      const asker = askerUnlessWithdrawn(session, stream);
+      let opened: ExportDial;
+      try {
+        opened = await open({ access, asker, origin });
+      } finally {
+        dialled();
+      }
+      const isWithdrawn = session.isWithdrawn(stream);
+      asker.end();
+      if (stream.destroyed) {
+        if (opened.ok) opened.socket.resetAndDestroy();
+        const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
+        return record(asked, (await explainCut({ session, stream, direction: 'ingress' })) ?? left);
+      }
+      // One that is connected by now is what its client would get last elsewhere.
+      if (!opened.ok && isWithdrawn) return refuse(asked, WITHDRAWN);
+      if (!opened.ok) return refuse(asked, opened);
+      if (probe === 'dial') {
+        opened.socket.destroy();
+        return answerAndClose(stream, { ok: true, connection });
+      }
+      // A snapshot may have come while the endpoint was dialled.
+      const revoked = recheck(routes(), access);
+      if (revoked !== undefined) {
+        opened.socket.resetAndDestroy();
+        return refuse(asked, revoked);
+      }
+      onClosed(await carry(asked, opened));
+    } finally {
+      settled();
     }
-    const dialled = bounds.of(session.peer).dial();
-    if (dialled === undefined) {
-      return refuse(asked, {
-        reason: REASONS.Overloaded,
-        message: `${session.peer} waits for too many endpoints already.`,
-      });
-    }
-    const origin: Origin = probe === 'dial' ? { kind: 'probe' } : { kind: 'client', connection, ends: session.ends };
-    const asker = askerUnlessWithdrawn(session, stream);
-    const opened = await open({ access, asker, origin }).finally(dialled);
-    const isWithdrawn = session.isWithdrawn(stream);
-    asker.end();
-    if (stream.destroyed) {
-      if (opened.ok) opened.socket.resetAndDestroy();
-      const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
-      return record(asked, (await explainCut({ session, stream, direction: 'ingress' })) ?? left);
-    }
-    // One that is connected by now is what its client would get last elsewhere.
-    if (!opened.ok && isWithdrawn) return refuse(asked, WITHDRAWN);
-    if (!opened.ok) return refuse(asked, opened);
-    if (probe === 'dial') {
-      opened.socket.destroy();
-      return answerAndClose(stream, { ok: true, connection });
-    }
-    // A snapshot may have come while the endpoint was dialled.
-    const revoked = recheck(routes(), access);
-    if (revoked === undefined) return carry(asked, opened);
-    opened.socket.resetAndDestroy();
-    refuse(asked, revoked);
   }
 
   function refuse(asked: Asked, { reason, message }: Revocation): void {
@@ -219,26 +221,22 @@ export function makeIngress(options: IngressOptions): Ingress {
     if (asked.probe === undefined) onClosed(refusalRecord({ ...subjectOf(asked), reason, message, durationMs }));
   }
 
-  async function carry(asked: Asked, { socket, message }: Extract<ExportDial, { ok: true }>): Promise<void> {
+  function carry(asked: Asked, { socket, message }: Extract<ExportDial, { ok: true }>): Promise<ClosingRecord> {
     const { session, stream, access, connection, openedMs } = asked;
+    const subject = subjectOf(asked);
     stream.write(encodeAnswer({ ok: true, connection }));
-    onOpened(subjectOf(asked));
-    const ended = await runTunnel({
-      subject: subjectOf(asked),
+    onOpened(subject);
+    return runTunnel({
+      subject,
       message,
       openedMs,
       table,
       now,
       downstream: stream,
       upstream: socket,
-      peerSide: {
-        side: 'left',
-        tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
-        explainCut: () => explainCut({ session, stream, direction: 'ingress' }),
-      },
+      peerSide: new StreamSide({ session, stream, direction: 'ingress' }),
       recheck: (next) => recheck(next, access),
     });
-    onClosed(ended);
   }
 
   /** That an export is there is told only to peers of which some workload could be admitted (DESIGN §3.3, shapes §4). */

@@ -261,3 +261,5 @@ export const PROXY_HEADER_BYTES_MAX = 679;
 export const RETIRE_LOOK_MS = 2_000;
 /** The longest drain that can be announced: a day, so that nobody computes with numbers that mean nothing. */
 export const DRAIN_DEADLINE_MAX_MS = 86_400_000;
+/** Ids of connections that are drawn at once: 4 KiB of what is random. */
+export const CONNECTION_IDS_AT_ONCE = 256;

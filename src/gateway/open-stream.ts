@@ -1,14 +1,14 @@
 /** Opens one CONNECT stream over a session and waits for the exporter's answer: its dial and one round trip. */
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
-import { explainCut, fromWire, toWire } from './cuts.ts';
+import { fromWire, StreamSide } from './cuts.ts';
 import { isSpent, type EarlyBytes, type Ending } from './early-bytes.ts';
 import { ANSWER_TIMEOUT_MS } from './limits.ts';
 import type { PeerSession, Told } from './session.ts';
 import type { PeerSide } from './tunnel.ts';
 import { readHead } from './read-head.ts';
-import { encodeConnect, parseAnswer, type ConnectRequest } from './wire/connect.ts';
-import { makeResponseHeadParser } from './wire/head.ts';
+import { encodeConnect, type ConnectAnswer, type ConnectRequest } from './wire/connect.ts';
+import { makeAnswerParser } from './wire/known-heads.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export type StreamAttempt =
@@ -39,7 +39,7 @@ export interface OpenStreamOptions {
 }
 
 /** Never rejects. A failed stream is reset, so that its id and its buffers are free at both ends. */
-export async function openStream(
+export function openStream(
   session: PeerSession,
   request: ConnectRequest,
   { timeoutMs = ANSWER_TIMEOUT_MS, early }: OpenStreamOptions = {},
@@ -49,7 +49,8 @@ export async function openStream(
     stream = session.openStream();
   } catch (error) {
     const { code, message } = error as AppError;
-    return { ok: false, reason: code === 'ERR_BOUND_EXCEEDED' ? REASONS.Overloaded : REASONS.PeerUnreachable, message };
+    const reason = code === 'ERR_BOUND_EXCEEDED' ? REASONS.Overloaded : REASONS.PeerUnreachable;
+    return Promise.resolve({ ok: false, reason, message });
   }
   stream.write(encodeConnect(request));
   const asking: Asking = { session, stream, request, timeoutMs };
@@ -63,10 +64,11 @@ interface Asking {
   readonly timeoutMs: number;
 }
 
-async function awaitAnswer({ session, stream, request, timeoutMs }: Asking): Promise<StreamAttempt> {
+async function awaitAnswer(asking: Asking): Promise<StreamAttempt> {
+  const { session, stream, request, timeoutMs } = asking;
   try {
-    const refusal = await readAnswer({ session, stream, request, timeoutMs });
-    return refusal ?? opened(session, stream);
+    const answer = await readHead(stream, makeAnswerParser(request.connection), timeoutMs);
+    return refusalBy(asking, answer) ?? opened(session, stream);
   } catch (error) {
     const { code, message } = error as AppError;
     const told = session.toldOf(stream);
@@ -84,7 +86,7 @@ async function awaitAnswer({ session, stream, request, timeoutMs }: Asking): Pro
  * left: when its time is over the peer is asked to refuse it, unless it has answered, and its answer to that says which is so.
  */
 async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions['early']>): Promise<StreamAttempt> {
-  const { session, stream, timeoutMs } = asking;
+  const { session, stream, request, timeoutMs } = asking;
   let isLate = false;
   const gift = early.bytes.give({
     stream,
@@ -99,7 +101,8 @@ async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions
     else session.withdraw(stream);
   }, timeoutMs);
   try {
-    const refusal = await readAnswer({ ...asking, timeoutMs: ANSWER_TIMEOUT_MS });
+    const answer = await readHead(stream, makeAnswerParser(request.connection), ANSWER_TIMEOUT_MS);
+    const refusal = refusalBy(asking, answer);
     if (refusal === undefined) return opened(session, stream);
     const failure = isLate ? overdue(session, timeoutMs) : refusal;
     return { ...failure, spent: isSpent({ ending: 'refused', sentBytes: gift.sentBytes }) };
@@ -149,10 +152,9 @@ function endingOf(what: {
   return what.code === 'ERR_TIMEOUT' ? 'overdue' : 'reset';
 }
 
-/** Undefined: yes. @throws {AppError} where there is no answer, or one that cannot be read. */
-async function readAnswer({ session, stream, request, timeoutMs }: Asking): Promise<Failure | undefined> {
+/** Undefined: yes. @throws {AppError} `ERR_MALFORMED` where it answers something else. */
+function refusalBy({ session, stream, request }: Asking, answer: ConnectAnswer): Failure | undefined {
   const { peer } = session;
-  const answer = parseAnswer(await readHead(stream, makeResponseHeadParser(), timeoutMs));
   if (answer.connection !== request.connection) {
     throw new AppError('ERR_MALFORMED', `peer ${peer}: its answer is for another connection`);
   }
@@ -162,15 +164,7 @@ async function readAnswer({ session, stream, request, timeoutMs }: Asking): Prom
 }
 
 function opened(session: PeerSession, stream: YamuxStream): StreamAttempt {
-  return {
-    ok: true,
-    upstream: stream,
-    peerSide: {
-      side: 'right',
-      tellCut: ({ reason }) => session.tellClosed(stream, toWire(reason).reason),
-      explainCut: () => explainCut({ session, stream, direction: 'egress' }),
-    },
-  };
+  return { ok: true, upstream: stream, peerSide: new StreamSide({ session, stream, direction: 'egress' }) };
 }
 
 function overdue({ peer }: PeerSession, timeoutMs: number): Failure {

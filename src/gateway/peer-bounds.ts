@@ -176,17 +176,9 @@ function makeEntry(input: {
     return opens.take() ? undefined : 'stream_opens';
   }
 
-  function enter(what: keyof typeof open): () => void {
-    let isIn = true;
-    const change = (by: 1 | -1): void => {
-      open[what] += by;
-      if (what === 'streams') share.see(open.streams);
-    };
-    change(1);
-    return () => {
-      if (isIn) change(-1);
-      isIn = false;
-    };
+  function change(what: keyof typeof open, by: 1 | -1): void {
+    open[what] += by;
+    if (what === 'streams') share.see(open.streams);
   }
 
   const bound: PeerBound = {
@@ -198,20 +190,25 @@ function makeEntry(input: {
       return limit;
     },
     stream() {
-      const leave = enter('streams');
-      const leaveHalfOpen = enter('streams_half_open');
+      let isHalfOpen = true;
+      let isOpen = true;
+      change('streams', 1);
+      change('streams_half_open', 1);
       // Where its head is collected, the session does not see: so it counts as if it were as long as it may be.
       const head = memory.hold();
       head.set(HEAD_BYTES_MAX);
       const headRead = (): void => {
-        leaveHalfOpen();
+        if (!isHalfOpen) return;
+        isHalfOpen = false;
+        change('streams_half_open', -1);
         head.set(0);
       };
       return {
         headRead,
         closed() {
           headRead();
-          leave();
+          if (isOpen) change('streams', -1);
+          isOpen = false;
         },
       };
     },
@@ -221,9 +218,16 @@ function makeEntry(input: {
       return isThere;
     },
     dial() {
-      if (open.pending_dials < PENDING_DIALS_PER_PEER_MAX) return enter('pending_dials');
-      refuse('pending_dials');
-      return undefined;
+      if (open.pending_dials >= PENDING_DIALS_PER_PEER_MAX) {
+        refuse('pending_dials');
+        return undefined;
+      }
+      let isPending = true;
+      change('pending_dials', 1);
+      return () => {
+        if (isPending) change('pending_dials', -1);
+        isPending = false;
+      };
     },
     tolerates(act) {
       const isTolerable = acts[act].take();

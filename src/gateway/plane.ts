@@ -58,8 +58,7 @@ import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
 import { makeTurns } from './turns.ts';
 import type { DemandTimings } from './wanted-sessions.ts';
-import { parseStreamRequest } from './wire/connect.ts';
-import { makeRequestHeadParser } from './wire/head.ts';
+import { makeStreamRequestParser } from './wire/known-heads.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
 export interface DataPlaneOptions {
@@ -261,12 +260,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       return stream.reset();
     }
     const opened = bounds.of(session.peer).stream();
-    stream.once('close', opened.closed);
+    stream.on('close', opened.closed);
     if (stream.destroyed) opened.closed();
     try {
-      const head = await readHead(stream, makeRequestHeadParser(), HEAD_TIMEOUT_MS);
+      const request = await readHead(stream, makeStreamRequestParser(), HEAD_TIMEOUT_MS);
       opened.headRead();
-      const request = parseStreamRequest(head);
       await turns.take(session.peer);
       if (request.kind === 'connect') return await ingress.serveConnect(session, stream, request.request);
       if (request.exporter === self.name) return serveExchange(session, stream);

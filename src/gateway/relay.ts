@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
 import { rawSocketOf } from './raw-socket.ts';
-import { lendTo } from './slabs/lend.ts';
+import { bytesOf, lendTo } from './slabs/lend.ts';
 import type { Slab, SlabPool } from './slabs/pool.ts';
 import { readIntoSlabs, type SlabReads } from './slabs/reads.ts';
-import { YamuxStream } from './yamux/stream.ts';
+import { YamuxStream, type Taker } from './yamux/stream.ts';
 
 export type RelaySide = 'left' | 'right';
 
@@ -49,97 +49,156 @@ export interface Relay {
  * When a side fails, or closes before its own end and finish, both are reset: a cut connection must not look like one that
  * ended well. `stream.pipeline` destroys a socket with FIN, so it is of no use here. Idle connections have no limit.
  */
-export function startRelay({ left, right, onBytes, onHeld, pool }: RelayOptions): Relay {
-  assert.ok(left.allowHalfOpen && right.allowHalfOpen, 'relay: both sides must allow half-open connections');
-  const { promise: done, resolve } = Promise.withResolvers<RelayOutcome>();
-  const bytesFrom = { left: 0, right: 0 };
-  let openDirections = 2;
-  let settled = false;
+export function startRelay(options: RelayOptions): Relay {
+  return new RunningRelay(options);
+}
 
-  function settle(failure: { error?: Error; failedSide?: RelaySide } = {}): void {
-    if (settled) return;
-    settled = true;
-    if (failure.error !== undefined) for (const side of [left, right]) resetConnection(side, failure.error);
-    resolve({ leftToRightBytes: bytesFrom.left, rightToLeftBytes: bytesFrom.right, ...failure });
+/** Each open connection has one: an object, since the closures of each would be kilobytes. */
+class RunningRelay implements Relay {
+  readonly done: Promise<RelayOutcome>;
+  leftToRightBytes = 0;
+  rightToLeftBytes = 0;
+  readonly options: RelayOptions;
+  isSettled = false;
+  #resolve: ((outcome: RelayOutcome) => void) | undefined;
+  #openDirections = 2;
+
+  constructor(options: RelayOptions) {
+    const { left, right } = options;
+    assert.ok(left.allowHalfOpen && right.allowHalfOpen, 'relay: both sides must allow half-open connections');
+    this.options = options;
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#watch('left', left);
+    this.#watch('right', right);
+    if (!this.isSettled) new Direction(this, 'left', left, right).begin();
+    if (!this.isSettled) new Direction(this, 'right', right, left).begin();
   }
 
-  function copy(from: RelaySide, source: Duplex, sink: Duplex): void {
-    const borrower = sink instanceof Socket || sink instanceof YamuxStream ? sink : undefined;
-    /** The frames of a session come several at once, each as a piece: they are written in one go. */
-    const isInPieces = source instanceof YamuxStream && borrower !== undefined;
-    let isGathering = false;
-    function take(chunk: Buffer, slab?: Slab): void {
-      if (settled) return;
-      bytesFrom[from] += chunk.length;
-      onBytes?.(from, chunk.length);
-      if (isInPieces && !isGathering) gather();
-      if (slab !== undefined && borrower !== undefined) lendTo({ sink: borrower, bytes: chunk, slab, onHeld, pool });
-      else sink.write(chunk, onHeld);
-      if (!isGathering) holdBack();
-      onHeld?.();
-    }
-    function gather(): void {
-      isGathering = true;
-      sink.cork();
-      process.nextTick(writeGathered);
-    }
-    function writeGathered(): void {
-      isGathering = false;
-      sink.uncork();
-      holdBack();
-      onHeld?.();
-    }
-    /** Not by what `write` says: what the kernel took at once is written, however much it was. */
-    function holdBack(): void {
-      if (sink.writableLength >= sink.writableHighWaterMark) source.pause();
-    }
-    const fail = (error: Error): void => settle({ error, failedSide: from });
-    let reads: SlabReads | undefined;
+  abort(error: Error): void {
+    this.settle(error);
+  }
+
+  fail(failedSide: RelaySide, error: Error): void {
+    this.settle(error, failedSide);
+  }
+
+  count(from: RelaySide, bytes: number): void {
+    if (from === 'left') this.leftToRightBytes += bytes;
+    else this.rightToLeftBytes += bytes;
+    this.options.onBytes?.(from, bytes);
+  }
+
+  finishDirection(): void {
+    this.#openDirections -= 1;
+    if (this.#openDirections === 0) this.settle();
+  }
+
+  settle(error?: Error, failedSide?: RelaySide): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    const { left, right } = this.options;
+    if (error !== undefined) for (const side of [left, right]) resetConnection(side, error);
+    const { leftToRightBytes, rightToLeftBytes } = this;
+    this.#resolve?.({
+      leftToRightBytes,
+      rightToLeftBytes,
+      ...(error === undefined ? undefined : { error }),
+      ...(failedSide === undefined ? undefined : { failedSide }),
+    });
+  }
+
+  #watch(name: RelaySide, side: Duplex): void {
+    // Stays for good: a socket may report errors after it was reset.
+    side.on('error', (error: Error) => this.fail(name, error));
+    side.on('close', () => {
+      if (!side.readableEnded || !side.writableFinished) this.fail(name, prematureClose(name));
+    });
+    if (side.destroyed) this.fail(name, side.errored ?? prematureClose(name));
+  }
+}
+
+/** One way of a relay. */
+class Direction implements Taker {
+  readonly #relay: RunningRelay;
+  readonly #from: RelaySide;
+  readonly #source: Duplex;
+  readonly #sink: Duplex;
+  readonly #borrower: Socket | YamuxStream | undefined;
+  /** The frames of a session come several at once, each as a piece: they are written in one go. */
+  #gathered: Buffer[] = [];
+  #lender: Slab | undefined;
+  #reads: SlabReads | undefined;
+
+  constructor(relay: RunningRelay, from: RelaySide, source: Duplex, sink: Duplex) {
+    this.#relay = relay;
+    this.#from = from;
+    this.#source = source;
+    this.#sink = sink;
+    this.#borrower = sink instanceof Socket || sink instanceof YamuxStream ? sink : undefined;
+  }
+
+  begin(): void {
+    const source = this.#source;
+    const sink = this.#sink;
+    const take = (chunk: Buffer, slab?: Slab): void => this.#write(chunk, slab);
     // Of other streams nobody can say when they have done with what they were lent.
-    if (borrower !== undefined) {
-      if (source instanceof Socket) reads = readIntoSlabs({ socket: source, onBytes: take, onFailure: fail, pool });
-      else if (source instanceof YamuxStream) source.takeDirectly(take);
+    if (this.#borrower !== undefined) {
+      if (source instanceof Socket) {
+        const onFailure = (error: Error): void => this.#relay.fail(this.#from, error);
+        this.#reads = readIntoSlabs({ socket: source, onBytes: take, onFailure, pool: this.#relay.options.pool });
+      } else if (source instanceof YamuxStream) source.takeDirectly(this);
     }
-    source.on('data', (chunk: Buffer) => take(chunk));
+    if (this.#reads === undefined) source.on('data', (chunk: Buffer) => take(chunk));
     sink.on('drain', () => source.resume());
-    function end(): void {
-      reads?.flush();
-      sink.end();
-    }
-    if (source.readableEnded) end();
-    else source.once('end', end);
+    if (source.readableEnded) this.#end();
+    else source.on('end', () => this.#end());
     // An accepted socket was paused until its source was chosen; a listener alone does not undo that.
     source.resume();
-    sink.once('finish', () => {
-      openDirections -= 1;
-      if (openDirections === 0) settle();
-    });
+    sink.on('finish', () => this.#relay.finishDirection());
   }
 
-  function watch(failedSide: RelaySide, side: Duplex): void {
-    // Stays for good: a socket may report errors after it was reset.
-    side.on('error', (error: Error) => settle({ error, failedSide }));
-    side.once('close', () => {
-      if (!side.readableEnded || !side.writableFinished) settle({ error: prematureClose(failedSide), failedSide });
-    });
-    if (side.destroyed) settle({ error: side.errored ?? prematureClose(failedSide), failedSide });
+  /** For a stream of a session. */
+  take(piece: Buffer, slab: Slab): void {
+    if (this.#relay.isSettled) return;
+    this.#gathered.push(piece);
+    this.#lender = slab;
   }
 
-  watch('left', left);
-  watch('right', right);
-  if (!settled) copy('left', left, right);
-  if (!settled) copy('right', right, left);
+  takenAll(): void {
+    const pieces = this.#gathered;
+    if (pieces.length === 0) return;
+    this.#gathered = [];
+    if (!this.#relay.isSettled) this.#writeAll(pieces, this.#lender);
+    this.#lender = undefined;
+  }
 
-  return {
-    done,
-    get leftToRightBytes() {
-      return bytesFrom.left;
-    },
-    get rightToLeftBytes() {
-      return bytesFrom.right;
-    },
-    abort: (error) => settle({ error }),
-  };
+  #write(chunk: Buffer, slab: Slab | undefined): void {
+    this.takenAll();
+    if (!this.#relay.isSettled) this.#writeAll([chunk], slab);
+  }
+
+  #writeAll(pieces: readonly Buffer[], slab: Slab | undefined): void {
+    this.#relay.count(this.#from, bytesOf(pieces));
+    const { onHeld, pool } = this.#relay.options;
+    if (slab !== undefined && this.#borrower !== undefined)
+      lendTo({ sink: this.#borrower, pieces, slab, onHeld, pool });
+    else for (const piece of pieces) this.#sink.write(piece, onHeld);
+    this.#holdBack();
+    onHeld?.();
+  }
+
+  /** Not by what `write` says: what the kernel took at once is written, however much it was. */
+  #holdBack(): void {
+    if (this.#sink.writableLength >= this.#sink.writableHighWaterMark) this.#source.pause();
+  }
+
+  #end(): void {
+    this.#reads?.flush();
+    this.takenAll();
+    this.#sink.end();
+  }
 }
 
 function prematureClose(side: RelaySide): AppError {

@@ -6,7 +6,7 @@
  * asked, gets it in the end, when those others have failed: a slow one is better than none.
  */
 import { REASONS } from '../api/reasons.ts';
-import type { AttemptFailure, Ejections } from './ejection.ts';
+import type { AttemptFailure, Ejections, Trial } from './ejection.ts';
 import { ANSWER_TIMEOUT_MS, SOURCES_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
 import type { RouteSource } from './messages.ts';
 
@@ -48,23 +48,26 @@ export async function trySources<Opened extends { readonly ok: true }>(
   let hasWaitedLong = false;
 
   const isInUse = (source: RouteSource): boolean => ejections.standingOf(source) === 'in-use';
-  const hasOther = (source: RouteSource): boolean =>
-    sources.some((other) => other !== source && isInUse(other) && mayTry(other));
 
-  async function attemptAt(source: RouteSource, timeoutMs: number): Promise<Opened | SourceFailure> {
-    const trial = ejections.begin(source);
-    const attempt = await open(source, timeoutMs);
-    if (attempt.ok) trial.succeeded();
-    else if (isGone()) trial.dropped();
-    else trial.failed(attempt, hasOther(source));
-    return attempt;
+  function settle(trial: Trial, source: RouteSource, attempt: Opened | SourceFailure): void {
+    if (attempt.ok) return trial.succeeded();
+    if (isGone()) return trial.dropped();
+    trial.failed(
+      attempt,
+      sources.some((other) => other !== source && isInUse(other) && mayTry(other)),
+    );
   }
 
-  for (const [index, source] of sources.entries()) {
+  let index = 0;
+  for (const source of sources) {
+    index++;
     const wasInUse = isInUse(source);
-    const hasNext = tried + 1 < SOURCES_PER_CONNECTION_MAX && sources.slice(index + 1).some(mayTry);
+    const hasNext =
+      index < sources.length && tried + 1 < SOURCES_PER_CONNECTION_MAX && sources.slice(index).some(mayTry);
     const isShort = hasNext || (!wasInUse && slow !== undefined);
-    const attempt = await attemptAt(source, isShort ? SWITCH_AFTER_MS : ANSWER_TIMEOUT_MS);
+    const trial = ejections.begin(source);
+    const attempt = await open(source, isShort ? SWITCH_AFTER_MS : ANSWER_TIMEOUT_MS);
+    settle(trial, source, attempt);
     if (attempt.ok) return { ok: true, source, attempt };
     if (attempt.spent === true) return { ...attempt, peer: source.peer };
     const isDenied = attempt.reason === REASONS.EgressDenied || attempt.reason === REASONS.ClientUnknown;
@@ -77,6 +80,8 @@ export async function trySources<Opened extends { readonly ok: true }>(
     if (isGone() || tried >= SOURCES_PER_CONNECTION_MAX) break;
   }
   if (slow === undefined || hasWaitedLong || isGone()) return failure;
-  const attempt = await attemptAt(slow, ANSWER_TIMEOUT_MS);
+  const trial = ejections.begin(slow);
+  const attempt = await open(slow, ANSWER_TIMEOUT_MS);
+  settle(trial, slow, attempt);
   return attempt.ok ? { ok: true, source: slow, attempt } : { ...attempt, peer: slow.peer };
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '../api/errors.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { ClosingRecord, ConnectionSubject } from './messages.ts';
-import { startRelay, type RelayOutcome, type RelaySide } from './relay.ts';
+import { startRelay, type Relay, type RelayOutcome, type RelaySide } from './relay.ts';
 import { answersForMemory, type TunnelMemory } from './held-bytes.ts';
 import type { Routes } from './routes.ts';
 import type { Revocation, Tunnel, TunnelTable } from './tunnels.ts';
@@ -37,42 +37,81 @@ export interface TunnelOptions {
   /** What waits at either side has changed: for sides that do not answer for it themselves. */
   readonly onHeld?: () => void;
   /** Told how to cut it; the result is called when it has ended. */
-  onStart?(abort: (revocation: Revocation) => void): () => void;
+  readonly onStart?: ((abort: (revocation: Revocation) => void) => () => void) | undefined;
 }
 
 /** Runs to the end of the connection; never rejects. */
-export async function runTunnel({ earlyBytes = 0, ...options }: TunnelOptions): Promise<ClosingRecord> {
-  const { subject, message, openedMs, table, now, downstream, upstream, client, peerSide, recheck, onStart } = options;
-  const measured = joinForMemory(downstream, upstream);
-  const onHeld = options.onHeld ?? (() => measured?.measure());
-  const relay = startRelay({ left: downstream, right: upstream, onHeld });
-  let revoked: Revocation | undefined;
-  const tunnel: Tunnel = {
-    subject,
-    client,
-    recheck,
-    abort(revocation) {
-      if (revoked !== undefined) return;
-      revoked = revocation;
-      peerSide?.tellCut(revocation);
-      relay.abort(new AppError('ERR_STREAM_RESET', `connection ${subject.connection}: ${revocation.message}`));
-    },
-  };
-  table.add(tunnel);
-  const onEnd = onStart?.((revocation) => tunnel.abort(revocation));
-  const outcome = await relay.done;
-  onEnd?.();
-  table.remove(tunnel);
-  const durationMs = Math.round(now() - openedMs);
-  const end = revoked ?? (await describeEnd({ outcome, message, peerSide }));
-  return {
-    ...subject,
-    ...end,
-    opened: true,
-    sentBytes: earlyBytes + outcome.leftToRightBytes,
-    receivedBytes: outcome.rightToLeftBytes,
-    durationMs,
-  };
+export function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
+  return new OpenTunnel(options).run();
+}
+
+class OpenTunnel implements Tunnel {
+  readonly subject: ConnectionSubject;
+  readonly client: string | undefined;
+  readonly #options: TunnelOptions;
+  readonly #relay: Relay;
+  #revoked: Revocation | undefined;
+
+  constructor(options: TunnelOptions) {
+    const { downstream, upstream } = options;
+    this.subject = options.subject;
+    this.client = options.client;
+    this.#options = options;
+    const measured = joinForMemory(downstream, upstream);
+    const onHeld = options.onHeld ?? (() => measured?.measure());
+    this.#relay = startRelay({ left: downstream, right: upstream, onHeld });
+  }
+
+  recheck(routes: Routes): Revocation | undefined {
+    return this.#options.recheck(routes);
+  }
+
+  abort(revocation: Revocation): void {
+    if (this.#revoked !== undefined) return;
+    this.#revoked = revocation;
+    this.#options.peerSide?.tellCut(revocation);
+    const message = `connection ${this.subject.connection}: ${revocation.message}`;
+    this.#relay.abort(new AppError('ERR_STREAM_RESET', message));
+  }
+
+  run(): Promise<ClosingRecord> {
+    const { table, onStart } = this.#options;
+    table.add(this);
+    const onEnd = onStart?.((revocation) => this.abort(revocation));
+    return this.#relay.done.then((outcome) => {
+      onEnd?.();
+      table.remove(this);
+      return this.#record(outcome);
+    });
+  }
+
+  #record(outcome: RelayOutcome): ClosingRecord | Promise<ClosingRecord> {
+    const { openedMs, earlyBytes = 0, now } = this.#options;
+    const durationMs = Math.round(now() - openedMs);
+    const { connection, direction, object, peer } = this.subject;
+    const toRecord = ({ reason, message }: Revocation): ClosingRecord => ({
+      connection,
+      direction,
+      object,
+      peer,
+      reason,
+      message,
+      opened: true,
+      sentBytes: earlyBytes + outcome.leftToRightBytes,
+      receivedBytes: outcome.rightToLeftBytes,
+      durationMs,
+    });
+    const end = this.#revoked ?? this.#describeEnd(outcome);
+    return end instanceof Promise ? end.then(toRecord) : toRecord(end);
+  }
+
+  #describeEnd({ error, failedSide }: RelayOutcome): Revocation | Promise<Revocation> {
+    const { message, peerSide } = this.#options;
+    if (error === undefined) return { reason: REASONS.Done, message };
+    const aborted = { reason: REASONS.Aborted, message: 'code' in error ? String(error.code) : error.message };
+    if (peerSide === undefined || failedSide !== peerSide.side) return aborted;
+    return peerSide.explainCut().then((explained) => explained ?? aborted);
+  }
 }
 
 /** The side of the peer answers for the memory of its tunnel: bytes for a client or service that does not read are the peer's. */
@@ -80,16 +119,4 @@ function joinForMemory(downstream: Duplex, upstream: Duplex): TunnelMemory | und
   const stream = [downstream, upstream].find(answersForMemory);
   if (stream !== undefined) stream.otherSide = stream === downstream ? upstream : downstream;
   return stream;
-}
-
-async function describeEnd(input: {
-  readonly outcome: RelayOutcome;
-  readonly message: string;
-  readonly peerSide: PeerSide | undefined;
-}): Promise<Revocation> {
-  const { outcome, message, peerSide } = input;
-  const { error, failedSide } = outcome;
-  if (error === undefined) return { reason: REASONS.Done, message };
-  const explained = failedSide === peerSide?.side ? await peerSide?.explainCut() : undefined;
-  return explained ?? { reason: REASONS.Aborted, message: 'code' in error ? String(error.code) : error.message };
 }

@@ -9,9 +9,14 @@ import {
   SPARE_SLABS_KEPT_MAX,
 } from './limits.ts';
 
+/** What a full record of TLS carries (RFC 8446 §5.1): of such a socket no read brings more. */
+const RECORD_BYTES = 16 * 1024;
+
 /** Pieces of it are lent: they are right until the callback that got them returns, or, if it is held, until it is released. */
 export interface Slab {
   readonly memory: Buffer;
+  /** What of it begins there. One and the same object where records of TLS begin: nearly every read asks for one of these. */
+  from(offset: number): Buffer;
   /** Used again once nobody holds it: how much of it is held costs nobody anything beyond the bound of the pool. */
   readonly isPooled: boolean;
   readonly isHeld: boolean;
@@ -103,6 +108,7 @@ interface Home {
 function makeSlab(bytes: number, home: Home): Slab {
   // Of its own: what is written to must share memory with nothing else.
   const memory = Buffer.allocUnsafeSlow(bytes);
+  const views = [memory];
   let holds = 0;
   let isRetired = false;
   let isQuarantined = false;
@@ -113,6 +119,10 @@ function makeSlab(bytes: number, home: Home): Slab {
   }
   const slab: Slab = {
     memory,
+    from(offset) {
+      if (offset % RECORD_BYTES !== 0) return memory.subarray(offset);
+      return (views[offset / RECORD_BYTES] ??= memory.subarray(offset));
+    },
     isPooled: home.isPool,
     get isHeld() {
       return holds > 0;

@@ -103,7 +103,7 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
   }
 
   const attached = readInto(socket, {
-    next: () => (end === 0 ? slab.memory : slab.memory.subarray(end)),
+    next: () => slab.from(end),
     onRead(bytes) {
       if (isOver) return;
       end += bytes;

@@ -95,34 +95,60 @@ const REASONS_BY_STATUS: Readonly<Record<RefusalStatus, readonly WireReason[]>> 
   508: ['loop'],
 };
 
-/** @throws {AppError} `ERR_MALFORMED` for a request that {@link parseStreamRequest} would refuse. */
+/** What requests for one export have in common, by the object that names it: whoever asks often has it in hand. */
+const written = new WeakMap<
+  ObjectKey,
+  { readonly request: ConnectRequest; readonly begin: string; readonly end: string }
+>();
+
+/**
+ * @param request - whose parts are not to be changed any more: their text is remembered.
+ * @throws {AppError} `ERR_MALFORMED` for a request that {@link parseStreamRequest} would refuse.
+ */
 export function encodeConnect(request: ConnectRequest): Buffer {
-  checkConnect(request);
-  const { exporter, export: key, port, source, client, connection, endpoint, probe, via, crit } = request;
+  const { client, connection } = request;
+  checkClient(client);
+  parseConnection(connection);
+  let common = written.get(request.export);
+  if (common === undefined || !isAlike(common.request, request)) {
+    common = { request, ...writeCommon(request) };
+    written.set(request.export, common);
+  }
+  const ids = `${client}\r\n${CONNECT_FIELDS.connection}: ${connection}`;
+  return Buffer.from(common.begin + ids + common.end, 'latin1');
+}
+
+/** All but the ids is the same, as the same objects. */
+function isAlike(a: ConnectRequest, b: ConnectRequest): boolean {
+  if (a.exporter !== b.exporter || a.port.port !== b.port.port || a.source !== b.source) return false;
+  return a.endpoint === b.endpoint && a.probe === b.probe && a.via === b.via && a.crit === b.crit;
+}
+
+/** What stands before and behind the ids. */
+function writeCommon(request: ConnectRequest): { readonly begin: string; readonly end: string } {
+  checkCommon(request);
+  const { exporter, export: key, port, source, endpoint, probe, via, crit } = request;
   const authority = `${exporter}:443`;
-  // One for each connection: as text, since a map of its fields and another look at each of them would cost more than all else.
-  let head = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}`;
-  head += `\r\n${CONNECT_FIELDS.export}: ${key.namespace}/${key.name}`;
-  head += `\r\n${CONNECT_FIELDS.port}: ${port.port}/${port.protocol}`;
-  head += `\r\n${CONNECT_FIELDS.source}: ${encodeSource(source)}`;
-  head += `\r\n${CONNECT_FIELDS.client}: ${client}`;
-  head += `\r\n${CONNECT_FIELDS.connection}: ${connection}`;
-  if (endpoint !== undefined) head += `\r\n${CONNECT_FIELDS.endpoint}: ${endpoint}`;
-  if (probe !== undefined) head += `\r\n${CONNECT_FIELDS.probe}: ${probe}`;
-  if (via.length > 0) head += `\r\n${CONNECT_FIELDS.via}: ${via.join(', ')}`;
-  if (crit.length > 0) head += `\r\n${CONNECT_FIELDS.crit}: ${crit.join(', ')}`;
-  return Buffer.from(`${head}\r\n\r\n`, 'latin1');
+  let begin = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}`;
+  begin += `\r\n${CONNECT_FIELDS.export}: ${key.namespace}/${key.name}`;
+  begin += `\r\n${CONNECT_FIELDS.port}: ${port.port}/${port.protocol}`;
+  begin += `\r\n${CONNECT_FIELDS.source}: ${encodeSource(source)}`;
+  begin += `\r\n${CONNECT_FIELDS.client}: `;
+  let end = '';
+  if (endpoint !== undefined) end += `\r\n${CONNECT_FIELDS.endpoint}: ${endpoint}`;
+  if (probe !== undefined) end += `\r\n${CONNECT_FIELDS.probe}: ${probe}`;
+  if (via.length > 0) end += `\r\n${CONNECT_FIELDS.via}: ${via.join(', ')}`;
+  if (crit.length > 0) end += `\r\n${CONNECT_FIELDS.crit}: ${crit.join(', ')}`;
+  return { begin, end: `${end}\r\n\r\n` };
 }
 
 /** Each field by what will read it; the values of `source` are looked at where they are encoded. */
-function checkConnect(request: ConnectRequest): void {
-  const { exporter, export: key, port, endpoint, client, connection, via, probe, crit } = request;
+function checkCommon(request: ConnectRequest): void {
+  const { exporter, export: key, port, endpoint, via, probe, crit } = request;
   if (!isLabel(exporter)) throw malformed('request: the exporter is not a label');
   parseExport(`${key.namespace}/${key.name}`);
   parsePort(`${port.port}/${port.protocol}`);
   checkEndpoint(endpoint);
-  checkClient(client);
-  parseConnection(connection);
   parseProbe(probe);
   if (via.length > 0) parseVia(via.join(', '));
   if (crit.length > 0) parseCrit(crit.join(', '));
@@ -150,7 +176,7 @@ export function parseStreamRequest({ method, target, fields }: RequestHead): Str
 /** The id of a request, as far as it can be told: for the answer to one that is malformed. */
 export function findConnectionId({ fields }: RequestHead): string | undefined {
   const connection = fields.get(CONNECT_FIELDS.connection);
-  return connection !== undefined && CONNECTION.test(connection) ? connection : undefined;
+  return connection !== undefined && isConnectionId(connection) ? connection : undefined;
 }
 
 function parseConnect(target: string, fields: HeadFields): ConnectRequest {
@@ -211,8 +237,12 @@ function parsePort(text: string): { port: number; protocol: 'TCP' } {
   return { port, protocol: 'TCP' };
 }
 
+export function isConnectionId(text: string): boolean {
+  return CONNECTION.test(text);
+}
+
 function parseConnection(text: string): string {
-  if (!CONNECTION.test(text)) throw malformed('mcs-connection is not 32 hexadecimal digits in lower case');
+  if (!isConnectionId(text)) throw malformed('mcs-connection is not 32 hexadecimal digits in lower case');
   return text;
 }
 
@@ -239,8 +269,16 @@ function parseCrit(text: string | undefined): string[] {
   return names;
 }
 
+/** The head that says yes to this connection, to whoever has checked its id. */
+export function yesTo(connection: string): string {
+  return `HTTP/1.1 200 OK\r\n${CONNECT_FIELDS.connection}: ${connection}\r\n\r\n`;
+}
+
 /** @throws {AppError} `ERR_MALFORMED` for a status that does not go with its reason. */
 export function encodeAnswer(answer: ConnectAnswer): Buffer {
+  if (answer.ok && answer.connection !== undefined) {
+    return Buffer.from(yesTo(parseConnection(answer.connection)), 'latin1');
+  }
   const fields = new Map<string, string>();
   if (answer.connection !== undefined) fields.set(CONNECT_FIELDS.connection, parseConnection(answer.connection));
   if (answer.ok) return encodeResponseHead({ status: 200, reason: 'OK', fields });

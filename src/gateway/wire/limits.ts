@@ -13,6 +13,10 @@ export const SOURCE_KEYS_MAX = 64;
 /** Different ones that are remembered, so that each is parsed once for many connections: some 4 MiB at most. */
 export const SOURCES_REMEMBERED_MAX = 256;
 
+/** Requests that are known by their text, so that each is parsed once for many connections, and how long such a text may be: some 512 KiB. */
+export const KNOWN_HEADS_MAX = 256;
+export const KNOWN_HEAD_BYTES_MAX = 2 * 1024;
+
 /** Opaque affinity key: a hash. */
 export const CLIENT_CHARACTERS_MAX = 64;
 

@@ -88,6 +88,8 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   const backlog: Received[] = [];
   let onDigested: (() => void) | undefined;
   let lender: Slab | undefined;
+  /** Those that have got bytes of the lender. */
+  const fed = new Set<YamuxStream>();
   let refusedStreams = 0;
   let windows: InitialWindows | undefined;
   let saidGoAway = false;
@@ -205,7 +207,9 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     },
     onPayload(bytes) {
       meter.add(bytes.length);
-      receiving?.receiveData(bytes, lender);
+      if (receiving === undefined) return;
+      if (lender !== undefined) fed.add(receiving);
+      receiving.receiveData(bytes, lender);
     },
     onFrameEnd(header) {
       if (hasFlag(header, FLAGS.fin)) receiving?.receiveFin();
@@ -234,6 +238,8 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       finish(error, GO_AWAY_CODES.protocolError);
     } finally {
       lender = undefined;
+      for (const stream of fed) stream.receivedAll();
+      fed.clear();
       socket.uncork();
     }
     return bytes.subarray(takenBytes);

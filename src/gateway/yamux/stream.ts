@@ -45,8 +45,20 @@ export interface StreamOptions {
 
 type WriteCallback = (error?: Error | null) => void;
 
-/** Takes bytes at once; they are lent by the slab. */
-export type Taker = (bytes: Buffer, slab: Slab) => void;
+/** Takes bytes at once. */
+export interface Taker {
+  /** They are lent by the slab. */
+  take(bytes: Buffer, slab: Slab): void;
+  /** After one or more of `take`: nothing follows at once. */
+  takenAll(): void;
+}
+
+/**
+ * Takes the first bytes that come, uncopied; undefined where the peer ends the stream instead. Must not throw.
+ *
+ * @returns what it does not need: from there on all is read as ever. Undefined: it needs more.
+ */
+export type HeadTaker = (bytes: Buffer | undefined) => Buffer | undefined;
 
 /** A stream that did not end well: never a clean end, always this error. */
 export function resetError(what: string, cause?: Error): AppError {
@@ -78,6 +90,7 @@ export class YamuxStream extends Duplex {
   readonly #inbox = new ReceiveQueue();
   #readerWaits = false;
   #taker: Taker | undefined;
+  #headTaker: HeadTaker | undefined;
   /** What the peer may still send. */
   #receiveWindow = WINDOW_BYTES;
   #sendWindow = WINDOW_BYTES;
@@ -140,6 +153,15 @@ export class YamuxStream extends Duplex {
    */
   takeDirectly(taker: Taker): void {
     this.#taker = taker;
+  }
+
+  /**
+   * The first bytes go there, past the reader. @returns false where it is too late for that, since some have come.
+   */
+  takeHead(taker: HeadTaker): boolean {
+    if (this.#receivedBytes > 0 || this.#finReceived || this.destroyed) return false;
+    this.#headTaker = taker;
+    return true;
   }
 
   /** All reading passes here or, without a buffer between, through `push` in `#deliver`. */
@@ -246,7 +268,8 @@ export class YamuxStream extends Duplex {
     this.#outbox = [];
     this.#inbox.clear();
     this.otherSide = undefined;
-    this.#taker = undefined;
+    this.#taker?.takenAll();
+    this.#taker = this.#headTaker = undefined;
     this.#link.onHeld(this);
     this.#tellPromised(0);
     // To describe where it was noticed costs more than all the rest of an end that was a good one.
@@ -341,13 +364,29 @@ export class YamuxStream extends Duplex {
     this.#receiveWindow -= piece.length;
     this.#receivedBytes += piece.length;
     this.#measuredMs ??= this.#link.now();
+    if (this.#headTaker !== undefined) {
+      const rest = this.#headTaker(piece);
+      if (rest !== undefined) this.#headTaker = undefined;
+      if (rest === undefined || rest.length === 0 || this.destroyed) return this.#grantWindow();
+      return this.#receivePart(rest, slab);
+    }
+    this.#receivePart(piece, slab);
+  }
+
+  #receivePart(piece: Buffer, slab: Slab | undefined): void {
     if (slab === undefined) this.#inbox.add(piece);
     else if (this.#taker !== undefined && this.#isFlowing) {
-      this.#taker(piece, slab);
-      this.#link.onHeld(this);
-      return this.#grantWindow();
+      return this.#taker.take(piece, slab);
     } else this.#inbox.addCopy(piece);
     this.#deliver();
+  }
+
+  /** The session has handed on what it has read so far: to be called once after one or more of `receiveData`. */
+  receivedAll(): void {
+    if (this.#taker === undefined) return;
+    this.#taker.takenAll();
+    this.#link.onHeld(this);
+    this.#grantWindow();
   }
 
   /** Nothing waits here, and the reader takes what comes. */
@@ -358,6 +397,7 @@ export class YamuxStream extends Duplex {
   receiveFin(): void {
     if (this.#finReceived || this.destroyed) return;
     this.#finReceived = true;
+    this.#headTaker?.(undefined);
     this.#tellPromised(0);
     this.#deliver();
   }

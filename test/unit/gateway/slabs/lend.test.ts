@@ -37,10 +37,48 @@ describe('lendTo', () => {
     assert.ok(slab);
     const { sink, written } = makeSink('at once');
     let told = 0;
-    assert.equal(lendTo({ sink, bytes: slab.memory.subarray(0, 100), slab, onHeld: () => told++ }), true);
+    lendTo({ sink, pieces: [slab.memory.subarray(0, 100)], slab, onHeld: () => told++ });
     assert.deepEqual([sharesMemory(written[0], slab), slab.isHeld], [true, false]);
     await turn();
     assert.deepEqual([told, slab.isHeld], [1, false]);
+  });
+
+  it('several pieces, taken at once → uncopied and in order, nothing is held, told once', async () => {
+    const slab = makeSlabPool().take();
+    assert.ok(slab);
+    const { sink, written } = makeSink('at once');
+    const pieces = [slab.memory.subarray(5, 10), slab.memory.subarray(20, 40), slab.memory.subarray(50, 51)];
+    let told = 0;
+    lendTo({ sink, pieces, slab, onHeld: () => told++ });
+    assert.deepEqual([written, slab.isHeld], [pieces, false]);
+    await turn();
+    assert.equal(told, 1);
+  });
+
+  it('several pieces that wait → held until the last one is taken', async () => {
+    const slab = makeSlabPool().take();
+    assert.ok(slab);
+    const { sink, written, finish } = makeSink('later');
+    lendTo({ sink, pieces: [slab.memory.subarray(0, 5), slab.memory.subarray(5, 10)], slab });
+    finish();
+    await turn();
+    assert.deepEqual([written.length, slab.isHeld], [2, true]);
+    finish();
+    await turn();
+    assert.equal(slab.isHeld, false);
+  });
+
+  it('several small pieces behind another → one copy', () => {
+    const pool = makeSlabPool();
+    const slab = pool.take();
+    assert.ok(slab);
+    const { sink, written, finish } = makeSink('later');
+    lendTo({ sink, pieces: [slab.memory.subarray(0, 1)], slab, pool });
+    slab.memory.write('abcdef', 10);
+    lendTo({ sink, pieces: [slab.memory.subarray(10, 13), slab.memory.subarray(14, 16)], slab, pool });
+    slab.memory.fill(0);
+    finish();
+    assert.equal(written[1]?.toString(), 'abcef');
   });
 
   for (const error of [undefined, new Error('reset')]) {
@@ -48,7 +86,7 @@ describe('lendTo', () => {
       const slab = makeSlabPool().take();
       assert.ok(slab);
       const { sink, written, finish } = makeSink('later');
-      lendTo({ sink, bytes: slab.memory.subarray(0, 100), slab });
+      lendTo({ sink, pieces: [slab.memory.subarray(0, 100)], slab });
       assert.deepEqual([sharesMemory(written[0], slab), slab.isHeld], [true, true]);
       finish(error);
       await turn();
@@ -60,7 +98,7 @@ describe('lendTo', () => {
     const slab = makeSlabPool().take();
     assert.ok(slab);
     const { sink, finish } = makeSink('later');
-    for (let index = 0; index < 3; index++) lendTo({ sink, bytes: slab.memory.subarray(0, COPY_BELOW_BYTES), slab });
+    for (let index = 0; index < 3; index++) lendTo({ sink, pieces: [slab.memory.subarray(0, COPY_BELOW_BYTES)], slab });
     sink.destroy();
     finish(new Error('destroyed'));
     await turn();
@@ -78,11 +116,11 @@ describe('lendTo', () => {
       const slab = pool.take();
       assert.ok(slab);
       const { sink } = makeSink('later');
-      lendTo({ sink, bytes: slab.memory.subarray(0, 1), slab, pool });
+      lendTo({ sink, pieces: [slab.memory.subarray(0, 1)], slab, pool });
       const { writableLength } = sink;
       let holds = 0;
       const counted: Slab = { ...slab, isPooled: true, hold: () => void holds++ };
-      lendTo({ sink, bytes: slab.memory.subarray(1, 1 + bytes), slab: counted, pool });
+      lendTo({ sink, pieces: [slab.memory.subarray(1, 1 + bytes)], slab: counted, pool });
       assert.equal(sink.writableLength, writableLength + bytes);
       assert.equal(holds, isCopied ? 0 : 1);
     });
@@ -98,7 +136,7 @@ describe('lendTo', () => {
       [enough, spare, true],
       [idle.memory.subarray(0, 1), idle, true],
     ] as const) {
-      lendTo({ sink: makeSink('later').sink, bytes, slab });
+      lendTo({ sink: makeSink('later').sink, pieces: [bytes], slab });
       assert.equal(slab.isHeld, isHeld);
     }
   });

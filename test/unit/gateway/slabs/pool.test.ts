@@ -43,6 +43,18 @@ describe('makeSlabPool', () => {
     assert.equal(pool.taken, 1);
   });
 
+  it('from any place → what begins there; the same object again where a record begins', () => {
+    const slab = makeSlabPool().take();
+    assert.ok(slab);
+    assert.equal(slab.from(0), slab.memory);
+    for (const offset of [1, 16_383, 16_384, 16_396, SLAB_BYTES - 16_384, SLAB_BYTES - 1]) {
+      const view = slab.from(offset);
+      assert.ok(view.buffer === slab.memory.buffer);
+      assert.deepEqual([view.byteOffset, view.length], [offset, SLAB_BYTES - offset]);
+      assert.equal(slab.from(offset) === view, offset % 16_384 === 0);
+    }
+  });
+
   it('released more often than held → an error, before memory is used twice', () => {
     assert.throws(() => makeSlabPool().take()?.release(), /released more often/);
   });
