@@ -70,7 +70,7 @@ describe('makeClientTable', () => {
     const table = newTable();
     const asker = makeAsker();
     const waiting = Array.from({ length: CLIENT_WAITERS_MAX }, (_, index) =>
-      table.identify(`10.1.${index >> 8}.${index & 255}`, asker),
+      Promise.resolve(table.identify(`10.1.${index >> 8}.${index & 255}`, asker)),
     );
     const startMs = performance.now();
     assert.deepEqual(await table.identify('10.0.0.1', makeAsker()), nobody);

@@ -18,6 +18,8 @@ describe('makeMetrics', () => {
       'clusterlink_mcs_connections_open',
       'clusterlink_mcs_connections_total',
       'clusterlink_mcs_crl_next_update_seconds',
+      'clusterlink_mcs_dns_behind_seconds',
+      'clusterlink_mcs_dns_dropped_total',
       'clusterlink_mcs_dns_queries_total',
       'clusterlink_mcs_fast_path',
       'clusterlink_mcs_handshakes_refused_total',
