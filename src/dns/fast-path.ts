@@ -9,12 +9,14 @@
  * Negative answers differ in one pointer and the serial. What is rare (other classes and opcodes, ANY, transfers, SOA and NS of a
  * zone, names of others, options, too large an answer) is left to the full path.
  */
+import { AnswerTable, type EncodedAnswer, type Place } from './answer-table.ts';
 import { UDP_QUERY_BYTES_MAX, UDP_REPLY_BYTES_MAX } from './limits.ts';
 import { HEADER_BYTES, LABEL_BYTES_MAX, NAME_BYTES_MAX } from './message.ts';
 import type { NameKey } from './name.ts';
-import { CLASS_IN, RCODE, TYPE, type DnsRecord, type Rcode } from './records.ts';
+import { CLASS_IN, RCODE, TYPE, type DnsRecord } from './records.ts';
 import { encodeRest } from './record-codec.ts';
 import { encodeSections, OPT_BYTES, plainOpt, replyBytesMax, type EncodedSections } from './reply.ts';
+import { HASH_START, hashOctet } from './shared-map.ts';
 import { closestCut, nodeFor, type Cut, type Node, type Zone } from './zone.ts';
 
 export interface QuickQuestion {
@@ -26,7 +28,7 @@ export interface QuickQuestion {
 
 export interface QuickReply {
   readonly bytes: Buffer;
-  readonly rcode: Rcode;
+  readonly rcode: number;
   readonly type: number;
 }
 
@@ -39,15 +41,17 @@ export interface FastPath {
 const PAGE_BYTES = 65_536;
 /** More do not fit into a datagram: a record has 16 octets and more. */
 const ANSWERS_MAX = Math.floor(UDP_REPLY_BYTES_MAX / 16);
-/** Three of each name that exists, and no more: types that it has not are some clients' to choose. */
-const KNOWN_ANSWERS_MAX = 65_536;
+const KEY_BYTES_BESIDE_NAME = 3;
 const LOWER_CASE_BIT = 0x20;
 
 export function makeFastPath(): FastPath {
   /** Name, type, and whether the client is on this machine. */
-  const key = Buffer.alloc(NAME_BYTES_MAX + 3);
+  const key = Buffer.alloc(NAME_BYTES_MAX + KEY_BYTES_BESIDE_NAME);
+  let hash = 0;
+  let nameHash = 0;
+  /** What was found in this zone; another zone begins anew. */
+  const known = new AnswerTable();
   let knownZone: Zone | undefined;
-  let knownAnswers = new Map<string, Known>();
   let page = Buffer.allocUnsafeSlow(PAGE_BYTES);
   let used = 0;
 
@@ -75,41 +79,38 @@ export function makeFastPath(): FastPath {
     page.writeUInt16BE(fields.additionals, start + 10);
   }
 
-  function writePositive(ask: Ask, sections: EncodedSections, rotation: number): Buffer | undefined {
-    const { query, questionEnd, opt, bytesMax } = ask;
-    const { bytes, starts, additionalCount } = sections;
-    const answers = starts.length - 1;
-    const total = questionEnd + bytes.length + (opt?.length ?? 0);
+  function writeKnown({ query, questionEnd, opt, bytesMax }: Ask, place: Place, rotation: number): Buffer | undefined {
+    const total = questionEnd + known.bytes(place) + (opt?.length ?? 0);
     if (total > bytesMax) return undefined;
     const start = begin(query, questionEnd, total);
-    writeHeader(start, { rcode: RCODE.NOERROR, answers, authorities: 0, additionals: additionalCount + (opt ? 1 : 0) });
-    const answersEnd = starts[answers] ?? 0;
-    const from = answers === 1 ? 0 : (starts[rotation % answers] ?? 0);
-    let at = start + questionEnd;
-    at += bytes.copy(page, at, from, answersEnd);
-    at += bytes.copy(page, at, 0, from);
-    at += bytes.copy(page, at, answersEnd);
-    opt?.copy(page, at);
+    const answers = known.answers(place);
+    writeHeader(start, {
+      rcode: known.rcode(place),
+      answers,
+      authorities: known.authorities(place),
+      additionals: known.additionals(place) + (opt ? 1 : 0),
+    });
+    known.copy(place, answers > 1 ? rotation % answers : 0, page, start + questionEnd);
+    opt?.copy(page, start + total - opt.length);
     return end(start, total);
   }
 
-  function writeNegative(ask: Ask, rcode: Rcode, cut: Cut, version: number): Buffer | undefined {
+  function writeAbsent(ask: Ask, cut: Cut, version: number): Buffer | undefined {
     const { query, questionEnd, nameBytes, opt, bytesMax } = ask;
-    const soa = soaRest(cut);
-    const total = questionEnd + 2 + soa.length + (opt?.length ?? 0);
+    const soa = soaSection(cut, nameBytes, version);
+    const total = questionEnd + soa.length + (opt?.length ?? 0);
     if (total > bytesMax) return undefined;
     const start = begin(query, questionEnd, total);
-    writeHeader(start, { rcode, answers: 0, authorities: 1, additionals: opt ? 1 : 0 });
-    let at = page.writeUInt16BE(0xc000 | (HEADER_BYTES + nameBytes - cut.key.length), start + questionEnd);
-    at += soa.copy(page, at);
-    page.writeUInt32BE(version >>> 0, at - SERIAL_FROM_END);
-    opt?.copy(page, at);
+    writeHeader(start, { rcode: RCODE.NXDOMAIN, answers: 0, authorities: 1, additionals: opt ? 1 : 0 });
+    soa.copy(page, start + questionEnd);
+    opt?.copy(page, start + total - opt.length);
     return end(start, total);
   }
 
-  /** Octets of the name, which is then in `key`, in lower case; undefined: not a name without pointers that ends in time. */
+  /** Octets of the name, which is then in `key`, in lower case, and in `hash`; undefined: not a name without pointers that ends in time. */
   function readName(query: Buffer): number | undefined {
     let length = 0;
+    hash = HASH_START;
     for (;;) {
       const labelBytes = query[HEADER_BYTES + length];
       if (labelBytes === undefined || labelBytes > LABEL_BYTES_MAX) return undefined;
@@ -118,7 +119,7 @@ export function makeFastPath(): FastPath {
       for (; length < labelEnd; length++) {
         const octet = query[HEADER_BYTES + length] ?? 0;
         // Also the label's length goes through: it is below the letters.
-        key[length] = octet >= 0x41 && octet <= 0x5a ? octet | LOWER_CASE_BIT : octet;
+        addToKey(length, octet >= 0x41 && octet <= 0x5a ? octet | LOWER_CASE_BIT : octet);
       }
       if (labelBytes === 0) return length;
     }
@@ -132,49 +133,56 @@ export function makeFastPath(): FastPath {
     const extensions = readExtensions(query, questionEnd);
     if (extensions === undefined) return undefined;
     const type = query.readUInt16BE(questionEnd - 4);
-    key[nameBytes] = type >> 8;
-    key[nameBytes + 1] = type & 0xff;
-    key[nameBytes + 2] = clientIsLoopback ? 1 : 0;
+    nameHash = hash;
+    addToKey(nameBytes, type >> 8);
+    addToKey(nameBytes + 1, type & 0xff);
+    addToKey(nameBytes + 2, clientIsLoopback ? 1 : 0);
     const ask: Ask = { query, questionEnd, nameBytes, ...extensions };
-    const known =
-      answersIn(zone).get(key.toString('latin1', 0, nameBytes + 3)) ?? find(ask, type, clientIsLoopback, zone);
-    if (known === undefined) return undefined;
-    const bytes =
-      known.sections === undefined
-        ? writeNegative(ask, known.rcode, known.cut, zone.version)
-        : writePositive(ask, known.sections, rotation);
-    return bytes && { bytes, rcode: known.rcode, type };
+    if (zone !== knownZone) known.clear();
+    knownZone = zone;
+    const place = known.find(key, nameBytes + KEY_BYTES_BESIDE_NAME, hash);
+    if (place === 0) return replyAnew(ask, { type, zone, clientIsLoopback, rotation });
+    const bytes = writeKnown(ask, place, rotation);
+    return bytes && { bytes, rcode: known.rcode(place), type };
   }
 
-  /** What was found in this zone; another zone begins anew. */
-  function answersIn(zone: Zone): Map<string, Known> {
-    if (zone !== knownZone || knownAnswers.size >= KNOWN_ANSWERS_MAX) {
-      knownAnswers = new Map();
-      knownZone = zone;
-    }
-    return knownAnswers;
+  function addToKey(index: number, octet: number): void {
+    key[index] = octet;
+    hash = hashOctet(hash, octet);
   }
 
-  function find(ask: Ask, type: number, clientIsLoopback: boolean, zone: Zone): Known | undefined {
+  /** Of a question that is asked for the first time in this zone, or for a name that is not there: there is no end to those. */
+  function replyAnew(
+    ask: Ask,
+    { type, zone, clientIsLoopback, rotation }: QuickQuestion & { readonly type: number },
+  ): QuickReply | undefined {
     const name = key.toString('latin1', 0, ask.nameBytes);
-    const node = nodeFor(zone.names.get(name), clientIsLoopback);
+    const node = nodeFor(zone.names.get(name, nameHash), clientIsLoopback);
     const records = node?.records.get(type);
     if (node !== undefined && records !== undefined) {
       if (records.length > ANSWERS_MAX) return undefined;
-      const sections = sectionsOf({ records, node, type, key: name }, ask);
-      return remember(ask, { rcode: RCODE.NOERROR, sections });
+      const { bytes, starts, additionalCount } = sectionsOf({ records, node, type, key: name }, ask);
+      const encoded = { rcode: RCODE.NOERROR, bytes, starts, authorities: 0, additionals: additionalCount };
+      return replyAndRemember(ask, { type, rotation, encoded });
     }
-    if (RARE_TYPES.has(type)) return undefined;
-    const cut = closestCut(name, zone);
+    const cut = RARE_TYPES.has(type) ? undefined : closestCut(name, zone);
     if (cut === undefined) return undefined;
-    // Names that are not there are not remembered: there is no end to them.
-    if (node === undefined) return { rcode: RCODE.NXDOMAIN, sections: undefined, cut };
-    return remember(ask, { rcode: RCODE.NOERROR, sections: undefined, cut });
+    if (node === undefined) {
+      const bytes = writeAbsent(ask, cut, zone.version);
+      return bytes && { bytes, rcode: RCODE.NXDOMAIN, type };
+    }
+    const soa = soaSection(cut, ask.nameBytes, zone.version);
+    const encoded = { rcode: RCODE.NOERROR, bytes: soa, starts: [0], authorities: 1, additionals: 0 };
+    return replyAndRemember(ask, { type, rotation, encoded });
   }
 
-  function remember({ nameBytes }: Ask, known: Known): Known {
-    knownAnswers.set(key.toString('latin1', 0, nameBytes + 3), known);
-    return known;
+  function replyAndRemember(
+    ask: Ask,
+    { type, rotation, encoded }: { readonly type: number; readonly rotation: number; readonly encoded: EncodedAnswer },
+  ): QuickReply | undefined {
+    const place = known.add(key, ask.nameBytes + KEY_BYTES_BESIDE_NAME, hash, encoded);
+    const bytes = writeKnown(ask, place, rotation);
+    return bytes && { bytes, rcode: encoded.rcode, type };
   }
 
   return {
@@ -189,11 +197,6 @@ export function makeFastPath(): FastPath {
   };
 }
 
-/** The answer to a name, a type and a kind of client: records, or none and the SOA of this zone. */
-type Known =
-  | { readonly rcode: Rcode; readonly sections: EncodedSections }
-  | { readonly rcode: Rcode; readonly sections: undefined; readonly cut: Cut };
-
 /** What of a query its reply depends on, besides the name. */
 interface Ask {
   readonly query: Buffer;
@@ -205,7 +208,7 @@ interface Ask {
 }
 
 interface HeaderFields {
-  readonly rcode: Rcode;
+  readonly rcode: number;
   readonly answers: number;
   readonly authorities: number;
   readonly additionals: number;
@@ -255,10 +258,11 @@ function sectionsOf(
 const SERIAL_FROM_END = 20;
 const soaByCut = new WeakMap<Cut, Buffer>();
 
-function soaRest(cut: Cut): Buffer {
-  const known = soaByCut.get(cut);
-  if (known !== undefined) return known;
-  const rest = encodeRest({ ...cut.soa, serial: 0 });
-  soaByCut.set(cut, rest);
-  return rest;
+/** The SOA of the zone of a name: its owner is the end of the question. To be copied at once: the next one is in the same place. */
+function soaSection(cut: Cut, nameBytes: number, version: number): Buffer {
+  const section = soaByCut.get(cut) ?? Buffer.concat([Buffer.alloc(2), encodeRest({ ...cut.soa, serial: 0 })]);
+  soaByCut.set(cut, section);
+  section.writeUInt16BE(0xc000 | (HEADER_BYTES + nameBytes - cut.key.length), 0);
+  section.writeUInt32BE(version >>> 0, section.length - SERIAL_FROM_END);
+  return section;
 }

@@ -18,8 +18,9 @@ export class SharedMap<V> {
     return new SharedMap<V>(new Array<undefined>(BUCKETS).fill(undefined), 0);
   }
 
-  get(key: string): V | undefined {
-    return this.#buckets[hashKey(key) & (BUCKETS - 1)]?.get(key);
+  /** @param hash - of the key: whoever has read it octet by octet knows it. */
+  get(key: string, hash = hashKey(key)): V | undefined {
+    return this.#buckets[hash & (BUCKETS - 1)]?.get(key);
   }
 
   *entries(): Generator<[string, V], void> {
@@ -46,9 +47,16 @@ export class SharedMap<V> {
   }
 }
 
-/** FNV-1a, 32 bits, of a text whose characters are octets. */
+export const HASH_START = 0x811c9dc5 | 0;
+
+/** One step of FNV-1a, 32 bits. */
+export function hashOctet(hash: number, octet: number): number {
+  return Math.imul(hash ^ octet, 0x01000193);
+}
+
+/** Of a text whose characters are octets. */
 function hashKey(key: string): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  let hash = HASH_START;
+  for (let index = 0; index < key.length; index++) hash = hashOctet(hash, key.charCodeAt(index));
   return hash;
 }

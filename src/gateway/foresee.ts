@@ -44,9 +44,10 @@ export async function foresee(options: ForeseeOptions): Promise<Foresight> {
   };
 }
 
-function foreseeCut({ subject, client, recheck }: Tunnel, next: Routes): ForeseenCut | undefined {
-  const revocation = recheck(next);
+function foreseeCut(tunnel: Tunnel, next: Routes): ForeseenCut | undefined {
+  const revocation = tunnel.recheck(next);
   if (revocation === undefined) return undefined;
-  const { connection, direction, object, peer } = subject;
+  const { client } = tunnel;
+  const { connection, direction, object, peer } = tunnel.subject;
   return { connection, direction, object, peer, ...(client === undefined ? {} : { client }), ...revocation };
 }
