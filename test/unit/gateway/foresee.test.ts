@@ -24,7 +24,14 @@ describe('foresee', () => {
   it('connections of which other policies would end one → that one alone, by its reason; nothing is cut', async () => {
     const table = makeTunnelTable();
     table.add(tunnel('stays'));
-    table.add(tunnel('goes', { client: '10.0.0.1', recheck: (routes) => (routes === next ? denied : undefined) }));
+    const goes: Tunnel = {
+      ...tunnel('goes', { client: '10.0.0.1' }),
+      // As of a class: asked without its object, it would not know which connection it is.
+      recheck(routes) {
+        return routes === next && this.client === '10.0.0.1' ? denied : undefined;
+      },
+    };
+    table.add(goes);
     assert.deepEqual(await foresee({ table, present, next }), {
       open: 2,
       cuts: [
