@@ -55,56 +55,53 @@ export function makeFastPath(): FastPath {
   let page = Buffer.allocUnsafeSlow(PAGE_BYTES);
   let used = 0;
 
-  /** The header and the question of the reply, with room for the rest. */
-  function begin(query: Buffer, questionEnd: number, replyBytes: number): number {
-    if (used + replyBytes > PAGE_BYTES) {
+  /**
+   * A reply that lacks only its sections, of so many octets, at the end of the question. undefined: it is too large.
+   *
+   * @param fields - the additional records without OPT.
+   */
+  function begin(
+    { query, questionEnd, opt, bytesMax }: Ask,
+    sectionBytes: number,
+    fields: HeaderFields,
+  ): Buffer | undefined {
+    const bytes = questionEnd + sectionBytes + (opt?.length ?? 0);
+    if (bytes > bytesMax) return undefined;
+    if (used + bytes > PAGE_BYTES) {
       page = Buffer.allocUnsafeSlow(PAGE_BYTES);
       used = 0;
     }
-    query.copy(page, used, 0, questionEnd);
-    return used;
-  }
-
-  function end(start: number, replyBytes: number): Buffer {
-    used = start + replyBytes;
-    return page.subarray(start, used);
-  }
-
-  function writeHeader(start: number, fields: HeaderFields): void {
+    const reply = page.subarray(used, used + bytes);
+    used += bytes;
+    query.copy(reply, 0, 0, questionEnd);
     // QR, opcode 0, AA, RD as it came; then the rcode.
-    page[start + 2] = 0x84 | ((page[start + 2] ?? 0) & 0x01);
-    page[start + 3] = fields.rcode;
-    page.writeUInt16BE(fields.answers, start + 6);
-    page.writeUInt16BE(fields.authorities, start + 8);
-    page.writeUInt16BE(fields.additionals, start + 10);
+    reply[2] = 0x84 | ((query[2] ?? 0) & 0x01);
+    reply[3] = fields.rcode;
+    reply.writeUInt16BE(fields.answers, 6);
+    reply.writeUInt16BE(fields.authorities, 8);
+    reply.writeUInt16BE(fields.additionals + (opt ? 1 : 0), 10);
+    opt?.copy(reply, bytes - opt.length);
+    return reply;
   }
 
-  function writeKnown({ query, questionEnd, opt, bytesMax }: Ask, place: Place, rotation: number): Buffer | undefined {
-    const total = questionEnd + known.bytes(place) + (opt?.length ?? 0);
-    if (total > bytesMax) return undefined;
-    const start = begin(query, questionEnd, total);
+  function writeKnown(ask: Ask, place: Place, rotation: number): Buffer | undefined {
     const answers = known.answers(place);
-    writeHeader(start, {
+    const reply = begin(ask, known.bytes(place), {
       rcode: known.rcode(place),
       answers,
       authorities: known.authorities(place),
-      additionals: known.additionals(place) + (opt ? 1 : 0),
+      additionals: known.additionals(place),
     });
-    known.copy(place, answers > 1 ? rotation % answers : 0, page, start + questionEnd);
-    opt?.copy(page, start + total - opt.length);
-    return end(start, total);
+    if (reply !== undefined) known.copy(place, answers > 1 ? rotation % answers : 0, reply, ask.questionEnd);
+    return reply;
   }
 
   function writeAbsent(ask: Ask, cut: Cut, version: number): Buffer | undefined {
-    const { query, questionEnd, nameBytes, opt, bytesMax } = ask;
-    const soa = soaSection(cut, nameBytes, version);
-    const total = questionEnd + soa.length + (opt?.length ?? 0);
-    if (total > bytesMax) return undefined;
-    const start = begin(query, questionEnd, total);
-    writeHeader(start, { rcode: RCODE.NXDOMAIN, answers: 0, authorities: 1, additionals: opt ? 1 : 0 });
-    soa.copy(page, start + questionEnd);
-    opt?.copy(page, start + total - opt.length);
-    return end(start, total);
+    const soa = soaSection(cut, ask.nameBytes, version);
+    const fields = { rcode: RCODE.NXDOMAIN, answers: 0, authorities: 1, additionals: 0 };
+    const reply = begin(ask, soa.length, fields);
+    if (reply !== undefined) soa.copy(reply, ask.questionEnd);
+    return reply;
   }
 
   /** Octets of the name, which is then in `key`, in lower case, and in `hash`; undefined: not a name without pointers that ends in time. */

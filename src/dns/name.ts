@@ -66,7 +66,7 @@ export function* keysAbove(key: NameKey): Generator<NameKey, void> {
 const ODD = /[^0-9a-z_-]/g;
 
 /** Without the trailing dot; octets other than letters, digits, `-` and `_` as `\DDD` (RFC 4343 §2.1). */
-export function formatKey(key: NameKey): string {
+export function formatName(key: NameKey): string {
   const labels: string[] = [];
   for (let start = 0; key.charCodeAt(start) > 0; start += 1 + key.charCodeAt(start)) {
     const label = key.slice(start + 1, start + 1 + key.charCodeAt(start));

@@ -3,7 +3,7 @@ import type { Logger } from '../runtime/log.ts';
 import { makeBucket } from '../runtime/bucket.ts';
 import { QUERY_LOG_LINES_PER_SECOND } from './limits.ts';
 import { parseMessage, type Transport } from './message.ts';
-import { formatKey } from './name.ts';
+import { formatName } from './name.ts';
 
 export interface AnsweredQuery {
   readonly query: Buffer;
@@ -36,7 +36,7 @@ export function makeQueryLog(every: number, logger: Logger, nowMs: () => number)
       if (!lines.take()) return;
       const parsed = parseMessage(query, transport);
       // What cannot be read has no name to tell; octets beyond letters, digits and dashes are escaped.
-      const asked = parsed.kind === 'query' ? { name: formatKey(parsed.query.key), type: parsed.query.type } : {};
+      const asked = parsed.kind === 'query' ? { name: formatName(parsed.query.key), type: parsed.query.type } : {};
       logger.info({ ...asked, transport, client, rcode, path, every }, 'Answered a DNS query');
     },
   };

@@ -5,7 +5,7 @@
 import { Packet } from 'dns2';
 import { TCP_REPLY_BYTES_MAX, UDP_REPLY_BYTES_DEFAULT, UDP_REPLY_BYTES_MAX } from './limits.ts';
 import { HEADER_BYTES, type Query, type QueryHeader, type Transport } from './message.ts';
-import { formatKey, isWithin } from './name.ts';
+import { formatName, isWithin } from './name.ts';
 import { encodeRest } from './record-codec.ts';
 import { RCODE, type DnsRecord, type ExtendedError, type Rcode } from './records.ts';
 import type { Answer } from './zone.ts';
@@ -128,7 +128,7 @@ type Question = Pick<Query, 'key' | 'questionBytes'>;
 
 /** A function that writes an owner by pointing at the longest end of it that the question has. */
 function makeOwners({ key, questionBytes }: Question): (owner: string) => Buffer {
-  const asked = formatKey(key);
+  const asked = formatName(key);
   const askedBytes = questionBytes.length - 4;
   const written = new Map<string, Buffer>();
   function encodeOwner(owner: string): Buffer {

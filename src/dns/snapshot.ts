@@ -3,6 +3,8 @@
  * as it is: once whole, from then on what has changed.
  */
 
+import type { ObjectKey } from '../api/object.ts';
+
 export interface ZoneSnapshot {
   /** Counts what one feed has sent; becomes the SOA serial, modulo 2^32. */
   readonly version: number;
@@ -15,15 +17,10 @@ export interface ZoneChange {
   readonly version: number;
   /** New ones, and those that differ, whole. */
   readonly services: readonly ZoneService[];
-  readonly gone: readonly ServiceKey[];
+  readonly gone: readonly ObjectKey[];
 }
 
-export interface ServiceKey {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-export interface ZoneService extends ServiceKey {
+export interface ZoneService extends ObjectKey {
   readonly type: 'ClusterSetIP' | 'Headless';
   /** Clusterset IPs, of either family. None: the name exists and has no address. */
   readonly ips: readonly string[];

@@ -1,8 +1,9 @@
 /** The responder of a process: threads of their own, which nothing else in the process holds up, and what they were told last. */
+import { formatKey } from '../api/object.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { HostAndPort } from './bind.ts';
 import { makeCounts, readCounts, type CountSink } from './counts.ts';
-import type { ServiceKey, ZoneChange, ZoneService, ZoneSnapshot } from './snapshot.ts';
+import type { ZoneChange, ZoneService, ZoneSnapshot } from './snapshot.ts';
 import type { ThreadOptions } from './thread-messages.ts';
 import { startDnsThread, type DnsThread } from './thread.ts';
 
@@ -74,14 +75,14 @@ export async function startDnsThreads({
     address: first.address,
     apply(snapshot) {
       const { version, zones, services } = snapshot;
-      known = { version, zones, services: new Map(services.map((service) => [keyOf(service), service])) };
+      known = { version, zones, services: new Map(services.map((service) => [formatKey(service), service])) };
       for (const member of members) member.tell({ snapshot });
     },
     change(change) {
       if (known === undefined) throw new TypeError('a change came before the snapshot that it changes');
       known.version = change.version;
-      for (const key of change.gone) known.services.delete(keyOf(key));
-      for (const service of change.services) known.services.set(keyOf(service), service);
+      for (const key of change.gone) known.services.delete(formatKey(key));
+      for (const service of change.services) known.services.set(formatKey(service), service);
       for (const member of members) member.tell({ change });
     },
     takeCounts(sink) {
@@ -89,8 +90,4 @@ export async function startDnsThreads({
     },
     close,
   };
-}
-
-function keyOf({ namespace, name }: ServiceKey): string {
-  return `${namespace}/${name}`;
 }

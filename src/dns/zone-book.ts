@@ -3,11 +3,12 @@
  * change costs the names it touches. Pure but for that account.
  */
 import { isLabel, isSubdomain } from '../api/names.ts';
+import { formatKey, type ObjectKey } from '../api/object.ts';
 import { SKIPPED_REPORTED_MAX } from './limits.ts';
 import { canonicalName, formatNamespace, formatService, isWithin, keyOfName, type NameKey } from './name.ts';
 import { TYPE, type DnsRecord, type SoaRecord } from './records.ts';
 import { SharedMap } from './shared-map.ts';
-import type { ServiceKey, ZoneChange, ZoneService, ZoneSnapshot } from './snapshot.ts';
+import type { ZoneChange, ZoneService, ZoneSnapshot } from './snapshot.ts';
 import { makeAliasClaims } from './zone-aliases.ts';
 import { compileService } from './zone-service.ts';
 import {
@@ -59,7 +60,7 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
   let cuts: ReadonlyMap<NameKey, Cut> = new Map(zones.map((zone) => [keyOfName(zone), makeCut(zone, zone)]));
 
   function compile(service: ZoneService): Account {
-    const key = formatServiceKey(service);
+    const key = formatKey(service);
     const problems = new Set<string>();
     const report = (why: string): void => void problems.add(`${key}: ${why}`);
     const aliases = usableAliases(service, zones, report).filter((alias) => {
@@ -99,7 +100,7 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
   }
 
   function open(service: ZoneService, changes: Changes): void {
-    const key = formatServiceKey(service);
+    const key = formatKey(service);
     const account = compile(service);
     accounts.set(key, account);
     if (account.problems.length > 0) skipped.set(key, account.problems);
@@ -111,9 +112,9 @@ function makeZoneBook(zoneNames: readonly string[]): ZoneBook {
   return {
     change({ version, services, gone }) {
       const changes: Changes = { names: new Map(), cuts: new Map() };
-      const wanted = new Map(services.map((service) => [formatServiceKey(service), service]));
+      const wanted = new Map(services.map((service) => [formatKey(service), service]));
       for (const [key, service] of wanted) if (accounts.get(key)?.service === service) wanted.delete(key);
-      const left = gone.map(formatServiceKey).filter((key) => !wanted.has(key));
+      const left = gone.map(formatKey).filter((key) => !wanted.has(key));
       const heirs = [
         ...left.flatMap((key) => claims.set(key, [])),
         ...[...wanted].flatMap(([key, service]) => claims.set(key, usableAliases(service, zones, ignore))),
@@ -148,7 +149,7 @@ function withChanges<V>(map: ReadonlyMap<NameKey, V>, changes: ReadonlyMap<NameK
 
 const ignore = (): void => undefined;
 
-function isNamed({ namespace, name }: ServiceKey): boolean {
+function isNamed({ namespace, name }: ObjectKey): boolean {
   return isLabel(name) && isLabel(namespace);
 }
 
@@ -166,10 +167,6 @@ function usableAliases(
     else if (isInside) report(`alias ${alias} is inside a zone of this responder`);
     return isSubdomain(alias) && !isInside;
   });
-}
-
-function formatServiceKey({ namespace, name }: ServiceKey): string {
-  return `${namespace}/${name}`;
 }
 
 function tellSkipped(skipped: ReadonlyMap<string, readonly string[]>): Zone['skipped'] {

@@ -1,5 +1,5 @@
 /** What is answered: a question and a zone in, records out. Pure: no clock, no randomness, no sockets. */
-import { formatKey, keysAbove, type NameKey } from './name.ts';
+import { formatName, keysAbove, type NameKey } from './name.ts';
 import {
   CLASS_IN,
   EXTENDED_ERROR,
@@ -117,7 +117,7 @@ function recordsOfCut(type: number, { ns }: Cut, soa: SoaRecord, node: Node): re
 
 /** RFC 8482 §4.2: one small record instead of everything, which nobody needs but who wants to flood a third party. */
 function minimalAny(key: NameKey): DnsRecord {
-  return { type: 'HINFO', name: formatKey(key), ttlSeconds: ANY_TTL_SECONDS, cpu: 'RFC8482', os: '' };
+  return { type: 'HINFO', name: formatName(key), ttlSeconds: ANY_TTL_SECONDS, cpu: 'RFC8482', os: '' };
 }
 
 /** Clients that take the first record are spread over all (DNS-25). */

@@ -6,7 +6,7 @@ import { judgeNodeLocal } from './judge-node-local.ts';
 import { judgeZone } from './judge-zone.ts';
 import { isUnread, type ClusterObservation } from './observation.ts';
 import type { Proposals } from './proposals.ts';
-import { normalZone } from './wiring.ts';
+import { canonicalName } from '../../dns/name.ts';
 
 const INSTALL = 'install with "npx clusterlink-mcs deploy peer" (docs/INSTALL.md)';
 const SERVICE = `Service ${SYSTEM_NAMESPACE}/clusterlink-mcs-dns`;
@@ -15,7 +15,7 @@ const DEFAULT_ZONES = ['clusterset.local'];
 /** In the order in which they are to be mended. */
 export function judgeCluster(observed: ClusterObservation, proposals: Proposals): DnsFinding[] {
   const { settings } = observed;
-  const zones = isUnread(settings) ? DEFAULT_ZONES : settings.zones.map(normalZone);
+  const zones = isUnread(settings) ? DEFAULT_ZONES : settings.zones.map(canonicalName);
   return [
     ...judgeResponder(observed),
     ...judgeZone({ observed, zones, proposals }),

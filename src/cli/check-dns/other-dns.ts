@@ -1,7 +1,8 @@
 /** Wirings that stand in no Corefile of ours to read: OpenShift's operator, GKE's kube-dns. Pure. */
 import { describeObject } from '../../api/object.ts';
 import type { Manifest } from '../deploy/manifests.ts';
-import { isWithinZone, normalZone, type Wiring, type WiringsOf } from './wiring.ts';
+import { canonicalName } from '../../dns/name.ts';
+import { isWithinZone, type Wiring, type WiringsOf } from './wiring.ts';
 
 export function dataOf(configMap: Manifest): Readonly<Record<string, string>> {
   const { data } = configMap as { readonly data?: Readonly<Record<string, string>> };
@@ -29,7 +30,7 @@ export function operatorServers(object: Manifest): readonly OperatorServer[] {
 export function operatorWirings(object: Manifest, zone: string): WiringsOf {
   const wirings = operatorServers(object).flatMap(({ name = '', zones = [], forwardPlugin }) =>
     zones
-      .map(normalZone)
+      .map(canonicalName)
       .filter((outer) => outer !== '' && isWithinZone(zone, outer))
       .map((outer) =>
         forward(`${describeObject(object)} server ${name}`, { zone: outer, targets: forwardPlugin?.upstreams ?? [] }),
@@ -46,9 +47,9 @@ export function operatorWirings(object: Manifest, zone: string): WiringsOf {
 export function stubDomainWirings(configMap: Manifest | undefined, zone: string): WiringsOf {
   if (configMap === undefined) return { effective: [], shadowed: [] };
   const wirings = Object.entries(stubDomainsOf(configMap))
-    .filter(([outer]) => isWithinZone(zone, normalZone(outer)))
+    .filter(([outer]) => isWithinZone(zone, canonicalName(outer)))
     .map(([outer, targets]) =>
-      forward(`${describeObject(configMap)} stubDomains`, { zone: normalZone(outer), targets }),
+      forward(`${describeObject(configMap)} stubDomains`, { zone: canonicalName(outer), targets }),
     );
   return longestOf(wirings);
 }

@@ -1,7 +1,7 @@
 /** resolv.conf, as the C library reads it, and which names it asks for. Pure. */
 import { isIP } from 'node:net';
 import { RESOLVERS_MAX, SEARCH_MAX } from './limits.ts';
-import { normalZone } from './wiring.ts';
+import { canonicalName } from '../../dns/name.ts';
 
 export interface ResolvConf {
   /** In the order in which they are asked. */
@@ -37,7 +37,7 @@ export function parseResolvConf(text: string): ResolvConf {
   }
   return {
     nameservers: (nameservers.length === 0 ? [NAMESERVER_DEFAULT] : nameservers).slice(0, RESOLVERS_MAX),
-    search: search.map(normalZone).filter(Boolean).slice(0, SEARCH_MAX),
+    search: search.map(canonicalName).filter(Boolean).slice(0, SEARCH_MAX),
     ndots,
   };
 }

@@ -1,4 +1,5 @@
 /** How a DNS server of the cluster comes to the names of a zone: by forwarding, or by CoreDNS' own `multicluster`. Pure. */
+import { canonicalName, isWithin } from '../../dns/name.ts';
 import type { Directive } from './corefile.ts';
 import { CACHE_SECONDS_MAX } from './limits.ts';
 import type { Server } from './servers.ts';
@@ -32,14 +33,9 @@ interface ServerKey {
 
 const DNS_PORT = 53;
 
-/** Lower case, without the trailing dot; the root is empty. */
-export function normalZone(text: string): string {
-  return text.toLowerCase().replace(/\.$/, '');
-}
-
 /** Whether names of `zone` are names of `outer` too. */
 export function isWithinZone(zone: string, outer: string): boolean {
-  return outer === '' || zone === outer || zone.endsWith(`.${outer}`);
+  return outer === '' || isWithin(zone, outer);
 }
 
 /** undefined for what is asked in another way than plain DNS (`tls://`). */
@@ -47,7 +43,7 @@ function parseKey(key: string): ServerKey | undefined {
   const [, scheme = 'dns', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/.exec(key.toLowerCase()) ?? [];
   if (scheme !== 'dns') return undefined;
   const [, zone = '', port] = /^(.*?)(?::(\d+))?$/.exec(rest) ?? [];
-  return { zone: normalZone(zone), port: port === undefined ? DNS_PORT : Number(port) };
+  return { zone: canonicalName(zone), port: port === undefined ? DNS_PORT : Number(port) };
 }
 
 export interface WiringsOf {
@@ -99,16 +95,16 @@ function ofServer(server: Server, { zone, key, isOurs }: Asked): Wiring[] {
     if (directive.name === 'forward') {
       const [from = '.', ...targets] = directive.args;
       // `forward .` in the block of a zone forwards that zone.
-      const outer = normalZone(from) === '' ? key : normalZone(from);
+      const outer = canonicalName(from) === '' ? key : canonicalName(from);
       if (!isWithinZone(zone, outer) || (outer === '' && !targets.some(isOurs))) return [];
       return [{ kind: 'forward', zone: outer, ...at, targets, isListed: true, longCaches }];
     }
     if (directive.name !== 'kubernetes') return [];
     const served = directive.block
       .filter(({ name }) => name === 'multicluster')
-      .flatMap(({ args }) => args.map(normalZone))
+      .flatMap(({ args }) => args.map(canonicalName))
       .filter((outer) => isWithinZone(zone, outer));
-    const listed = (directive.args.length === 0 ? [key] : directive.args.map(normalZone)).filter(Boolean);
+    const listed = (directive.args.length === 0 ? [key] : directive.args.map(canonicalName)).filter(Boolean);
     const isListed = listed.some((outer) => isWithinZone(zone, outer));
     const ttls = [...longCaches, ...directive.block.flatMap(longTtlOf)];
     return served.map((outer) => ({
@@ -130,7 +126,7 @@ function ofServer(server: Server, { zone, key, isOurs }: Asked): Wiring[] {
  */
 function longCachesOf({ name, args, block }: Directive, zone: string): string[] {
   if (name !== 'cache') return [];
-  const zones = args.filter((arg) => !/^\d+$/.test(arg)).map(normalZone);
+  const zones = args.filter((arg) => !/^\d+$/.test(arg)).map(canonicalName);
   if (zones.length > 0 && !zones.some((outer) => isWithinZone(zone, outer))) return [];
   return block.flatMap((property) => {
     switch (property.name) {

@@ -1,8 +1,8 @@
 /** Feeds the DNS responder: bindings in, a zone snapshot and then changes out, whenever they differ. */
 import { isDeepStrictEqual } from 'node:util';
 import type { IImportBinding } from '../../api/generated/ImportBinding.ts';
-import { compareText, formatKey, type ObjectKey } from '../../api/object.ts';
-import type { ServiceKey, ZoneChange, ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
+import { compareText, formatKey, keyOf, type ObjectKey } from '../../api/object.ts';
+import type { ZoneChange, ZoneService, ZoneSnapshot } from '../../dns/snapshot.ts';
 import type { Caches } from '../../store/caches.ts';
 
 /** Changes that come together are sent together. */
@@ -40,7 +40,7 @@ export function startDnsFeed({ caches, zones, apply, change }: DnsFeedOptions): 
   function publishChanges(): void {
     timer = undefined;
     const services: ZoneService[] = [];
-    const gone: ServiceKey[] = [];
+    const gone: ObjectKey[] = [];
     for (const [text, key] of changed) {
       const binding = caches.ImportBinding.get(key);
       const before = sent.get(text);
@@ -67,7 +67,7 @@ export function startDnsFeed({ caches, zones, apply, change }: DnsFeedOptions): 
   });
   const bindings = caches.ImportBinding.list().map((binding) => ({ key: formatKey(binding.spec.import), binding }));
   bindings.sort((a, b) => compareText(a.key, b.key));
-  for (const { binding } of bindings) differing(keyOfBinding(binding), binding);
+  for (const { binding } of bindings) differing(formatKey(keyOf(binding)), binding);
   apply({ version, zones: [...zones], services: [...sent.values()] });
   return {
     stop() {
@@ -75,10 +75,6 @@ export function startDnsFeed({ caches, zones, apply, change }: DnsFeedOptions): 
       clearTimeout(timer);
     },
   };
-}
-
-function keyOfBinding({ metadata }: IImportBinding): string {
-  return formatKey({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' });
 }
 
 /** SRV tells the truth: the port that is listened on, where it is not the import's own. */

@@ -1,11 +1,6 @@
 /** What the DNS benchmark measures, whom it compares with, and what is to be reached: the names in its result. */
 
-export interface KeyFacts {
-  readonly unit: string;
-  /** Digits after the point in the table. */
-  readonly digits: number;
-  readonly title: string;
-}
+import type { KeyFacts, SampleOf } from '../samples.ts';
 
 /** CPU is user and system time of the whole process of a responder, its children too. */
 export const KEYS = {
@@ -39,7 +34,7 @@ export type SystemName = RivalName | 'ours';
 export const ALL_FAMILIES = Object.keys(FAMILIES) as readonly Family[];
 
 /** What one system was measured at in one round. */
-export type Sample = Readonly<Partial<Record<Key, number>>>;
+export type Sample = SampleOf<Key>;
 
 /** What a change of one import was measured at: absolute, milliseconds. */
 export const CHANGE_KEYS = {

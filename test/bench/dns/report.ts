@@ -1,6 +1,7 @@
 /** The result: a table for people, and one JSON object. Pure. */
 import { formatMarkdown } from '../markdown.ts';
-import { median, rangeOf, ratio, significant } from '../statistics.ts';
+import { formatCell, isNoisy, medianOf, ratioOf, SPREAD_MAX, toSample, valuesOf } from '../samples.ts';
+import { rangeOf, significant } from '../statistics.ts';
 import {
   ALL_KEYS,
   CHANGE_KEYS,
@@ -18,9 +19,6 @@ import {
   type SystemName,
 } from './keys.ts';
 import type { Round } from './rounds.ts';
-
-/** Of the echo in one round; beyond it the round is marked: others were at work on the machine. */
-export const SPREAD_MAX = 0.15;
 
 export interface DnsResult {
   readonly bench: 'dns';
@@ -64,16 +62,12 @@ export function toResult({ rivals, rounds, change, versions }: ReportInput): Dns
   };
 }
 
-export function isNoisy(spread: number): boolean {
-  return spread > SPREAD_MAX;
-}
-
 /** Markdown: a row for each key, a column for each responder. A cell has the median, the range, and ours divided by it. */
 export function formatTable({ rivals, rounds }: Pick<ReportInput, 'rivals' | 'rounds'>): string {
   const systems: readonly SystemName[] = ['ours', ...rivals];
   const rows = ALL_KEYS.map((key) => {
     const { title, unit } = KEYS[key];
-    return [[title, unit].filter(Boolean).join(', '), ...systems.map((system) => formatCell(rounds, system, key))];
+    return [[title, unit].filter(Boolean).join(', '), ...systems.map((system) => cellOf(rounds, system, key))];
   });
   return formatMarkdown([['', ...systems], ...rows]);
 }
@@ -112,36 +106,11 @@ function formatTarget(what: string, value: number | undefined, bound: Bound): st
   return `${what}: ${value.toFixed(2)} (${wanted}) ${isReached(value, bound) ? 'reached' : 'NOT REACHED'}`;
 }
 
-function formatCell(rounds: readonly Round[], system: SystemName, key: Key): string {
-  const values = valuesOf(rounds, system, key);
-  const middle = median(values);
-  const range = rangeOf(values);
-  if (middle === undefined || range === undefined) return '-';
+/** Ten times nothing is nothing: how many were lost is told as it is. */
+function cellOf(rounds: readonly Round[], system: SystemName, key: Key): string {
   const { digits, unit } = KEYS[key];
-  const shown = `${middle.toFixed(digits)} [${range.least.toFixed(digits)}-${range.greatest.toFixed(digits)}]`;
-  // Ten times nothing is nothing: how many were lost is told as it is.
   const against = system === 'ours' || unit === '' ? undefined : ratioOf(rounds, system, key);
-  return against === undefined ? shown : `${shown} x${against.toFixed(2)}`;
-}
-
-function ratioOf(rounds: readonly Round[], rival: RivalName, key: Key): number | undefined {
-  return ratio(medianOf(rounds, 'ours', key), medianOf(rounds, rival, key));
-}
-
-function valuesOf(rounds: readonly Round[], system: SystemName, key: Key): readonly number[] {
-  return rounds.map(({ samples }) => samples[system]?.[key]).filter((value) => value !== undefined);
-}
-
-function medianOf(rounds: readonly Round[], system: SystemName, key: Key): number | undefined {
-  return median(valuesOf(rounds, system, key));
-}
-
-/** What was not measured is not in it. */
-function toSample(keys: readonly Key[], valueOf: (key: Key) => number | undefined): Sample {
-  const present = keys
-    .map((key) => [key, valueOf(key)] as const)
-    .filter((entry): entry is readonly [Key, number] => entry[1] !== undefined);
-  return Object.fromEntries(present.map(([key, value]) => [key, significant(value)]));
+  return formatCell(valuesOf(rounds, system, key), digits, against);
 }
 
 function roundAll(change: ChangeSample | undefined): Partial<ChangeSample> {

@@ -1,11 +1,6 @@
 /** What the gateway benchmark measures, and whom it compares with: the names in its result. */
 
-export interface KeyFacts {
-  readonly unit: string;
-  /** Digits after the point in the table. */
-  readonly digits: number;
-  readonly title: string;
-}
+import type { KeyFacts, SampleOf } from '../samples.ts';
 
 /** F: from the client to the service. R: back. CPU is user and system time of both gateways. */
 export const KEYS = {
@@ -58,7 +53,7 @@ export type SystemName = RivalName | 'ours';
 export const ALL_FAMILIES = Object.keys(FAMILIES) as readonly Family[];
 
 /** What one system was measured at in one round. */
-export type Sample = Readonly<Partial<Record<Key, number>>>;
+export type Sample = SampleOf<Key>;
 
 export function isKey(name: string): name is Key {
   return Object.hasOwn(KEYS, name);

@@ -11,10 +11,8 @@ import {
 } from './keys.ts';
 import type { Round } from './rounds.ts';
 import { formatMarkdown } from '../markdown.ts';
-import { median, rangeOf, ratio, significant } from '../statistics.ts';
-
-/** Of the direct transfers of one round; beyond it the round is marked: others were at work on the machine. */
-export const SPREAD_MAX = 0.15;
+import { formatCell, isNoisy, medianOf, ratioOf, SPREAD_MAX, toSample, valuesOf } from '../samples.ts';
+import { rangeOf, significant } from '../statistics.ts';
 
 export interface GatewayResult {
   readonly bench: 'gateway';
@@ -38,14 +36,13 @@ export interface ReportInput {
 }
 
 export function toResult({ rivals, rounds, versions }: ReportInput): GatewayResult {
-  const own = (key: Key): number | undefined => medianOf(rounds, 'ours', key);
   return {
     bench: 'gateway',
     ratios: Object.fromEntries(
-      rivals.map((rival) => [rival, toSample(RATIO_KEYS, (key) => ratio(own(key), medianOf(rounds, rival, key)))]),
+      rivals.map((rival) => [rival, toSample(RATIO_KEYS, (key) => ratioOf(rounds, rival, key))]),
     ),
     versions,
-    absolute: toSample(ABSOLUTE_KEYS, own),
+    absolute: toSample(ABSOLUTE_KEYS, (key) => medianOf(rounds, 'ours', key)),
     rounds: rounds.map(({ round, directGbit, spread, samples }) => ({
       round,
       direct_gbit: directGbit.map((gbit) => significant(gbit)),
@@ -58,15 +55,11 @@ export function toResult({ rivals, rounds, versions }: ReportInput): GatewayResu
   };
 }
 
-export function isNoisy(spread: number): boolean {
-  return spread > SPREAD_MAX;
-}
-
 /** Markdown: a row for each key, a column for each system. A cell has the median, the range, and ours divided by it. */
 export function formatTable({ rivals, rounds }: Omit<ReportInput, 'versions'>): string {
   const systems: readonly SystemName[] = ['ours', ...rivals];
   const rows = ALL_KEYS.filter((key) => systems.some((system) => valuesOf(rounds, system, key).length > 0)).map(
-    (key) => [`${KEYS[key].title}, ${KEYS[key].unit}`, ...systems.map((system) => formatCell(rounds, system, key))],
+    (key) => [`${KEYS[key].title}, ${KEYS[key].unit}`, ...systems.map((system) => cellOf(rounds, system, key))],
   );
   return formatMarkdown([['', ...systems], ...rows]);
 }
@@ -83,29 +76,7 @@ export function formatRounds(rounds: readonly Round[]): string {
     .join('\n');
 }
 
-function formatCell(rounds: readonly Round[], system: SystemName, key: Key): string {
-  const values = valuesOf(rounds, system, key);
-  const middle = median(values);
-  const range = rangeOf(values);
-  if (middle === undefined || range === undefined) return '-';
-  const { digits } = KEYS[key];
-  const shown = `${middle.toFixed(digits)} [${range.least.toFixed(digits)}-${range.greatest.toFixed(digits)}]`;
-  const against = system === 'ours' ? undefined : ratio(medianOf(rounds, 'ours', key), middle);
-  return against === undefined ? shown : `${shown} x${against.toFixed(2)}`;
-}
-
-function valuesOf(rounds: readonly Round[], system: SystemName, key: Key): readonly number[] {
-  return rounds.map(({ samples }) => samples[system]?.[key]).filter((value) => value !== undefined);
-}
-
-function medianOf(rounds: readonly Round[], system: SystemName, key: Key): number | undefined {
-  return median(valuesOf(rounds, system, key));
-}
-
-/** What was not measured is not in it. */
-function toSample(keys: readonly Key[], valueOf: (key: Key) => number | undefined): Sample {
-  const present = keys
-    .map((key) => [key, valueOf(key)] as const)
-    .filter((entry): entry is readonly [Key, number] => entry[1] !== undefined);
-  return Object.fromEntries(present.map(([key, value]) => [key, significant(value)]));
+function cellOf(rounds: readonly Round[], system: SystemName, key: Key): string {
+  const against = system === 'ours' ? undefined : ratioOf(rounds, system, key);
+  return formatCell(valuesOf(rounds, system, key), KEYS[key].digits, against);
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { ABSOLUTE_KEYS, ALL_FAMILIES, FAMILIES, RATIO_KEYS } from '#test/bench/gateway/keys.ts';
 import { MEASURES } from '#test/bench/gateway/measures.ts';
 import { ALL_KEYS } from '#test/bench/gateway/keys.ts';
-import { formatRounds, formatTable, isNoisy, SPREAD_MAX, toResult } from '#test/bench/gateway/report.ts';
+import { formatRounds, formatTable, toResult } from '#test/bench/gateway/report.ts';
+import { isNoisy, SPREAD_MAX } from '#test/bench/samples.ts';
 import type { Round } from '#test/bench/gateway/rounds.ts';
 
 function round(number: number, samples: Round['samples'], spread = 0.05): Round {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TCP_QUERY_BYTES_MAX, UDP_QUERY_BYTES_MAX } from '#src/dns/limits.ts';
 import { parseMessage, type ParsedMessage, type Query } from '#src/dns/message.ts';
-import { formatKey } from '#src/dns/name.ts';
+import { formatName } from '#src/dns/name.ts';
 import { RCODE } from '#src/dns/records.ts';
 import { A_IN, ID, makeMessage, makeName, makeQuery, OPT } from '#test/support/dns-wire.ts';
 
@@ -16,7 +16,7 @@ function summarize(parsed: ParsedMessage): string {
     case 'reject':
       return `reject ${parsed.rcode}`;
     case 'query':
-      return `query ${formatKey(parsed.query.key)}`;
+      return `query ${formatName(parsed.query.key)}`;
   }
 }
 
@@ -142,7 +142,7 @@ describe('parseMessage', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom('udp', 'tcp'), (octets, transport) => {
         const parsed = parseMessage(Buffer.from(octets), transport);
         if (parsed.kind !== 'query') return;
-        assert.match(formatKey(parsed.query.key), /^[0-9a-z_.\\-]*$/);
+        assert.match(formatName(parsed.query.key), /^[0-9a-z_.\\-]*$/);
         assert.equal(Buffer.from(octets).indexOf(parsed.query.questionBytes), 12);
       }),
     );

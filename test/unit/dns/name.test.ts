@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {
   canonicalName,
   formatEndpoint,
-  formatKey,
+  formatName,
   formatNamespace,
   formatPort,
   formatProtocol,
@@ -43,7 +43,7 @@ describe('keys of names', () => {
         const key = keyOfName(text);
         const octets = makeName(...text.toUpperCase().split('.').filter(Boolean));
         assert.equal(keyOfOctets(octets), key);
-        assert.equal(formatKey(key), text);
+        assert.equal(formatName(key), text);
       }),
     );
   });
@@ -54,12 +54,12 @@ describe('keys of names', () => {
 
   it('a dot or a backslash in a label → escaped, and no name of ours', () => {
     const key = keyOfOctets(makeName('we.b\\', 'shop'));
-    assert.equal(formatKey(key), 'we\\046b\\092.shop');
+    assert.equal(formatName(key), 'we\\046b\\092.shop');
     assert.notEqual(key, keyOfName('we.b.shop'));
   });
 
   it('keysAbove → the name, each above it, the root', () => {
-    assert.deepEqual([...keysAbove(keyOfName('a.bc.d'))].map(formatKey), ['a.bc.d', 'bc.d', 'd', '']);
+    assert.deepEqual([...keysAbove(keyOfName('a.bc.d'))].map(formatName), ['a.bc.d', 'bc.d', 'd', '']);
     assert.deepEqual([...keysAbove('\0')], ['\0']);
   });
 });

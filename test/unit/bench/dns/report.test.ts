@@ -2,15 +2,8 @@ import assert from 'node:assert/strict';
 import { summarize } from '#test/bench/dns/change.ts';
 import { ALL_FAMILIES, ALL_KEYS, CHANGE_KEYS, FAMILIES, isReached, RATIO_KEYS } from '#test/bench/dns/keys.ts';
 import { MEASURES } from '#test/bench/dns/measures.ts';
-import {
-  formatChange,
-  formatRounds,
-  formatTable,
-  formatTargets,
-  isNoisy,
-  SPREAD_MAX,
-  toResult,
-} from '#test/bench/dns/report.ts';
+import { formatChange, formatRounds, formatTable, formatTargets, toResult } from '#test/bench/dns/report.ts';
+import { isNoisy, SPREAD_MAX } from '#test/bench/samples.ts';
 import type { Round } from '#test/bench/dns/rounds.ts';
 
 function round(number: number, samples: Round['samples'], spread = 0.05): Round {
