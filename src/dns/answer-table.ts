@@ -1,12 +1,11 @@
 /**
  * Encoded answers by question, in one piece of memory. A table of objects (text, entry, answer, buffer, its memory) is a dozen
- * misses of the processor's cache for each question, since the kernel has had the cache meanwhile; here it is three or four:
+ * misses of the processor's cache for each question, since the kernel has had the cache meanwhile; here it is three or four, and the
+ * slots are as many as are needed, for the same reason:
  *
  *     slots:   hash | place      (open addressing)
  *     memory:  sizes and counts | where each answer begins | the question | the answer
  */
-
-import { ANSWER_MEMORY_BYTES_MAX, ANSWERS_KNOWN_MAX } from './limits.ts';
 
 /** What follows the question of a reply, whole, and what its header says. */
 export interface EncodedAnswer {
@@ -22,13 +21,14 @@ export interface EncodedAnswer {
 export type Place = number;
 
 export interface AnswerTableLimits {
-  /** A power of two. */
   readonly answersMax: number;
   readonly memoryBytesMax: number;
 }
 
-/** Two for each answer that there may be, so that a search ends soon. */
+/** At least, so that a search ends soon. */
 const SLOTS_PER_ANSWER = 2;
+/** A power of two; then twice as many, each time. */
+const SLOTS_FIRST = 1_024;
 const MEMORY_BYTES_FIRST = 256 * 1024;
 
 /** Words of 16 bits before the places of the answers. */
@@ -42,26 +42,24 @@ const STARTS = 6;
 
 export class AnswerTable {
   readonly #limits: AnswerTableLimits;
-  readonly #slots: Int32Array;
-  readonly #slotMask: number;
+  #slots: Int32Array = new Int32Array(2 * SLOTS_FIRST);
   #octets = Buffer.alloc(MEMORY_BYTES_FIRST);
   #words = wordsOf(this.#octets);
   /** In words. 0 stands for nothing. */
   #used = 1;
   #count = 0;
 
-  constructor(limits: AnswerTableLimits = { answersMax: ANSWERS_KNOWN_MAX, memoryBytesMax: ANSWER_MEMORY_BYTES_MAX }) {
+  constructor(limits: AnswerTableLimits) {
     this.#limits = limits;
-    const slots = SLOTS_PER_ANSWER * limits.answersMax;
-    this.#slots = new Int32Array(2 * slots);
-    this.#slotMask = slots - 1;
   }
 
   /** @param hash - any 32 bits, the same for the same key. */
   find(key: Buffer, keyBytes: number, hash: number): Place {
-    for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
-      const place = this.#slots[2 * slot + 1] ?? 0;
-      if (place === 0 || (this.#slots[2 * slot] === hash && this.#isKey(place, key, keyBytes))) return place;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = (2 * hash) & mask; ; slot = (slot + 2) & mask) {
+      const place = slots[slot + 1] ?? 0;
+      if (place === 0 || (slots[slot] === hash && this.#isKey(place, key, keyBytes))) return place;
     }
   }
 
@@ -79,10 +77,8 @@ export class AnswerTable {
     );
     key.copy(this.#octets, this.#keyAt(place), 0, keyBytes);
     bytes.copy(this.#octets, this.#bodyAt(place));
-    let slot = hash & this.#slotMask;
-    while (this.#slots[2 * slot + 1] !== 0) slot = (slot + 1) & this.#slotMask;
-    this.#slots[2 * slot] = hash;
-    this.#slots[2 * slot + 1] = place;
+    if (2 * SLOTS_PER_ANSWER * this.#count > this.#slots.length) this.#slots = withTwiceTheSlots(this.#slots);
+    occupy(this.#slots, hash, place);
     return place;
   }
 
@@ -150,6 +146,24 @@ export class AnswerTable {
     }
     return true;
   }
+}
+
+/** Takes the first free slot from the hash's own on. */
+function occupy(slots: Int32Array, hash: number, place: Place): void {
+  const mask = slots.length - 1;
+  let slot = (2 * hash) & mask;
+  while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+  slots[slot] = hash;
+  slots[slot + 1] = place;
+}
+
+function withTwiceTheSlots(slots: Int32Array): Int32Array {
+  const more = new Int32Array(2 * slots.length);
+  for (let slot = 0; slot < slots.length; slot += 2) {
+    const place = slots[slot + 1] ?? 0;
+    if (place !== 0) occupy(more, slots[slot] ?? 0, place);
+  }
+  return more;
 }
 
 function toWords(bytes: number): number {

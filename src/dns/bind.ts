@@ -2,8 +2,9 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import type { Server } from 'node:net';
+import { isIPv6, type Server } from 'node:net';
 import { AppError } from '../api/errors.ts';
+import { listenAtEvery } from '../runtime/every-address.ts';
 import { BIND_ATTEMPTS_MAX, TCP_BACKLOG } from './limits.ts';
 
 export interface HostAndPort {
@@ -22,10 +23,9 @@ export interface Bindable {
 }
 
 /** A name means its first address, once and for both transports. @throws {AppError} `ERR_LISTEN` */
-export async function resolveListenHost(host: string): Promise<{ address: string; family: 4 | 6 }> {
+export async function resolveListenHost(host: string): Promise<string> {
   try {
-    const { address, family } = await lookup(host);
-    return { address, family: family === 6 ? 6 : 4 };
+    return (await lookup(host)).address;
   } catch (cause) {
     const fix = 'set dns.listen to an address of this machine';
     throw new AppError('ERR_LISTEN', `dns.listen: ${host} has no address`, { cause, fix });
@@ -36,21 +36,33 @@ export async function resolveListenHost(host: string): Promise<{ address: string
  * Calls `make` for fresh sockets until both could be bound. With port 0 the kernel chooses for UDP, and TCP may find that port
  * taken by somebody else: then both begin anew.
  *
- * @param at - an address, not a name.
+ * @param at - an address, not a name; for `::` see {@link listenAtEvery}.
+ * @returns `host`: the address that was bound.
  * @throws {AppError} `ERR_LISTEN`; nothing stays open.
  */
-export async function bindBoth<B extends Bindable>(make: () => B, at: BindAt): Promise<{ bound: B; port: number }> {
+export async function bindBoth<B extends Bindable>(
+  make: (family: 4 | 6) => B,
+  at: BindAt,
+): Promise<HostAndPort & { readonly bound: B }> {
+  try {
+    return await listenAtEvery(at.host, (host) => bindAt(make, { ...at, host }));
+  } catch (cause) {
+    throw toListenError(cause, at);
+  }
+}
+
+async function bindAt<B extends Bindable>(make: (family: 4 | 6) => B, at: BindAt) {
   for (let attempt = 1; ; attempt++) {
-    const bound = make();
+    const bound = make(isIPv6(at.host) ? 6 : 4);
     try {
       const port = await bindUdp(bound.udp, at);
       await listenTcp(bound.tcp, { ...at, port });
-      return { bound, port };
-    } catch (cause) {
+      return { bound, host: at.host, port };
+    } catch (error) {
       // A socket that could not be bound is not open, but has to be closed all the same, else its handle stays.
       bound.udp.close();
-      if (at.port === 0 && attempt < BIND_ATTEMPTS_MAX && isAddressInUse(cause)) continue;
-      throw toListenError(cause, at);
+      if (at.port === 0 && attempt < BIND_ATTEMPTS_MAX && isAddressInUse(error)) continue;
+      throw error;
     }
   }
 }

@@ -10,7 +10,14 @@
  * zone, names of others, options, too large an answer) is left to the full path.
  */
 import { AnswerTable, type EncodedAnswer, type Place } from './answer-table.ts';
-import { UDP_QUERY_BYTES_MAX, UDP_REPLY_BYTES_MAX } from './limits.ts';
+import {
+  ABSENT_KNOWN_MAX,
+  ABSENT_MEMORY_BYTES_MAX,
+  ANSWER_MEMORY_BYTES_MAX,
+  ANSWERS_KNOWN_MAX,
+  UDP_QUERY_BYTES_MAX,
+  UDP_REPLY_BYTES_MAX,
+} from './limits.ts';
 import { HEADER_BYTES, LABEL_BYTES_MAX, NAME_BYTES_MAX } from './message.ts';
 import type { NameKey } from './name.ts';
 import { CLASS_IN, RCODE, TYPE, type DnsRecord } from './records.ts';
@@ -50,7 +57,10 @@ export function makeFastPath(): FastPath {
   let hash = 0;
   let nameHash = 0;
   /** What was found in this zone; another zone begins anew. */
-  const known = new AnswerTable();
+  const known = new AnswerTable({ answersMax: ANSWERS_KNOWN_MAX, memoryBytesMax: ANSWER_MEMORY_BYTES_MAX });
+  /** The same of names that are not there: apart, since there is no end to those, and who asks for many makes this one begin anew. */
+  const absent = new AnswerTable({ answersMax: ABSENT_KNOWN_MAX, memoryBytesMax: ABSENT_MEMORY_BYTES_MAX });
+  const tables = [known, absent] as const;
   let knownZone: Zone | undefined;
   let page = Buffer.allocUnsafeSlow(PAGE_BYTES);
   let used = 0;
@@ -84,24 +94,19 @@ export function makeFastPath(): FastPath {
     return reply;
   }
 
-  function writeKnown(ask: Ask, place: Place, rotation: number): Buffer | undefined {
-    const answers = known.answers(place);
-    const reply = begin(ask, known.bytes(place), {
-      rcode: known.rcode(place),
+  /** From `table`, what it has at `place`. */
+  function writeKnown(table: AnswerTable, place: Place, ask: Ask): QuickReply | undefined {
+    const answers = table.answers(place);
+    const rcode = table.rcode(place);
+    const bytes = begin(ask, table.bytes(place), {
+      rcode,
       answers,
-      authorities: known.authorities(place),
-      additionals: known.additionals(place),
+      authorities: table.authorities(place),
+      additionals: table.additionals(place),
     });
-    if (reply !== undefined) known.copy(place, answers > 1 ? rotation % answers : 0, reply, ask.questionEnd);
-    return reply;
-  }
-
-  function writeAbsent(ask: Ask, cut: Cut, version: number): Buffer | undefined {
-    const soa = soaSection(cut, ask.nameBytes, version);
-    const fields = { rcode: RCODE.NXDOMAIN, answers: 0, authorities: 1, additionals: 0 };
-    const reply = begin(ask, soa.length, fields);
-    if (reply !== undefined) soa.copy(reply, ask.questionEnd);
-    return reply;
+    if (bytes === undefined) return undefined;
+    table.copy(place, answers > 1 ? ask.rotation % answers : 0, bytes, ask.questionEnd);
+    return { bytes, rcode, type: ask.type };
   }
 
   /** Octets of the name, which is then in `key`, in lower case, and in `hash`; undefined: not a name without pointers that ends in time. */
@@ -134,13 +139,20 @@ export function makeFastPath(): FastPath {
     addToKey(nameBytes, type >> 8);
     addToKey(nameBytes + 1, type & 0xff);
     addToKey(nameBytes + 2, clientIsLoopback ? 1 : 0);
-    const ask: Ask = { query, questionEnd, nameBytes, ...extensions };
-    if (zone !== knownZone) known.clear();
-    knownZone = zone;
-    const place = known.find(key, nameBytes + KEY_BYTES_BESIDE_NAME, hash);
-    if (place === 0) return replyAnew(ask, { type, zone, clientIsLoopback, rotation });
-    const bytes = writeKnown(ask, place, rotation);
-    return bytes && { bytes, rcode: known.rcode(place), type };
+    // Not spread: that takes V8 as long as to read the name.
+    const { opt, bytesMax } = extensions;
+    const ask: Ask = { query, questionEnd, nameBytes, type, rotation, opt, bytesMax };
+    if (zone !== knownZone) {
+      known.clear();
+      absent.clear();
+      knownZone = zone;
+    }
+    const keyBytes = nameBytes + KEY_BYTES_BESIDE_NAME;
+    for (const table of tables) {
+      const place = table.find(key, keyBytes, hash);
+      if (place !== 0) return writeKnown(table, place, ask);
+    }
+    return replyAnew(ask, zone, clientIsLoopback);
   }
 
   function addToKey(index: number, octet: number): void {
@@ -148,38 +160,27 @@ export function makeFastPath(): FastPath {
     hash = hashOctet(hash, octet);
   }
 
-  /** Of a question that is asked for the first time in this zone, or for a name that is not there: there is no end to those. */
-  function replyAnew(
-    ask: Ask,
-    { type, zone, clientIsLoopback, rotation }: QuickQuestion & { readonly type: number },
-  ): QuickReply | undefined {
+  /** Of a question that is asked for the first time in this zone, and is known from then on. */
+  function replyAnew(ask: Ask, zone: Zone, clientIsLoopback: boolean): QuickReply | undefined {
     const name = key.toString('latin1', 0, ask.nameBytes);
     const node = nodeFor(zone.names.get(name, nameHash), clientIsLoopback);
-    const records = node?.records.get(type);
+    const records = node?.records.get(ask.type);
     if (node !== undefined && records !== undefined) {
       if (records.length > ANSWERS_MAX) return undefined;
-      const { bytes, starts, additionalCount } = sectionsOf({ records, node, type, key: name }, ask);
-      const encoded = { rcode: RCODE.NOERROR, bytes, starts, authorities: 0, additionals: additionalCount };
-      return replyAndRemember(ask, { type, rotation, encoded });
+      const { bytes, starts, additionalCount: additionals } = sectionsOf({ records, node, key: name }, ask);
+      return remember(known, ask, { rcode: RCODE.NOERROR, bytes, starts, authorities: 0, additionals });
     }
-    const cut = RARE_TYPES.has(type) ? undefined : closestCut(name, zone);
+    const cut = RARE_TYPES.has(ask.type) ? undefined : closestCut(name, zone);
     if (cut === undefined) return undefined;
-    if (node === undefined) {
-      const bytes = writeAbsent(ask, cut, zone.version);
-      return bytes && { bytes, rcode: RCODE.NXDOMAIN, type };
-    }
-    const soa = soaSection(cut, ask.nameBytes, zone.version);
-    const encoded = { rcode: RCODE.NOERROR, bytes: soa, starts: [0], authorities: 1, additionals: 0 };
-    return replyAndRemember(ask, { type, rotation, encoded });
+    const bytes = soaSection(cut, ask.nameBytes, zone.version);
+    const negative = { bytes, starts: [0], authorities: 1, additionals: 0 };
+    return node === undefined
+      ? remember(absent, ask, { ...negative, rcode: RCODE.NXDOMAIN })
+      : remember(known, ask, { ...negative, rcode: RCODE.NOERROR });
   }
 
-  function replyAndRemember(
-    ask: Ask,
-    { type, rotation, encoded }: { readonly type: number; readonly rotation: number; readonly encoded: EncodedAnswer },
-  ): QuickReply | undefined {
-    const place = known.add(key, ask.nameBytes + KEY_BYTES_BESIDE_NAME, hash, encoded);
-    const bytes = writeKnown(ask, place, rotation);
-    return bytes && { bytes, rcode: encoded.rcode, type };
+  function remember(table: AnswerTable, ask: Ask, answer: EncodedAnswer): QuickReply | undefined {
+    return writeKnown(table, table.add(key, ask.nameBytes + KEY_BYTES_BESIDE_NAME, hash, answer), ask);
   }
 
   return {
@@ -194,11 +195,13 @@ export function makeFastPath(): FastPath {
   };
 }
 
-/** What of a query its reply depends on, besides the name. */
+/** What its reply depends on, besides the name and the zone. */
 interface Ask {
   readonly query: Buffer;
   readonly questionEnd: number;
   readonly nameBytes: number;
+  readonly type: number;
+  readonly rotation: number;
   /** undefined: the client speaks no EDNS, so the answer must not either. */
   readonly opt: Buffer | undefined;
   readonly bytesMax: number;
@@ -239,8 +242,8 @@ function readExtensions(query: Buffer, at: number): Pick<Ask, 'opt' | 'bytesMax'
 const sectionsByRecords = new WeakMap<readonly DnsRecord[], EncodedSections>();
 
 function sectionsOf(
-  { records, node, type, key }: { records: readonly DnsRecord[]; node: Node; type: number; key: NameKey },
-  { query, questionEnd }: Ask,
+  { records, node, key }: { records: readonly DnsRecord[]; node: Node; key: NameKey },
+  { query, questionEnd, type }: Ask,
 ): EncodedSections {
   const known = sectionsByRecords.get(records);
   if (known !== undefined) return known;

@@ -34,12 +34,15 @@ export const TCP_BACKLOG = 128;
 
 /** Prefixes that are remembered; the one that was looked up least recently is forgotten first. About 1 MiB. */
 export const REPLY_PREFIXES_MAX = 4_096;
-/** Addresses that are remembered with what is decided on them; then all are forgotten. About 1 MiB. */
+/** Places for addresses that are remembered with what is decided on them; a power of two. About 1 MiB. */
 export const SOURCES_MAX = 4_096;
-/** Questions whose encoded answers are kept, for names that exist: three of each of 20,000 imports. A power of two; 1 MiB of slots. */
+/** Questions whose encoded answers are kept, for names that exist: three of each of 20,000 imports. With 1 MiB of slots. */
 export const ANSWERS_KNOWN_MAX = 65_536;
 /** What those answers take with their questions, some 200 octets each. */
 export const ANSWER_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
+/** The same for names that do not exist: what programs ask for in vain day by day. A flood of invented ones stays below it. */
+export const ABSENT_KNOWN_MAX = 8_192;
+export const ABSENT_MEMORY_BYTES_MAX = 2 * 1024 * 1024;
 /** Queries that wait in the kernel while the event loop is busy: 0.2 s of 100,000 a second. Linux grants `net.core.rmem_max`. */
 export const UDP_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Replies that wait for the kernel: when the link is slower than the queries, late answers help nobody. */

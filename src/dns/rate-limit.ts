@@ -1,4 +1,5 @@
 /** Replies over UDP for each source prefix: a source can be forged, and answers are larger than questions. */
+import { groupsOf } from '../api/addresses.ts';
 import { makeBucket, type Bucket } from '../runtime/bucket.ts';
 import { REPLY_PREFIXES_MAX } from './limits.ts';
 
@@ -40,16 +41,6 @@ export function makeReplyLimiter({
 /** `192.0.2` or the first 56 bits of an IPv6 address. */
 export function toPrefix(address: string): string {
   if (!address.includes(':')) return address.slice(0, address.lastIndexOf('.'));
-  const [head = '', tail] = address.split('::');
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length);
-  const groups = [...first, ...Array<string>(zeros).fill('0'), ...last].slice(0, 4);
-  return groups.map((group, index) => toGroup(group, index)).join(':');
-}
-
-/** Of the fourth group the first eight bits. */
-function toGroup(group: string, index: number): string {
-  const value = Number.parseInt(group, 16);
-  return (index === 3 ? value & 0xff00 : value).toString(16);
+  const [a = 0, b = 0, c = 0, d = 0] = groupsOf(address);
+  return [a, b, c, d & 0xff00].map((group) => group.toString(16)).join(':');
 }

@@ -1,6 +1,7 @@
 /** Records to the wire, each by itself: its octets do not depend on the message it is in. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { Packet, type Resource } from 'dns2';
+import { groupsOf } from '../api/addresses.ts';
 import { keyOfName } from './name.ts';
 import { CLASS_IN, TYPE, type AddressRecord, type DnsRecord, type SrvRecord } from './records.ts';
 
@@ -51,16 +52,11 @@ function encodeIpv4(address: string): Buffer {
   return Buffer.from(address.split('.').map(Number));
 }
 
-/** @param address - groups in hexadecimal, at most one `::`. @throws {TypeError} like {@link encodeIpv4}. */
+/** @throws {TypeError} like {@link encodeIpv4}. */
 function encodeIpv6(address: string): Buffer {
   if (!isIPv6(address)) throw new TypeError('an AAAA record without an IPv6 address');
-  const [head = '', tail] = address.split('::');
-  const groupsOf = (text: string): number[] => (text === '' ? [] : text.split(':').map((group) => parseInt(group, 16)));
-  const first = groupsOf(head);
-  const last = groupsOf(tail ?? '');
   const octets = Buffer.alloc(16);
-  first.forEach((group, index) => octets.writeUInt16BE(group, 2 * index));
-  last.forEach((group, index) => octets.writeUInt16BE(group, 16 - 2 * (last.length - index)));
+  groupsOf(address).forEach((group, index) => octets.writeUInt16BE(group, 2 * index));
   return octets;
 }
 

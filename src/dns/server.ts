@@ -19,7 +19,7 @@ import { openZoneBook, type ZoneBook } from './zone-book.ts';
 import type { Zone } from './zone.ts';
 
 export interface DnsServerOptions {
-  /** Port 0: one that is free for UDP and TCP. `::` takes both families where the system does. */
+  /** Port 0: one that is free for UDP and TCP. `::`: every address of this machine, of IPv4 too, and of IPv4 alone without IPv6. */
   readonly listen: HostAndPort;
   /** Other responders of this user share the port. */
   readonly isShared?: boolean;
@@ -104,9 +104,9 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     return version;
   }
 
-  function makeListeners() {
+  function makeListeners(family: 4 | 6) {
     const udp = makeUdpListener({
-      family: host.family,
+      family,
       sources: makeSources(clients, limiter),
       isShared,
       respond: replyOverUdp,
@@ -121,12 +121,12 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     return { udp: udp.socket, tcp: tcp.server, close: () => Promise.all([udp.close(), tcp.close()]) };
   }
 
-  const { bound, port } = await bindBoth(makeListeners, { host: host.address, port: options.listen.port, isShared });
+  const { bound, ...address } = await bindBoth(makeListeners, { host, port: options.listen.port, isShared });
   for (const socket of [bound.udp, bound.tcp]) {
     socket.on('error', (error: Error) => logger.error({ err: error }, 'DNS socket failed'));
   }
-  const address = { host: host.address, port };
-  logger.info({ address: address.host, port }, 'Started to answer DNS queries');
+  logger.info({ address: address.host, port: address.port }, 'Started to answer DNS queries');
+  if (address.host !== host) logger.info({ listen: host }, 'No IPv6 on this machine: DNS is answered over IPv4 alone');
 
   let closed: Promise<void> | undefined;
   return {

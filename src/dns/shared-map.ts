@@ -19,7 +19,7 @@ export class SharedMap<V> {
   }
 
   /** @param hash - of the key: whoever has read it octet by octet knows it. */
-  get(key: string, hash = hashKey(key)): V | undefined {
+  get(key: string, hash = hashText(key)): V | undefined {
     return this.#buckets[hash & (BUCKETS - 1)]?.get(key);
   }
 
@@ -34,7 +34,7 @@ export class SharedMap<V> {
     const copied = new Map<number, Map<string, V>>();
     let size = this.size;
     for (const [key, value] of changes) {
-      const index = hashKey(key) & (BUCKETS - 1);
+      const index = hashText(key) & (BUCKETS - 1);
       const bucket = copied.get(index) ?? new Map(buckets[index]);
       copied.set(index, bucket);
       buckets[index] = bucket;
@@ -55,7 +55,7 @@ export function hashOctet(hash: number, octet: number): number {
 }
 
 /** Of a text whose characters are octets. */
-function hashKey(key: string): number {
+export function hashText(key: string): number {
   let hash = HASH_START;
   for (let index = 0; index < key.length; index++) hash = hashOctet(hash, key.charCodeAt(index));
   return hash;

@@ -1,15 +1,17 @@
 /** Probes and metrics over plain HTTP: nothing here changes anything, and nobody hears of other clients or of queries here. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
+import { listenAtEvery } from './every-address.ts';
 import type { Health } from './health.ts';
 import { formatHostPort, type HostPort } from './host-port.ts';
 import { HTTP_CONNECTIONS_MAX, HTTP_HEAD_BYTES_MAX, HTTP_KEEP_ALIVE_MS, HTTP_REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Logger } from './log.ts';
 
 export interface HttpOptions {
-  /** Port 0 takes a free one. */
+  /** Port 0 takes a free one; `::` is every address of this machine, of IPv4 too. */
   readonly listen: HostPort;
   readonly health: Health;
   readonly metrics: Exposition;
@@ -54,20 +56,31 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     (request, response) => void respond(request, response, options),
   );
   server.maxConnections = HTTP_CONNECTIONS_MAX;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(options.listen, cause)));
-    server.listen(options.listen.port, options.listen.host, resolve);
-  });
+  const host = await listen(server, options.listen);
   server.on('error', (err) => options.logger.error({ err }, 'HTTP server failed'));
   const { port } = server.address() as AddressInfo;
   return {
-    address: { host: options.listen.host, port },
+    address: { host, port },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** Resolves with the address. @throws {AppError} `ERR_LISTEN` */
+async function listen(server: Server, at: HostPort): Promise<string> {
+  try {
+    return await listenAtEvery(at.host, async (host) => {
+      const listening = once(server, 'listening');
+      server.listen(at.port, host);
+      await listening;
+      return host;
+    });
+  } catch (cause) {
+    throw listenError(at, cause as NodeJS.ErrnoException);
+  }
 }
 
 function listenError(listen: HostPort, cause: NodeJS.ErrnoException): AppError {

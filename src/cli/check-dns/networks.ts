@@ -1,6 +1,6 @@
 /** Whether networks have all addresses of another one. Pure. */
 import { isIP, isIPv4 } from 'node:net';
-import { canonicalAddress } from '../../api/addresses.ts';
+import { canonicalAddress, groupsOf } from '../../api/addresses.ts';
 
 interface Range {
   readonly family: 4 | 6;
@@ -41,14 +41,5 @@ function parseRange(text: string): Range | undefined {
 
 function toNumber(address: string, family: 4 | 6): bigint {
   if (family === 4) return address.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
-  // `::0.16.0.0` is a form that systems write.
-  const plain = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
-    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-  });
-  const [head = '', tail] = plain.split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const [before, after] = [groups(head), groups(tail ?? '')];
-  const zeros = tail === undefined ? [] : Array<string>(8 - before.length - after.length).fill('0');
-  return [...before, ...zeros, ...after].reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
+  return groupsOf(address).reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
 }

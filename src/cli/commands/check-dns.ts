@@ -180,8 +180,7 @@ async function hereOptions(kind: 'pod' | 'machine' | 'standalone', options: Chec
 
 /** Who listens everywhere is asked over loopback. */
 function reachable({ host }: HostPort): string {
-  if (host === '0.0.0.0' || host === 'localhost') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
+  return ['0.0.0.0', '::', 'localhost'].includes(host) ? '127.0.0.1' : host;
 }
 
 function withoutDot(name: string): string {

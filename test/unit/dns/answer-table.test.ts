@@ -70,6 +70,22 @@ describe('AnswerTable', () => {
     additionals: 0,
   });
   const keyOf = (index: number): Buffer => Buffer.from([index >> 8, index & 0xff]);
+  it('thousands of answers → each found, though the slots have become more meanwhile, and again after it began anew', () => {
+    const table = new AnswerTable({ answersMax: 8_192, memoryBytesMax: 1 << 20 });
+    for (const round of [1, 2]) {
+      const indexes = Array.from({ length: 5_000 }, (_, index) => index);
+      // Hashes that leave most slots free, and the others crowded.
+      const hashOf = (index: number): number => Math.imul(index, 0x0100_0007) & ~0xff;
+      for (const index of indexes) table.add(keyOf(index), 2, hashOf(index), { ...plain(8), authorities: index % 100 });
+      for (const index of indexes) {
+        const place = table.find(keyOf(index), 2, hashOf(index));
+        assert.ok(place > 0, `round ${round}: ${index} is not there`);
+        assert.equal(table.authorities(place), index % 100);
+      }
+      table.clear();
+    }
+  });
+
   const limits = [
     { what: 'answers', table: () => new AnswerTable({ answersMax: 64, memoryBytesMax: 1 << 20 }), kept: 64, bytes: 8 },
     {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { makeFastPath } from '#src/dns/fast-path.ts';
+import { ABSENT_KNOWN_MAX } from '#src/dns/limits.ts';
 import { TYPE } from '#src/dns/records.ts';
 import { respond } from '#src/dns/respond.ts';
 import { compileZone, openZoneBook } from '#src/dns/zone-book.ts';
@@ -165,6 +166,22 @@ describe('the fast path', () => {
         assert.deepEqual(fastPath.respond(query, { zone: each, ...how })?.bytes, answerInFull(query, how, each));
       }
     }
+  });
+
+  it('more names that are not there than are kept, between two questions for one that is → all as the full path says', () => {
+    const fastPath = makeFastPath();
+    const how = { clientIsLoopback: false, rotation: 0 };
+    const check = (name: string): void => {
+      const query = makeQuery(`${name}.shop.svc.${ZONE}`);
+      const reply = fastPath.respond(query, { zone, ...how });
+      assert.ok(reply !== undefined);
+      assert.deepEqual(reply.bytes, answerInFull(query, how));
+    };
+    for (let index = 0; index <= ABSENT_KNOWN_MAX; index++) {
+      if (index % 1_000 === 0) check('web');
+      check(`none-${index}`);
+    }
+    for (const name of ['none-0', 'none-0', `none-${ABSENT_KNOWN_MAX}`, 'web']) check(name);
   });
 
   it('replies that are not sent yet → not written over', () => {

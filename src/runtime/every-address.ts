@@ -1,0 +1,24 @@
+/** Listening at every address of a machine, whichever families it has. */
+
+/** Every address of both families, by one socket: clients of IPv4 are seen as `::ffff:192.0.2.1`. */
+const EVERY_ADDRESS = '::';
+const EVERY_IPV4_ADDRESS = '0.0.0.0';
+
+/**
+ * `::`, where the kernel has no IPv6 at all (`ipv6.disable=1`), is `0.0.0.0`; any other host is itself. Where IPv6 is only switched
+ * off (the sysctl `disable_ipv6`), and where there is nothing but IPv6, `::` can be had and serves what there is.
+ *
+ * @param listen - rejects with the system's own error, and leaves nothing open then.
+ */
+export async function listenAtEvery<T>(host: string, listen: (host: string) => Promise<T>): Promise<T> {
+  try {
+    return await listen(host);
+  } catch (error) {
+    if (host !== EVERY_ADDRESS || !isFamilyMissing(error)) throw error;
+    return listen(EVERY_IPV4_ADDRESS);
+  }
+}
+
+function isFamilyMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
+}
