@@ -182,9 +182,13 @@ class Direction implements Taker {
   #writeAll(pieces: readonly Buffer[], slab: Slab | undefined): void {
     this.#relay.count(this.#from, bytesOf(pieces));
     const { onHeld, pool } = this.#relay.options;
+    const sink = this.#sink;
+    const left = sink instanceof YamuxStream ? sink.sendNow(pieces) : pieces;
+    if (left.length === 0) return;
     if (slab !== undefined && this.#borrower !== undefined)
-      lendTo({ sink: this.#borrower, pieces, slab, onHeld, pool });
-    else for (const piece of pieces) this.#sink.write(piece, onHeld);
+      lendTo({ sink: this.#borrower, pieces: left, slab, onHeld, pool });
+    else for (const piece of left) sink.write(piece, onHeld);
+    if (sink.writableLength === 0) return; // All of it was taken at once.
     this.#holdBack();
     onHeld?.();
   }

@@ -6,7 +6,7 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import type { Readable } from 'node:stream';
 import { makeSlabPool } from '#src/gateway/slabs/pool.ts';
 import { forgetUserBuffers, proveUserBuffers } from '#src/gateway/slabs/user-buffer.ts';
-import { makeFrameBuffers } from '#src/gateway/yamux/frame-buffers.ts';
+import { makeSendMemory } from '#src/gateway/yamux/send-memory.ts';
 import { openYamux, type YamuxOptions, type YamuxSession } from '#src/gateway/yamux/session.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
 
@@ -25,7 +25,7 @@ export function useReading(reading: (typeof READINGS)[number]): void {
 const spoil = (memory: Buffer): void => void memory.fill(0xdb);
 /** Memory of the fast path that is spoiled when it comes back: who still reads it then gets other bytes than were sent. */
 export const spoiledSlabs = makeSlabPool({ onReturn: spoil });
-const spoiledFrames = makeFrameBuffers({ onReturn: spoil });
+const spoiledSends = makeSendMemory({ onReturn: spoil });
 
 export interface SessionPair extends AsyncDisposable {
   readonly dialler: YamuxSession;
@@ -66,7 +66,7 @@ export async function openSocketPair(): Promise<[Socket, Socket]> {
 export async function openSessionPair({ onStream = () => {}, ...options }: PairOptions = {}): Promise<SessionPair> {
   const sockets = await openSocketPair();
   const ended = [Promise.withResolvers<Error | undefined>(), Promise.withResolvers<Error | undefined>()] as const;
-  const shared = { streamsMax: 1000, pool: spoiledSlabs, frameBuffers: spoiledFrames, ...options };
+  const shared = { streamsMax: 1000, pool: spoiledSlabs, sendMemory: spoiledSends, ...options };
   const dialler = openYamux({
     ...shared,
     socket: sockets[0],

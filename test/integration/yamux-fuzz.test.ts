@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { openYamux } from '#src/gateway/yamux/session.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
-import { makeCountedFrameBuffers } from '#test/support/counted-frames.ts';
+import { makeCountedSendMemory } from '#test/support/counted-memory.ts';
 import { CONVERSATION, serveSomehow } from '#test/unit/gateway/yamux/conversations.ts';
 import { openSocketPair, READINGS, spoiledSlabs, until, useReading } from './session-pair.ts';
 
@@ -18,7 +18,7 @@ for (const reading of READINGS) {
           const [socket, wire] = await openSocketPair();
           wire.on('error', () => undefined).resume();
           const closed = new Promise((resolve) => socket.once('close', resolve));
-          const frameBuffers = makeCountedFrameBuffers();
+          const sendMemory = makeCountedSendMemory();
           const ended = Promise.withResolvers<Error | undefined>();
           const seen: YamuxStream[] = [];
           const serve = (stream: YamuxStream): void => {
@@ -26,7 +26,7 @@ for (const reading of READINGS) {
             serveSomehow(stream);
           };
           const session = openYamux({
-            ...{ socket, role: 'acceptor', streamsMax: 4, pool: spoiledSlabs, frameBuffers },
+            ...{ socket, role: 'acceptor', streamsMax: 4, pool: spoiledSlabs, sendMemory },
             onStream: serve,
             onClose: ended.resolve,
           });
@@ -42,7 +42,7 @@ for (const reading of READINGS) {
           await closed;
           wire.destroy();
           await until(() => session.streams === 0 && seen.every((stream) => stream.destroyed));
-          await until(() => spoiledSlabs.taken === 0 && frameBuffers.taken === 0);
+          await until(() => spoiledSlabs.taken === 0 && sendMemory.taken === 0);
         }),
         { numRuns: CONVERSATIONS },
       );

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { WINDOW_BYTES } from '#src/gateway/yamux/limits.ts';
 import { openYamux, type YamuxOptions, type YamuxSession } from '#src/gateway/yamux/session.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
-import { makeCountedFrameBuffers } from '#test/support/counted-frames.ts';
+import { makeCountedSendMemory } from '#test/support/counted-memory.ts';
 import { requireTool } from '#test/support/tools.ts';
 import {
   buildYamuxGo,
@@ -43,7 +43,7 @@ async function openMixed({ role, streamsMax = STREAMS_MAX, timings, ...options }
   const socketClosed = new Promise((resolve) => theirs.socket.once('close', resolve));
   const ended = Promise.withResolvers<Error | undefined>();
   const arrived = new Map<number, YamuxStream>();
-  const frameBuffers = makeCountedFrameBuffers();
+  const sendMemory = makeCountedSendMemory();
   const ours = openYamux({
     socket: theirs.socket,
     role: role === 'client' ? 'acceptor' : 'dialler',
@@ -51,7 +51,7 @@ async function openMixed({ role, streamsMax = STREAMS_MAX, timings, ...options }
     onStream: (stream) => arrived.set(stream.id, stream),
     onClose: ended.resolve,
     pool: spoiledSlabs,
-    frameBuffers,
+    sendMemory,
     ...(timings && { timings }),
   });
   const accepted = new Map<number, GoStream>();
@@ -81,7 +81,7 @@ async function openMixed({ role, streamsMax = STREAMS_MAX, timings, ...options }
       ours.destroy();
       await theirs.end();
       await socketClosed;
-      await until(() => spoiledSlabs.taken === 0 && frameBuffers.taken === 0);
+      await until(() => spoiledSlabs.taken === 0 && sendMemory.taken === 0);
     },
   };
 }

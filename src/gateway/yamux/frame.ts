@@ -39,16 +39,17 @@ export function hasFlag(header: FrameHeader, flag: number): boolean {
   return (header.flags & flag) !== 0;
 }
 
-/** @param bytes - written into from its begin; absent: a buffer of its own. */
+/** @param bytes - written into from `offset`; absent: a buffer of its own. */
 export function encodeHeader(
   { type, flags, streamId, length }: FrameHeader,
   bytes: Buffer = Buffer.allocUnsafe(HEADER_BYTES),
+  offset = 0,
 ): Buffer {
-  bytes[0] = 0;
-  bytes[1] = type;
-  bytes.writeUInt16BE(flags, 2);
-  bytes.writeUInt32BE(streamId, 4);
-  bytes.writeUInt32BE(length, 8);
+  bytes[offset] = 0;
+  bytes[offset + 1] = type;
+  bytes.writeUInt16BE(flags, offset + 2);
+  bytes.writeUInt32BE(streamId, offset + 4);
+  bytes.writeUInt32BE(length, offset + 8);
   return bytes;
 }
 

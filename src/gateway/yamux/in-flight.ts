@@ -50,8 +50,10 @@ export interface InFlight {
   readonly frameBytesMax: number;
   /** Somebody has more to send than may be written, here or by the socket. */
   wait(nowMs: number): void;
-  /** A mark, if one is due: it is to be sent now, and answered once. */
-  mark(nowMs: number): Mark | undefined;
+  /** It is time for a mark. */
+  readonly isMarkDue: boolean;
+  /** It is to be sent now, and answered once. */
+  mark(nowMs: number): Mark;
   /** @param leastRttMs - measured before there was any data. */
   answered(mark: Mark, at: { readonly nowMs: number; readonly leastRttMs: number | undefined }): void;
   readonly limitBytes: number;
@@ -127,11 +129,12 @@ export function makeInFlight(): InFlight {
       isWaiting = true;
       if (isBlocked()) probeAfter(ROUND_TRIP_SPAN_MS, nowMs);
     },
-    mark(nowMs) {
-      const isDue = sentBytes - markedBytes >= markAfterBytes;
+    get isMarkDue() {
+      if (awaited >= MARKS_AWAITED_MAX) return false;
       // Whoever is blocked is so until an answer.
-      const isNeeded = isBlocked() && awaited === 0;
-      if ((!isDue && !isNeeded) || awaited >= MARKS_AWAITED_MAX) return undefined;
+      return sentBytes - markedBytes >= markAfterBytes || (awaited === 0 && isBlocked());
+    },
+    mark(nowMs) {
       const isProbe = isProbing && underWayBytes() <= probeBytes + FRAME_BYTES_MAX;
       const mark = { atBytes: sentBytes, sentMs: nowMs, before: last, isFull: isWaiting, isProbe };
       markedBytes = sentBytes;

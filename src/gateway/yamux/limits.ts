@@ -28,16 +28,19 @@ export const WINDOW_MEASURE_MIN_MS = 2;
 export const FRAME_BYTES_MAX = 64 * 1024;
 
 /**
- * The same while nobody else waits, nor had little to send of late: what a reader takes at once (slabs). A path that takes longer for
- * it than for what is between two marks gets shorter ones.
+ * The same while nobody else waits, nor had little to send of late: what one read of a local socket brings (slabs). A path that takes
+ * longer for it than for what is between two marks gets shorter ones.
  */
-export const FRAME_ALONE_BYTES_MAX = 256 * 1024;
+export const FRAME_ALONE_BYTES_MAX = 512 * 1024;
 
-/** How long a session counts as shared after somebody with little to send. A long frame takes two turns of the event loop (10 records of TLS each). */
+/** How long a session counts as shared after somebody with little to send.  */
 export const CROWDED_FOR_MS = 50;
 
-/** Data that a session has in its socket: a frame goes there if the longest one fits. What is there when TLS comes back goes at once. */
-export const SOCKET_BYTES_MAX = 512 * 1024;
+/** Data that a session has in its socket, or ready for it: a frame goes there if the longest one fits. What is there when TLS comes back goes at once. */
+export const SOCKET_BYTES_MAX = 1024 * 1024;
+
+/** The same while somebody has little to say: a frame goes there as long as no more than one other is before it. */
+export const SOCKET_BYTES_CROWDED_MAX = FRAME_BYTES_MAX;
 
 /** A stream with no more than this to send goes ahead of those with more: a key that was pressed, a request, an answer. */
 export const HASTY_BYTES_MAX = 8 * 1024;
@@ -78,14 +81,17 @@ export const BULK_BYTES = 256 * 1024;
 export const BULK_WITHIN_MS = 200;
 export const BULK_FOR_MS = 1_000;
 
-/** A payload from here on is sent out of memory that is used again; smaller ones cost Node's own pool nothing. */
-export const POOLED_FRAME_BYTES_MIN = 4 * 1024;
+/** Frames that are written together: one long one and some small ones, or several short ones. */
+export const BATCH_BYTES_MAX = 516 * 1024;
 
-/** Such memory that is kept, of all sessions: 11 of the long frames, more than busy sessions have in their sockets at once. */
-export const FRAME_BUFFERS_BYTES_MAX = 3 * 1024 * 1024;
+/** The least memory for such: the small frames of a turn of the event loop. It is 4 and 16 times as much where more comes, and then the most. */
+export const BATCH_BYTES_MIN = 4 * 1024;
 
-/** After so long without such a frame nothing of it is kept. */
-export const FRAME_BUFFERS_IDLE_MS = 10_000;
+/** Memory that frames are sent from and that is kept, of all sessions: six of the longest, more than busy sessions have under way at once. */
+export const SEND_MEMORY_BYTES_MAX = 3 * 1024 * 1024;
+
+/** After so long without a frame nothing of it is kept. */
+export const SEND_MEMORY_IDLE_MS = 10_000;
 
 /** What a writer may queue on a stream before `write` says stop: one frame. */
 export const STREAM_WRITE_BUFFER_BYTES = FRAME_BYTES_MAX;

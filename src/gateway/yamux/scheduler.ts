@@ -3,17 +3,16 @@
  *
  *     sendControl ----------------------------------------------.
  *     add -> hasty ---.                                          v
- *     add -> sendable -> pump -> nextToSend -> sendFrame -> sendData -> write -> socket
+ *     add -> sendable -> pump -> nextToSend -> sendFrame -> sendData -> write -> outgoing
  *                          ^                                               |
- *                          '---- drain, or an answer to a mark <-----------'
+ *                          '--- written, or an answer to a mark <----------'
  *
- * Control frames go at once. Then streams with little to send, as long as the others are served too; those take turns, a frame
+ * Control frames go first. Then streams with little to send, as long as the others are served too; those take turns, a frame
  * each. All data waits while the socket holds enough of it, or the path does (in-flight.ts).
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { encodeHeader, HEADER_BYTES, type FrameHeader } from './frame.ts';
-import { frameBuffers as ownFrameBuffers, type FrameBuffers, makeFrameBuffers } from './frame-buffers.ts';
+import { HEADER_BYTES, type FrameHeader } from './frame.ts';
 import { makeInFlight } from './in-flight.ts';
 import {
   CONTROL_BACKLOG_BYTES_MAX,
@@ -24,9 +23,12 @@ import {
   GATHERED_BYTES_MAX,
   HASTY_BYTES_MAX,
   HASTY_RESERVE_BYTES,
+  SOCKET_BYTES_CROWDED_MAX,
   SOCKET_BYTES_MAX,
 } from './limits.ts';
 import type { Liveness } from './liveness.ts';
+import { makeOutgoing } from './outgoing.ts';
+import { makeSendMemory, sendMemory, type SendMemory } from './send-memory.ts';
 
 /** A stream, as far as its turn goes. */
 export interface Sender {
@@ -34,12 +36,14 @@ export interface Sender {
   readonly isHasty: boolean;
   /** It has bytes, and a window for some of them. */
   readonly isSendable: boolean;
+  /** When it had much to send, the last time: kept here for the scheduler, by whose clock it is. */
+  bulkMs: number;
   /** Sends one data frame of at most so many bytes, by {@link Scheduler.sendData}. */
   sendFrame(bytesMax: number): void;
 }
 
 export interface Scheduler {
-  /** Sends a frame without payload at once, ahead of data that waits. */
+  /** Sends a frame without payload, ahead of data that waits. */
   sendControl(header: FrameHeader): void;
   /** Sends one data frame. Only within `sendFrame`. */
   sendData(header: FrameHeader, payload: readonly Buffer[]): void;
@@ -49,20 +53,25 @@ export interface Scheduler {
   remove(sender: Sender): void;
   /** The path may have room again. */
   pump(): void;
+  /** All that is sent until {@link letGo} goes together. As often as that. */
+  hold(): void;
+  letGo(): void;
   /** Nothing is sent any more; what was sent goes out. */
   stop(): void;
+  /** Bytes that were sent, and that the socket has not taken. */
+  readonly queuedBytes: number;
 }
 
 export interface SchedulerOptions {
   readonly socket: Duplex;
   readonly liveness: Pick<Liveness, 'sent' | 'mark' | 'takesMarks' | 'leastRttMs'>;
-  /** Absent: those of this process. */
-  readonly frameBuffers?: FrameBuffers | undefined;
+  /** Absent: that of this process. */
+  readonly memory?: SendMemory | undefined;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
-  /** Bytes that wait in the socket. */
+  /** Much of what was sent waits for the socket, or no longer. */
   readonly onQueued: (bytes: number) => void;
-  /** More control frames wait in the socket than {@link CONTROL_BACKLOG_BYTES_MAX}: the peer makes us send and does not read. */
+  /** More control frames wait for the socket than {@link CONTROL_BACKLOG_BYTES_MAX}: the peer makes us send and does not read. */
   readonly onOverrun: () => void;
 }
 
@@ -71,19 +80,28 @@ export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...o
   const hasty = new Set<Sender>();
   const sendable = new Set<Sender>();
   const inFlight = makeInFlight();
-  /** A pair in memory has written what its reader has not read yet. */
-  const buffers =
-    socket instanceof Socket ? (options.frameBuffers ?? ownFrameBuffers) : makeFrameBuffers({ keptBytesMax: 0 });
+  const isOfKernel = socket instanceof Socket;
+  const outgoing = makeOutgoing({
+    socket,
+    // A pair in memory has written what its reader has not read yet.
+    memory: isOfKernel ? (options.memory ?? sendMemory) : makeSendMemory({ keptBytesMax: 0 }),
+    onWritten,
+  });
   let isStopped = false;
   let isPumping = false;
+  let holds = 0;
+  /** Something goes when nobody holds it any more. */
+  let isDue = false;
   let isGathering = false;
   let gatheredMs = -Infinity;
   let waitsLonger = false;
+  let toldBytes = 0;
   /** What went ahead of those that wait in `sendable` since one of them was served. */
   let aheadBytes = 0;
-  /** When each had much to send, and when somebody had little who had not had much before. */
-  const bulkMs = new WeakMap<Sender, number>();
+  /** When somebody had little to send who had not had much before. */
   let crowdedMs = -Infinity;
+
+  // Whose turn it is.
 
   function add(sender: Sender): void {
     if (sender.isHasty) hasty.add(sender);
@@ -99,84 +117,99 @@ export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...o
   /** Lets streams send in turn, one frame each, until the socket or the path has enough. */
   function pump(): void {
     if (isPumping || isStopped) return; // A stream that gets to send more from within is in one of the sets again.
+    if (hasty.size === 0 && sendable.size === 0) return mark(); // What was blocked may have been removed.
     isPumping = true;
-    socket.cork();
-    for (let sender = nextToSend(); sender !== undefined; sender = nextToSend()) {
-      serve(sender);
+    hold();
+    const nowMs = now();
+    for (let sender = nextToSend(nowMs); sender !== undefined; sender = nextToSend(nowMs)) {
+      serve(sender, nowMs);
       mark();
     }
     isPumping = false;
-    if (sendable.size > 0) inFlight.wait(now());
-    mark();
-    socket.uncork();
+    if (hasty.size > 0 || sendable.size > 0) {
+      inFlight.wait(nowMs);
+      mark();
+    }
+    letGo();
   }
 
   /** Those with little to send come first, as long as the others are served too. */
-  function nextToSend(): Sender | undefined {
-    if (isStopped || socket.writableLength >= beginBelowBytes()) return undefined;
-    const first = inFlight.hasRoom(HASTY_RESERVE_BYTES) ? firstOf(hasty) : undefined;
+  function nextToSend(nowMs: number): Sender | undefined {
+    if (isStopped || outgoing.bytes >= beginBelowBytes(nowMs)) return undefined;
+    const first = hasty.size > 0 && inFlight.hasRoom(HASTY_RESERVE_BYTES) ? firstOf(hasty) : undefined;
     if (first !== undefined && aheadBytes < FRAME_BYTES_MAX) return first;
-    return (inFlight.hasRoom(0) ? firstOf(sendable) : undefined) ?? first;
+    return (sendable.size > 0 && inFlight.hasRoom(0) ? firstOf(sendable) : undefined) ?? first;
   }
 
-  function serve(sender: Sender): void {
-    const nowMs = now();
+  function serve(sender: Sender, nowMs: number): void {
     if (hasty.delete(sender)) {
       aheadBytes += HASTY_BYTES_MAX;
       // The rest of a large piece is small, too, and so is what bulk brings in one turn now and then.
-      if (nowMs - (bulkMs.get(sender) ?? -Infinity) >= CROWDED_FOR_MS) crowdedMs = nowMs;
+      if (nowMs - sender.bulkMs >= CROWDED_FOR_MS) crowdedMs = nowMs;
     } else if (sendable.delete(sender)) {
       aheadBytes = 0;
-      bulkMs.set(sender, nowMs);
+      sender.bulkMs = nowMs;
     }
-    sender.sendFrame(frameBytesMax());
+    sender.sendFrame(frameBytesMax(nowMs));
     if (sender.isSendable) sendable.add(sender); // Behind all others: round robin.
   }
 
   /** Somebody with little to say is here, and will soon be again: nothing is done then for which he would wait. */
-  const isCrowded = (): boolean => now() - crowdedMs < CROWDED_FOR_MS;
+  const isCrowded = (nowMs: number): boolean => nowMs - crowdedMs < CROWDED_FOR_MS;
 
-  /** Below it the longest frame still fits; but never less than the socket's own mark, else nobody would say when it is below. */
-  function beginBelowBytes(): number {
-    const ownBytes = socket.writableHighWaterMark;
-    return isCrowded() ? ownBytes : Math.max(ownBytes, SOCKET_BYTES_MAX - FRAME_ALONE_BYTES_MAX - HEADER_BYTES + 1);
+  /** Below it the longest frame still fits. */
+  function beginBelowBytes(nowMs: number): number {
+    return isCrowded(nowMs) ? SOCKET_BYTES_CROWDED_MAX : SOCKET_BYTES_MAX - FRAME_ALONE_BYTES_MAX - HEADER_BYTES + 1;
   }
 
-  function frameBytesMax(): number {
-    if (hasty.size > 0 || sendable.size > 0 || isCrowded()) return FRAME_BYTES_MAX;
+  function frameBytesMax(nowMs: number): number {
+    if (hasty.size > 0 || sendable.size > 0 || isCrowded(nowMs)) return FRAME_BYTES_MAX;
     return Math.max(FRAME_BYTES_MAX, Math.min(FRAME_ALONE_BYTES_MAX, inFlight.frameBytesMax));
   }
 
   /** Behind the data: its answer says that all of that has arrived. */
   function mark(): void {
-    if (isStopped || !liveness.takesMarks) return;
+    if (isStopped || !inFlight.isMarkDue || !liveness.takesMarks) return;
     const due = inFlight.mark(now());
-    if (due === undefined) return;
     liveness.mark(() => {
       inFlight.answered(due, { nowMs: now(), leastRttMs: liveness.leastRttMs });
     });
   }
 
+  // What is sent.
+
   function sendData(header: FrameHeader, payload: readonly Buffer[]): void {
-    if (isStopped) return;
-    const { bytes, onSent } = buffers.fill(header, payload);
-    write(bytes, onSent);
+    if (!isStopped) write(header, payload);
   }
 
   function sendControl(header: FrameHeader): void {
     if (isStopped) return;
-    write(encodeHeader(header));
-    if (socket.writableLength > SOCKET_BYTES_MAX + CONTROL_BACKLOG_BYTES_MAX) onOverrun();
+    write(header);
+    if (outgoing.bytes > SOCKET_BYTES_MAX + CONTROL_BACKLOG_BYTES_MAX) onOverrun();
   }
 
-  function write(bytes: Buffer, onSent?: () => void): void {
+  function write(header: FrameHeader, payload?: readonly Buffer[]): void {
+    const bytes = outgoing.add(header, payload);
+    inFlight.sent(bytes);
+    if (outgoing.bytes >= FRAME_BYTES_MAX) tellQueued();
+    if (bytes < GATHERED_BYTES_MAX && isOfKernel) return gather();
+    isDue = true;
+    if (holds === 0) flush();
+  }
+
+  function hold(): void {
+    holds += 1;
+  }
+
+  function letGo(): void {
+    holds -= 1;
+    if (holds === 0 && isDue) flush();
+  }
+
+  function flush(): void {
+    isDue = false;
     liveness.sent();
-    inFlight.sent(bytes.length);
-    if (bytes.length < GATHERED_BYTES_MAX) gather();
-    socket.write(bytes, onSent);
-    if (bytes.length >= GATHERED_BYTES_MAX) letGo();
-    // Below that it is soon gone, and nobody would say so.
-    if (socket.writableNeedDrain) onQueued(socket.writableLength);
+    outgoing.flush();
   }
 
   /**
@@ -184,44 +217,49 @@ export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...o
    * come turn after turn it is two turns: clients are accepted one in each.
    */
   function gather(): void {
-    if (isGathering || !(socket instanceof Socket)) return;
+    if (isGathering) return;
     isGathering = true;
-    socket.cork();
     waitsLonger = now() - gatheredMs < GATHERED_AGAIN_MS;
     setImmediate(letGoOfGathered);
   }
 
   function letGoOfGathered(): void {
-    if (!isGathering) return;
     if (waitsLonger) {
       waitsLonger = false;
       return void setImmediate(letGoOfGathered);
     }
-    gatheredMs = now();
-    letGo();
-  }
-
-  function letGo(): void {
-    if (!isGathering) return;
     isGathering = false;
-    socket.uncork();
+    if (isStopped) return;
+    gatheredMs = now();
+    flush();
   }
 
-  function onDrain(): void {
-    onQueued(socket.writableLength);
+  function tellQueued(): void {
+    toldBytes = outgoing.bytes;
+    onQueued(toldBytes);
+  }
+
+  function onWritten(): void {
+    if (isStopped) return;
+    // Below that it is soon gone.
+    if (toldBytes > 0) tellQueued();
     pump();
   }
 
-  socket.on('drain', onDrain);
   return {
     sendControl,
     sendData,
     add,
     remove,
     pump,
+    hold,
+    letGo,
     stop() {
       isStopped = true;
-      letGo();
+      outgoing.end();
+    },
+    get queuedBytes() {
+      return outgoing.bytes;
     },
   };
 }

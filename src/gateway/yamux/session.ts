@@ -15,12 +15,12 @@ import {
   makeFrameDecoder,
   violation,
 } from './frame.ts';
-import type { FrameBuffers } from './frame-buffers.ts';
 import { CLOSE_LINGER_MS, WORK_PER_OPEN, WORK_PER_TURN_MAX } from './limits.ts';
 import { makeBulkMeter } from './bulk-meter.ts';
 import { makeOwnConduct, type Conduct } from './conduct.ts';
 import { DEFAULT_TIMINGS, type LivenessTimings, startLiveness } from './liveness.ts';
 import { makeScheduler } from './scheduler.ts';
+import type { SendMemory } from './send-memory.ts';
 import { firstStreamId, makePeerStreamIds, type SessionRole } from './stream-ids.ts';
 import { type InitialWindows, resetError, type StreamLink, YamuxStream } from './stream.ts';
 
@@ -42,7 +42,7 @@ export interface YamuxOptions {
   readonly timings?: LivenessTimings;
   /** What it reads into and sends from; tests give memory that is spoiled when it comes back. */
   readonly pool?: SlabPool | undefined;
-  readonly frameBuffers?: FrameBuffers | undefined;
+  readonly sendMemory?: SendMemory | undefined;
 }
 
 export interface YamuxSession {
@@ -230,7 +230,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     let takenBytes = bytes.length;
     lender = slab;
     // A chunk may hold thousands of frames that want an answer each: those go out together.
-    socket.cork();
+    scheduler.hold();
     try {
       takenBytes = decoder.push(bytes);
     } catch (error) {
@@ -240,7 +240,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       lender = undefined;
       for (const stream of fed) stream.receivedAll();
       fed.clear();
-      socket.uncork();
+      scheduler.letGo();
     }
     return bytes.subarray(takenBytes);
   }
@@ -337,7 +337,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   const scheduler = makeScheduler({
     socket,
     liveness,
-    frameBuffers: options.frameBuffers,
+    memory: options.sendMemory,
     now,
     onQueued: (bytes) => conduct.onQueued(bytes),
     onOverrun() {

@@ -75,7 +75,8 @@ const RESET_BY_PEER = resetError('reset by the peer');
  *
  *     peer -> receiveData -> inbox -> push (one piece) -> reader
  *                            `------ the window -------'   a window update when the reader took half of it, or a quarter
- *     writer -> outbox -> sendFrame (FRAME_BYTES_MAX, send window) -> peer
+ *     writer -> outbox -> sendFrame (a frame at most, send window) -> peer
+ *     sendNow ---'
  */
 export class YamuxStream extends Duplex {
   readonly id: number;
@@ -102,6 +103,8 @@ export class YamuxStream extends Duplex {
   #measuredMs: number | undefined;
   #measuredBytes = 0;
   #beyondBytes = 0;
+  /** When it had much to send, the last time (scheduler.ts). */
+  bulkMs = -Infinity;
   #outbox: Buffer[] = [];
   #outboxDone: WriteCallback | undefined;
   #hasSent = false;
@@ -210,7 +213,12 @@ export class YamuxStream extends Duplex {
   }
 
   #grantBytes(waitingBytes: number): number {
-    return grantOf({ targetBytes: this.#targetBytes, outstandingBytes: this.#receiveWindow, waitingBytes });
+    return grantOf({
+      targetBytes: this.#targetBytes,
+      outstandingBytes: this.#receiveWindow,
+      waitingBytes,
+      rttMs: this.#link.leastRttMs(),
+    });
   }
 
   /** Only where a grant is due: so often that a window which is too small for its path is seen in each round trip. */
@@ -241,6 +249,20 @@ export class YamuxStream extends Duplex {
   }
 
   // Writing.
+
+  /**
+   * Sends what may go at once, past the writer's buffer: the bytes are not needed any more then.
+   *
+   * @returns what may not, and has to be written: all of it while something waits already.
+   */
+  sendNow(pieces: readonly Buffer[]): readonly Buffer[] {
+    if (this.writableLength > 0 || !this.writable) return pieces;
+    this.#outbox = [...pieces];
+    this.#link.onSendable(this);
+    const left = this.#outbox;
+    this.#outbox = [];
+    return left;
+  }
 
   override _writev(chunks: { chunk: unknown }[], callback: WriteCallback): void {
     this.#outbox = chunks.map(({ chunk }) => chunk as Buffer).filter((chunk) => chunk.length > 0);
@@ -315,8 +337,8 @@ export class YamuxStream extends Duplex {
   /** Sends one data frame of at most `bytesMax`. */
   sendFrame(bytesMax: number): void {
     const payload: Buffer[] = [];
-    let bytes = 0;
     const budget = Math.min(bytesMax, this.#sendWindow);
+    let bytes = 0;
     while (bytes < budget) {
       const chunk = this.#outbox.shift();
       if (chunk === undefined) break;
@@ -329,6 +351,7 @@ export class YamuxStream extends Duplex {
     this.#sendWindow -= bytes;
     this.#hasSent = true;
     this.#link.sendData({ type: FRAME_TYPES.data, flags: 0, streamId: this.id, length: bytes }, payload);
+    if (this.#outboxDone === undefined) return; // Nothing waits in the writer's buffer.
     // Only now: the callback may go on to send FIN, which must not overtake the data.
     if (this.#outbox.length === 0) this.#finishOutbox();
     this.#link.onHeld(this);

@@ -35,10 +35,9 @@ export function measureMs(rttMs: number): number {
 export function nextTarget(measure: DrainMeasure): number {
   const { targetBytes, drainedBytes, elapsedMs, rttMs, leastBytes, mostBytes } = measure;
   if (rttMs === undefined || elapsedMs < measureMs(rttMs)) return clamp(targetBytes, leastBytes, mostBytes);
-  const isNear = rttMs <= WINDOW_NEAR_MS;
-  const times = isNear || targetBytes >= LARGE_WINDOW_BYTES ? 2 : 4;
+  const times = isNear(rttMs) || targetBytes >= LARGE_WINDOW_BYTES ? 2 : 4;
   const wantedBytes = (times * drainedBytes * rttMs) / elapsedMs;
-  const isNearBulk = isNear && wantedBytes > leastBytes / 2;
+  const isNearBulk = isNear(rttMs) && wantedBytes > leastBytes / 2;
   return clamp(
     isNearBulk ? Math.max(targetBytes, WINDOW_NEAR_BYTES) : Math.max(wantedBytes, targetBytes / 2),
     leastBytes,
@@ -57,16 +56,27 @@ export interface Promised {
   readonly outstandingBytes: number;
   /** Here, and not taken. */
   readonly waitingBytes: number;
+  /** Without queues; undefined while nobody knows. */
+  readonly rttMs: number | undefined;
 }
 
 /**
  * What to grant now: nothing, or so large a part of the target that it is worth a packet. What is not granted yet narrows the
  * window: a large one, which grows by less, could otherwise not be told from one that its path does not fill.
  */
-export function grantOf({ targetBytes, outstandingBytes, waitingBytes }: Promised): number {
+export function grantOf({ targetBytes, outstandingBytes, waitingBytes, rttMs }: Promised): number {
   const roomBytes = targetBytes - outstandingBytes - waitingBytes;
-  const worthBytes = targetBytes / (targetBytes >= LARGE_WINDOW_BYTES ? 8 : 2);
-  return roomBytes > 0 && roomBytes >= worthBytes ? roomBytes : 0;
+  return roomBytes > 0 && roomBytes >= worthBytes(targetBytes, rttMs) ? roomBytes : 0;
+}
+
+/** A packet is a turn of two event loops: over a path of no length they come less often, and the window still never runs out. */
+function worthBytes(targetBytes: number, rttMs: number | undefined): number {
+  if (targetBytes < LARGE_WINDOW_BYTES) return targetBytes / 2;
+  return isNear(rttMs) ? Math.max(targetBytes / 8, WINDOW_NEAR_BYTES / 4) : targetBytes / 8;
+}
+
+function isNear(rttMs: number | undefined): boolean {
+  return rttMs !== undefined && rttMs <= WINDOW_NEAR_MS;
 }
 
 /** From here on an eighth is worth a packet, and round trips are no more spared than memory. */

@@ -61,26 +61,40 @@ describe('nextTarget', () => {
 
 describe('grantOf', () => {
   const cases = [
-    { name: 'nothing taken → nothing', promised: { targetBytes: 64, outstandingBytes: 60, waitingBytes: 4 }, grant: 0 },
+    {
+      name: 'nothing taken → nothing',
+      promised: { targetBytes: 64, outstandingBytes: 60, waitingBytes: 4, rttMs: 10 },
+      grant: 0,
+    },
     {
       name: 'less than half taken → nothing',
-      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 9 },
+      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 9, rttMs: 10 },
       grant: 0,
     },
     {
       name: 'half taken → all of it',
-      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 8 },
+      promised: { targetBytes: 64, outstandingBytes: 24, waitingBytes: 8, rttMs: undefined },
       grant: 32,
     },
     {
       name: 'more promised than may be now → nothing',
-      promised: { targetBytes: 64, outstandingBytes: 90, waitingBytes: 0 },
+      promised: { targetBytes: 64, outstandingBytes: 90, waitingBytes: 0, rttMs: 10 },
       grant: 0,
     },
     {
       name: 'an eighth of a large one → all of it',
-      promised: { targetBytes: 8 * MIB, outstandingBytes: 7 * MIB, waitingBytes: 0 },
+      promised: { targetBytes: 8 * MIB, outstandingBytes: 7 * MIB, waitingBytes: 0, rttMs: 10 },
       grant: MIB,
+    },
+    {
+      name: 'an eighth of a large one, over a path of no length → nothing',
+      promised: { targetBytes: 2 * MIB, outstandingBytes: (7 / 4) * MIB, waitingBytes: 0, rttMs: 0.1 },
+      grant: 0,
+    },
+    {
+      name: 'a quarter of it → all of it',
+      promised: { targetBytes: 2 * MIB, outstandingBytes: (6 / 4) * MIB, waitingBytes: 0, rttMs: 0.1 },
+      grant: MIB / 2,
     },
   ];
   for (const { name, promised, grant } of cases) it(name, () => assert.equal(grantOf(promised), grant));
