@@ -9,6 +9,7 @@
  * A peer that holds less than its share of the process is not made to pay for the others: what all hold together is taken
  * from those that hold most.
  */
+import { Line, type Place } from '../runtime/line.ts';
 import { BUFFER_BYTES_MAX, BUFFERS_FULL_PERCENT, BUFFERS_PRESSED_PERCENT, PEER_BUFFER_BYTES_MAX } from './limits.ts';
 
 /** One buffer, or several that are cut together. */
@@ -46,7 +47,7 @@ export interface Account {
 interface Entry {
   bytes: number;
   /** Those that hold something and can be evicted; the one whose reader has taken nothing for the longest is the first. */
-  readonly evictable: Map<Holding, () => void>;
+  readonly evictable: Line<() => void>;
   readonly account: PeerAccount;
 }
 
@@ -73,12 +74,9 @@ export function makeAccount({
   }
 
   function cutStalest(entry: Entry | undefined): boolean {
-    for (const [holding, evict] of entry?.evictable ?? []) {
-      entry?.evictable.delete(holding);
-      evict();
-      return true;
-    }
-    return false;
+    const evict = entry?.evictable.shift();
+    evict?.();
+    return evict !== undefined;
   }
 
   function makeRoom(entry: Entry): void {
@@ -100,7 +98,9 @@ export function makeAccount({
 
   function makeHolding(entry: Entry, evict: (() => void) | undefined): Holding {
     let heldBytes = 0;
-    const holding: Holding = {
+    /** Among those that can be evicted. */
+    let place: Place | undefined;
+    return {
       set(bytes) {
         if (bytes === heldBytes) return;
         const isRead = bytes < heldBytes;
@@ -108,19 +108,18 @@ export function makeAccount({
         totalBytes += bytes - heldBytes;
         heldBytes = bytes;
         if (evict !== undefined) {
-          if (isRead) entry.evictable.delete(holding);
-          if (bytes > 0 && !entry.evictable.has(holding)) entry.evictable.set(holding, evict);
+          if (isRead) place?.leave();
+          if (bytes > 0 && place?.isTaken !== true) place = entry.evictable.join(evict);
         }
         if (!isRead) makeRoom(entry);
       },
     };
-    return holding;
   }
 
   function addEntry(peer: string): Entry {
     const entry: Entry = {
       bytes: 0,
-      evictable: new Map(),
+      evictable: new Line(),
       account: {
         hold: (evict) => makeHolding(entry, evict),
         get hasRoom() {

@@ -83,30 +83,45 @@ class AnyAsker implements JoinedAsker {
 const NOBODY: readonly (() => void)[] = [];
 
 export function limitAsker(asker: Asker, timeoutMs: number): LimitedAsker {
-  let isLate = false;
-  const clock: Asker = {
-    get isGone() {
-      return isLate;
-    },
-    onGone(act) {
-      const timer = setTimeout(() => {
-        isLate = !asker.isGone;
-        act();
-      }, timeoutMs);
-      return () => clearTimeout(timer);
-    },
-  };
-  const either = anyOf(asker, clock);
-  return {
-    get isGone() {
-      return either.isGone;
-    },
-    get isLate() {
-      return isLate;
-    },
-    onGone: (act) => either.onGone(act),
-    end: () => either.end(),
-  };
+  return new PatientAsker(asker, new Clock(asker, timeoutMs));
+}
+
+/** Classes: V8 keeps the getters of an object that is made for each connection, and all they refer to, until a full collection. */
+class PatientAsker extends AnyAsker implements LimitedAsker {
+  readonly #clock: Clock;
+
+  constructor(asker: Asker, clock: Clock) {
+    super([asker, clock]);
+    this.#clock = clock;
+  }
+
+  get isLate(): boolean {
+    return this.#clock.isGone;
+  }
+}
+
+/** Gone when its time is over, unless the other one has gone before. */
+class Clock implements Asker {
+  readonly #asker: Asker;
+  readonly #timeoutMs: number;
+  #isOver = false;
+
+  constructor(asker: Asker, timeoutMs: number) {
+    this.#asker = asker;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get isGone(): boolean {
+    return this.#isOver;
+  }
+
+  onGone(act: () => void): () => void {
+    const timer = setTimeout(() => {
+      this.#isOver = !this.#asker.isGone;
+      act();
+    }, this.#timeoutMs);
+    return () => clearTimeout(timer);
+  }
 }
 
 /** For what waits by signals; where nothing has to wait, none is made. */

@@ -111,7 +111,9 @@ class KeptBytes implements EarlyBytes {
     if (this.#keptBytes > 0) gift.send(this.#store.subarray(0, this.#keptBytes), this.#keptBytes);
     const socket = this.#socket;
     if (this.#keptBytes < EARLY_BYTES_MAX && !socket.readableEnded) {
-      this.#onData = (chunk) => this.#keep(chunk, gift);
+      // Not written as a property at once: V8 makes such a function old, and with it all that it refers to (runtime/line.ts).
+      const onData = (chunk: Buffer): void => this.#keep(chunk, gift);
+      this.#onData = onData;
       socket.on('data', this.#onData).resume();
     }
     gift.count(this.heldBytes);

@@ -255,12 +255,26 @@ const WITHDRAWN: Revocation = { reason: REASONS.Aborted, message: 'The peer took
 
 /** The peer is gone, for this request, when its stream is, or when it asks to have it refused: that is answered. */
 function askerUnlessWithdrawn(session: PeerSession, stream: YamuxStream): JoinedAsker {
-  return anyOf(askerOf(stream), {
-    get isGone() {
-      return session.isWithdrawn(stream);
-    },
-    onGone: (act) => session.onWithdrawn(stream, act),
-  });
+  return anyOf(askerOf(stream), new WithdrawalAsker(session, stream));
+}
+
+/** A class: V8 keeps the getters of an object that is made for each, and all that they refer to, until a full collection. */
+class WithdrawalAsker implements Asker {
+  readonly #session: PeerSession;
+  readonly #stream: YamuxStream;
+
+  constructor(session: PeerSession, stream: YamuxStream) {
+    this.#session = session;
+    this.#stream = stream;
+  }
+
+  get isGone(): boolean {
+    return this.#session.isWithdrawn(this.#stream);
+  }
+
+  onGone(act: () => void): () => void {
+    return this.#session.onWithdrawn(this.#stream, act);
+  }
 }
 
 /** What is wrong with a request before anybody is asked for a decision. */

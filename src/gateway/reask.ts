@@ -4,6 +4,7 @@
  */
 import { REASONS } from '../api/reasons.ts';
 import { formatSource, type SourceKey } from '../api/record.ts';
+import { Line, type Place } from '../runtime/line.ts';
 import { toAsserted } from './asserted.ts';
 import type { ClientTable } from './client-table.ts';
 import { REASKS_AT_ONCE_MAX } from './limits.ts';
@@ -34,20 +35,28 @@ export interface ReaskerOptions {
   ask(question: Pick<ToldConnection, 'address' | 'source' | 'port'>): Promise<ProbeOutcome>;
 }
 
+/** One that is open. */
+interface Told {
+  readonly connection: ToldConnection;
+  /** What its exporter was told last. */
+  said: Source;
+  place?: Place;
+}
+
 export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
-  /** By connection: what its exporter was told. */
-  const told = new Map<ToldConnection, Source>();
+  const told = new Line<Told>();
   const sayOf = (address: string): Source => toAsserted(clients.at(address));
 
   /** One question for all connections of one client to one export. */
-  async function askFor(connections: readonly ToldConnection[]): Promise<void> {
-    const [first] = connections;
+  async function askFor(group: readonly Told[]): Promise<void> {
+    const first = group[0]?.connection;
     if (first === undefined) return;
     const said = sayOf(first.address);
     const outcome = await ask(first);
-    for (const connection of connections) {
-      if (!told.has(connection)) continue;
-      if (outcome.ok) told.set(connection, said);
+    for (const one of group) {
+      const { connection, place } = one;
+      if (place?.isTaken !== true) continue;
+      if (outcome.ok) one.said = said;
       else if (outcome.reason === REASONS.IngressDenied || outcome.reason === REASONS.ClientUnknown) {
         connection.abort({ reason: REASONS.PolicyChanged, message: `The client has changed. ${outcome.message}` });
       }
@@ -55,11 +64,11 @@ export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
   }
 
   async function reask(addresses: ReadonlySet<string>): Promise<void> {
-    const stale = [...told].filter(([{ address }, said]) => addresses.has(address) && !saysSame(sayOf(address), said));
-    const groups = Map.groupBy(
-      stale.map(([connection]) => connection),
-      ({ address, source, port }) => `${address} ${formatSource(source)} ${port}`,
-    );
+    const isStale = ({ connection: { address }, said }: Told): boolean =>
+      addresses.has(address) && !saysSame(sayOf(address), said);
+    const groups = Map.groupBy(told.items().filter(isStale), ({ connection: { address, source, port } }) => {
+      return `${address} ${formatSource(source)} ${port}`;
+    });
     const questions = [...groups.values()];
     while (questions.length > 0) await Promise.all(questions.splice(0, REASKS_AT_ONCE_MAX).map(askFor));
   }
@@ -67,10 +76,11 @@ export function makeReasker({ clients, ask }: ReaskerOptions): Reasker {
   return {
     add(connection) {
       const { address, said } = connection;
-      told.set(connection, said);
+      const one: Told = { connection, said };
+      const place = (one.place = told.join(one));
       // It may have changed while the exporter dialled.
       if (!saysSame(sayOf(address), said)) void reask(new Set([address]));
-      return () => void told.delete(connection);
+      return () => place.leave();
     },
     reask,
   };

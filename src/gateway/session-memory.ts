@@ -1,4 +1,5 @@
 /** What the streams of one session hold in memory, on the account of its peer: each by itself, so that one can be cut. */
+import { ByNumber } from '../runtime/line.ts';
 import type { Holding, PeerAccount } from './account.ts';
 import { STREAM_BYTES } from './limits.ts';
 import type { YamuxStream } from './yamux/stream.ts';
@@ -20,7 +21,8 @@ export interface SessionMemoryOptions {
 }
 
 export function makeSessionMemory({ account, mayEvict, evict }: SessionMemoryOptions): SessionMemory {
-  const holdings = new Map<YamuxStream, Holding>();
+  /** By the id of the stream. */
+  const holdings = new ByNumber<Holding>();
   /** What cannot be cut: the streams' own objects, and the socket. */
   const besides = account.hold();
   let queuedBytes = 0;
@@ -28,16 +30,16 @@ export function makeSessionMemory({ account, mayEvict, evict }: SessionMemoryOpt
 
   function add(stream: YamuxStream): Holding {
     const holding = account.hold(mayEvict(stream) ? () => evict(stream) : undefined);
-    holdings.set(stream, holding);
+    holdings.set(stream.id, holding);
     count();
     return holding;
   }
 
   return {
     onHeld(stream) {
-      const known = holdings.get(stream);
+      const known = holdings.get(stream.id);
       if (!stream.destroyed) return (known ?? add(stream)).set(stream.heldBytes);
-      if (!holdings.delete(stream)) return;
+      if (!holdings.delete(stream.id)) return;
       known?.set(0);
       count();
     },
@@ -46,7 +48,7 @@ export function makeSessionMemory({ account, mayEvict, evict }: SessionMemoryOpt
       count();
     },
     close() {
-      for (const holding of holdings.values()) holding.set(0);
+      for (const holding of holdings.items()) holding.set(0);
       holdings.clear();
       queuedBytes = 0;
       count();

@@ -48,6 +48,7 @@ export function runTunnel(options: TunnelOptions): Promise<ClosingRecord> {
 class OpenTunnel implements Tunnel {
   readonly subject: ConnectionSubject;
   readonly client: string | undefined;
+  place: Tunnel['place'];
   readonly #options: TunnelOptions;
   readonly #relay: Relay;
   #revoked: Revocation | undefined;

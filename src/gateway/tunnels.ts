@@ -1,5 +1,6 @@
 /** The connections that are open: so that a change of mind reaches them too, and that each leaves one closing record. */
 import { REASONS, type Reason } from '../api/reasons.ts';
+import { Line, type Place } from '../runtime/line.ts';
 import { REFUSED_KEPT_MAX } from './limits.ts';
 import type { ClosingRecord, ConnectionSubject } from './messages.ts';
 import type { Routes } from './routes.ts';
@@ -14,6 +15,8 @@ export interface Tunnel {
   readonly subject: ConnectionSubject;
   /** Where a local client connected from; absent for a client of another peer. */
   readonly client?: string | undefined;
+  /** Among those that are open: the table's to set. */
+  place?: Place | undefined;
   /** Asks the decision of this end again; undefined while the answer is still yes. */
   recheck(routes: Routes): Revocation | undefined;
   /** Resets both sides. */
@@ -54,7 +57,7 @@ export interface TunnelTable {
 }
 
 export function makeTunnelTable(): TunnelTable {
-  const open = new Set<Tunnel>();
+  const open = new Line<Tunnel>();
   const refused: Refused[] = [];
   /** Called after each change of what is open. */
   const watchers = new Set<() => void>();
@@ -70,30 +73,30 @@ export function makeTunnelTable(): TunnelTable {
   }
 
   function abortOpen(revocation: Revocation): void {
-    for (const tunnel of [...open]) tunnel.abort(revocation);
+    for (const tunnel of open.items()) tunnel.abort(revocation);
   }
 
   const tell = (): void => watchers.forEach((look) => look());
 
   return {
     add(tunnel) {
-      open.add(tunnel);
+      tunnel.place = open.join(tunnel);
       tell();
       if (over !== undefined) tunnel.abort(over);
     },
     remove(tunnel) {
-      open.delete(tunnel);
+      tunnel.place?.leave();
       tell();
     },
-    open: () => [...open],
+    open: () => open.items(),
     refuse(one) {
       refused.push(one);
       if (refused.length > REFUSED_KEPT_MAX) refused.shift();
     },
     refused: () => [...refused],
-    recheck: (routes) => recheckAll([...open], routes),
+    recheck: (routes) => recheckAll(open.items(), routes),
     recheckClients(addresses, routes) {
-      const theirs = [...open].filter(({ client }) => client !== undefined && addresses.has(client));
+      const theirs = open.items().filter(({ client }) => client !== undefined && addresses.has(client));
       recheckAll(theirs, routes);
     },
     opening() {

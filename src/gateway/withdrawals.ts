@@ -1,4 +1,5 @@
 /** Streams that the peer has opened and would now rather have elsewhere: told on the control stream (`withdraw`, shapes §3). */
+import { ByNumber } from '../runtime/line.ts';
 import { WITHDRAWALS_MAX } from './limits.ts';
 
 export interface Withdrawals {
@@ -12,7 +13,7 @@ export interface Withdrawals {
 /** The word may come before anybody listens: the request itself waits for its turn. */
 export function makeWithdrawals(): Withdrawals {
   const said = new Set<number>();
-  const listeners = new Map<number, () => void>();
+  const listeners = new ByNumber<() => void>();
   return {
     remember(stream) {
       said.add(stream);

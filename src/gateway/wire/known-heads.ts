@@ -69,7 +69,8 @@ function readWhole(chunk: Buffer): WholeHead | undefined {
   const line = text.indexOf(CONNECTION_LINE);
   if (line === -1 || text.includes(ID_PLACE)) return undefined;
   const begin = line + CONNECTION_LINE.length;
-  const id = text.slice(begin, begin + ID_CHARACTERS);
+  // Of its own: a part of the text would keep all of that for as long as the connection is open.
+  const id = chunk.toString('latin1', begin, begin + ID_CHARACTERS);
   if (!isConnectionId(id)) return undefined;
   return { bytes: end + END.length, id, form: text.replaceAll(id, ID_PLACE) };
 }

@@ -12,6 +12,7 @@
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Line, type Place } from '../../runtime/line.ts';
 import { HEADER_BYTES, type FrameHeader } from './frame.ts';
 import { makeInFlight } from './in-flight.ts';
 import {
@@ -38,6 +39,8 @@ export interface Sender {
   readonly isSendable: boolean;
   /** When it had much to send, the last time: kept here for the scheduler, by whose clock it is. */
   bulkMs: number;
+  /** Where it waits for its turn: the scheduler's to set. */
+  turn?: { readonly queue: object; readonly place: Place } | undefined;
   /** Sends one data frame of at most so many bytes, by {@link Scheduler.sendData}. */
   sendFrame(bytesMax: number): void;
 }
@@ -77,8 +80,8 @@ export interface SchedulerOptions {
 
 export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...options }: SchedulerOptions): Scheduler {
   /** Those with little to send, and the others: both in turn. */
-  const hasty = new Set<Sender>();
-  const sendable = new Set<Sender>();
+  const hasty = new Queue();
+  const sendable = new Queue();
   const inFlight = makeInFlight();
   const isOfKernel = socket instanceof Socket;
   const outgoing = makeOutgoing({
@@ -136,9 +139,9 @@ export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...o
   /** Those with little to send come first, as long as the others are served too. */
   function nextToSend(nowMs: number): Sender | undefined {
     if (isStopped || outgoing.bytes >= beginBelowBytes(nowMs)) return undefined;
-    const first = hasty.size > 0 && inFlight.hasRoom(HASTY_RESERVE_BYTES) ? firstOf(hasty) : undefined;
+    const first = hasty.size > 0 && inFlight.hasRoom(HASTY_RESERVE_BYTES) ? hasty.first : undefined;
     if (first !== undefined && aheadBytes < FRAME_BYTES_MAX) return first;
-    return (sendable.size > 0 && inFlight.hasRoom(0) ? firstOf(sendable) : undefined) ?? first;
+    return (sendable.size > 0 && inFlight.hasRoom(0) ? sendable.first : undefined) ?? first;
   }
 
   function serve(sender: Sender, nowMs: number): void {
@@ -264,7 +267,29 @@ export function makeScheduler({ socket, liveness, now, onQueued, onOverrun, ...o
   };
 }
 
-function firstOf<T>(set: ReadonlySet<T>): T | undefined {
-  for (const first of set) return first;
-  return undefined;
+/** Senders in the order in which they have come; each is in one queue at most. */
+class Queue {
+  readonly #line = new Line<Sender>();
+
+  get size(): number {
+    return this.#line.size;
+  }
+
+  get first(): Sender | undefined {
+    return this.#line.first;
+  }
+
+  add(sender: Sender): void {
+    if (sender.turn?.queue === this) return;
+    sender.turn?.place.leave();
+    sender.turn = { queue: this, place: this.#line.join(sender) };
+  }
+
+  /** @returns whether it was there. */
+  delete(sender: Sender): boolean {
+    if (sender.turn?.queue !== this) return false;
+    sender.turn.place.leave();
+    sender.turn = undefined;
+    return true;
+  }
 }

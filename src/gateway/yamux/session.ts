@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
+import { ByNumber } from '../../runtime/line.ts';
 import type { Slab, SlabPool } from '../slabs/pool.ts';
 import { readIntoSlabs } from '../slabs/reads.ts';
 import {
@@ -76,7 +77,7 @@ export interface YamuxSession {
 export function openYamux(options: YamuxOptions): YamuxSession {
   const { socket, role, streamsMax, onStream, onClose, now = () => performance.now(), pool } = options;
   const conduct = options.conduct ?? makeOwnConduct(now);
-  const streams = new Map<number, YamuxStream>();
+  const streams = new ByNumber<YamuxStream>();
   const meter = makeBulkMeter(now);
   const peerIds = makePeerStreamIds(role === 'dialler' ? 'acceptor' : 'dialler');
   const openCounts = { us: 0, peer: 0 };
@@ -88,8 +89,8 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   const backlog: Received[] = [];
   let onDigested: (() => void) | undefined;
   let lender: Slab | undefined;
-  /** Those that have got bytes of the lender. */
-  const fed = new Set<YamuxStream>();
+  /** Those that have got bytes of the lender: in a turn at most WORK_PER_TURN_MAX. */
+  const fed: YamuxStream[] = [];
   let refusedStreams = 0;
   let windows: InitialWindows | undefined;
   let saidGoAway = false;
@@ -208,7 +209,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     onPayload(bytes) {
       meter.add(bytes.length);
       if (receiving === undefined) return;
-      if (lender !== undefined) fed.add(receiving);
+      if (lender !== undefined && !fed.includes(receiving)) fed.push(receiving);
       receiving.receiveData(bytes, lender);
     },
     onFrameEnd(header) {
@@ -239,7 +240,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     } finally {
       lender = undefined;
       for (const stream of fed) stream.receivedAll();
-      fed.clear();
+      fed.length = 0;
       scheduler.letGo();
     }
     return bytes.subarray(takenBytes);
@@ -289,7 +290,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     if (error !== undefined && goAwayCode === undefined) socket.destroy();
     else lingerOn(socket, goAwayCode);
     const lost = resetError('its session was lost', error);
-    for (const stream of streams.values()) stream.lose(lost);
+    for (const stream of streams.items()) stream.lose(lost);
     conduct.onQueued(0);
     onClose(error);
   }
@@ -300,7 +301,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
   }
 
   function onSocketGone(what: string, cause?: Error): void {
-    const hasCutStreams = [...streams.values()].some((stream) => !stream.isComplete);
+    const hasCutStreams = streams.items().some((stream) => !stream.isComplete);
     if (cause === undefined && !hasCutStreams) return finish(undefined);
     finish(new AppError('ERR_STREAM_RESET', `session: ${what}`, { retryable: true, cause }));
   }
@@ -358,7 +359,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     openStream,
     beginWith(agreed, besides) {
       windows = agreed;
-      for (const stream of streams.values()) if (stream !== besides) stream.begin(agreed);
+      for (const stream of streams.items()) if (stream !== besides) stream.begin(agreed);
     },
     ping: () => (closed ? Promise.reject(new AppError('ERR_STREAM_RESET', 'session: ended')) : liveness.ping()),
     goAway,

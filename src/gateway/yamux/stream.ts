@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { AppError } from '../../api/errors.ts';
 import { FLAGS, FRAME_TYPES, type FrameHeader, violation } from './frame.ts';
 import { HASTY_BYTES_MAX, STREAM_WRITE_BUFFER_BYTES, WINDOW_BYTES } from './limits.ts';
+import type { Sender } from './scheduler.ts';
 import { grantOf, measureMs, nextTarget } from './window.ts';
 import type { Slab } from '../slabs/pool.ts';
 import { ReceiveQueue } from './receive-queue.ts';
@@ -103,8 +104,9 @@ export class YamuxStream extends Duplex {
   #measuredMs: number | undefined;
   #measuredBytes = 0;
   #beyondBytes = 0;
-  /** When it had much to send, the last time (scheduler.ts). */
+  /** Kept here for the scheduler. */
   bulkMs = -Infinity;
+  turn: Sender['turn'];
   #outbox: Buffer[] = [];
   #outboxDone: WriteCallback | undefined;
   #hasSent = false;

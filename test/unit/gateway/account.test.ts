@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { makeAccount, type Account, type Holding } from '#src/gateway/account.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 describe('makeAccount', () => {
   let account: Account;
@@ -120,5 +121,15 @@ describe('makeAccount', () => {
         assert.deepEqual([account.bytes, account.peers().size], [0, 0]);
       }),
     );
+  });
+
+  it('those that hold nothing any more → small collections take them', async () => {
+    const kept = await countKept((index) => {
+      const item = { index };
+      const holding = account.of('east').hold(() => assert.fail(`${item.index} was cut`));
+      holding.set(1);
+      return { item, leave: () => holding.set(0) };
+    });
+    assert.ok(kept <= KEPT_FEW, `${kept}`);
   });
 });

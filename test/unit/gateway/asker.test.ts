@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as passed } from 'node:timers/promises';
 import { anyOf, askerOf, limitAsker, signalOf } from '#src/gateway/asker.ts';
 import { makeAsker } from '#test/support/asker.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 describe('askerOf', () => {
   it('its stream closes → gone, and told once', async () => {
@@ -72,6 +73,16 @@ describe('limitAsker', () => {
     asker.leave();
     await passed(2);
     assert.equal(limited.isLate, false);
+  });
+
+  it('nobody waits any more → small collections take who was asked for', async () => {
+    const kept = await countKept(() => {
+      const item = makeAsker();
+      const limited = limitAsker(item, 60_000);
+      limited.onGone(() => assert.fail('nobody has left'));
+      return { item, leave: () => limited.end() };
+    });
+    assert.ok(kept <= KEPT_FEW, `${kept}`);
   });
 });
 

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream';
 import { makeAccount, type PeerAccount } from '#src/gateway/account.ts';
 import { isFresh, isSpent, makeEarlyBytes, type EarlyBytes, type Ending } from '#src/gateway/early-bytes.ts';
 import { EARLY_BYTES_MAX, EARLY_HEARD_MS } from '#src/gateway/limits.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 describe('isSpent', () => {
   const endings: Record<Ending, boolean> = {
@@ -182,5 +183,16 @@ describe('makeEarlyBytes', () => {
     await turn();
     assert.equal(evicted, 1);
     gift.stop();
+  });
+
+  it('its asking is over → small collections take it', async () => {
+    const stream = makeSide();
+    const kept = await countKept(() => {
+      const side: Duplex = makeSide().pause();
+      const item = makeEarlyBytes(side as Socket);
+      const gift = item.give({ stream, memory, mayPass: () => true, evict: () => undefined });
+      return { item, leave: () => gift.stop() };
+    });
+    assert.ok(kept <= KEPT_FEW, `${kept}`);
   });
 });

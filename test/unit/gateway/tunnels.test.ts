@@ -3,6 +3,7 @@ import { setTimeout as passed } from 'node:timers/promises';
 import { REFUSED_KEPT_MAX } from '#src/gateway/limits.ts';
 import type { Routes } from '#src/gateway/routes.ts';
 import { DRAIN_REVOCATION, makeTunnelTable, type Revocation, type Tunnel } from '#src/gateway/tunnels.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 function makeTunnel(): Tunnel & { readonly aborts: Revocation[] } {
   const aborts: Revocation[] = [];
@@ -88,5 +89,15 @@ describe('makeTunnelTable', () => {
     table.abortOpen(DRAIN_REVOCATION);
     table.add(late);
     assert.deepEqual([early.aborts, late.aborts], [[DRAIN_REVOCATION], []]);
+  });
+
+  it('those that have ended → small collections take them', async () => {
+    const table = makeTunnelTable();
+    const kept = await countKept(() => {
+      const item = makeTunnel();
+      table.add(item);
+      return { item, leave: () => table.remove(item) };
+    });
+    assert.ok(kept <= KEPT_FEW, `${kept}`);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { WITHDRAWALS_MAX } from '#src/gateway/limits.ts';
 import { makeWithdrawals, type Withdrawals } from '#src/gateway/withdrawals.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 describe('makeWithdrawals', () => {
   let withdrawals: Withdrawals;
@@ -39,5 +40,13 @@ describe('makeWithdrawals', () => {
     assert.equal(withdrawals.isWithdrawn(1), true);
     withdrawals.remember(WITHDRAWALS_MAX + 1);
     assert.deepEqual([1, 2, WITHDRAWALS_MAX + 1].map(withdrawals.isWithdrawn), [false, true, true]);
+  });
+
+  it('nobody listens any more → small collections take who did', async () => {
+    const kept = await countKept((index) => {
+      const item = (): void => assert.fail(`${index} was told`);
+      return { item, leave: withdrawals.onWithdrawn(index, item) };
+    });
+    assert.ok(kept <= KEPT_FEW, `${kept}`);
   });
 });

@@ -10,6 +10,7 @@ import {
   SOCKET_BYTES_MAX,
 } from '#src/gateway/yamux/limits.ts';
 import { makeScheduler, type Scheduler, type Sender } from '#src/gateway/yamux/scheduler.ts';
+import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 
 const MUCH = 64 * 1024 * 1024;
 
@@ -110,6 +111,22 @@ async function warm(bench: Bench, id: number): Promise<ReturnType<Bench['sender'
   for (let drains = 0; drains < 8; drains++) await bench.drain();
   bench.sent.length = 0;
   return sender;
+}
+
+/** Has something to send, for which there is no room. */
+class Waiting implements Sender {
+  readonly isHasty: boolean;
+  readonly isSendable = true;
+  bulkMs = -Infinity;
+  turn: Sender['turn'];
+
+  constructor(isHasty: boolean) {
+    this.isHasty = isHasty;
+  }
+
+  sendFrame(): void {
+    assert.fail('there is no room');
+  }
 }
 
 describe('makeScheduler', () => {
@@ -233,4 +250,17 @@ describe('makeScheduler', () => {
     await bench.drain();
     assert.deepEqual(bench.sent, []);
   });
+
+  for (const isHasty of [true, false]) {
+    it(`a thousand with ${isHasty ? 'little' : 'much'} to say come, wait for their turn and go → none is kept`, async () => {
+      const { scheduler, sender } = openBench({ isSilent: true });
+      sender(1, MUCH);
+      const kept = await countKept(() => {
+        const item = new Waiting(isHasty);
+        scheduler.add(item);
+        return { item, leave: () => scheduler.remove(item) };
+      });
+      assert.ok(kept <= KEPT_FEW, String(kept));
+    });
+  }
 });
