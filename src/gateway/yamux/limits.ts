@@ -33,7 +33,7 @@ export const FRAME_BYTES_MAX = 64 * 1024;
  */
 export const FRAME_ALONE_BYTES_MAX = 512 * 1024;
 
-/** How long a session counts as shared after somebody with little to send.  */
+/** How long a session counts as shared after somebody with little to send. */
 export const CROWDED_FOR_MS = 50;
 
 /** Data that a session has in its socket, or ready for it: a frame goes there if the longest one fits. What is there when TLS comes back goes at once. */

@@ -339,8 +339,8 @@ export class YamuxStream extends Duplex {
   /** Sends one data frame of at most `bytesMax`. */
   sendFrame(bytesMax: number): void {
     const payload: Buffer[] = [];
-    const budget = Math.min(bytesMax, this.#sendWindow);
     let bytes = 0;
+    const budget = Math.min(bytesMax, this.#sendWindow);
     while (bytes < budget) {
       const chunk = this.#outbox.shift();
       if (chunk === undefined) break;
