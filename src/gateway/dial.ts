@@ -4,7 +4,6 @@ import { connect, isIP, type Socket } from 'node:net';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
 import type { Asker } from './asker.ts';
-import { keepAlive } from './keep-alive.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
 import type { TargetFilter } from './targets.ts';
 
@@ -20,8 +19,6 @@ export interface DialOptions {
   readonly targets: TargetFilter;
   /** Who waits for the connection. */
   readonly asker: Asker;
-  /** Tests shorten it. */
-  readonly keepAliveMs?: number | undefined;
 }
 
 const NO_ANSWER = 'no answer in time';
@@ -84,7 +81,6 @@ class Dialling {
       if (this.#socket !== socket) return;
       socket.off('error', onError);
       this.#settle();
-      keepAlive(socket, this.#options.keepAliveMs);
       this.#resolve({ ok: true, endpoint, socket });
     });
   }

@@ -16,6 +16,7 @@ import type { DecisionMemory } from './decision-memory.ts';
 import { describeDenial, type Self } from './decisions.ts';
 import { isSpent, makeEarlyBytes, type EarlyBytes } from './early-bytes.ts';
 import type { Ejections } from './ejection.ts';
+import { makeImportConnections } from './import-connections.ts';
 import type { ExportAccess, Ingress } from './ingress.ts';
 import type { Origin } from './introduce.ts';
 import { CONNECTIONS_PER_IMPORT_MAX, SESSIONS_PER_CONNECTION_MAX, SWITCH_AFTER_MS } from './limits.ts';
@@ -31,7 +32,7 @@ import { makeSourceChooser, type Choice } from './source-chooser.ts';
 import { trySources, type SourceFailure, type SourceOutcome } from './try-sources.ts';
 import { runTunnel, type PeerSide } from './tunnel.ts';
 import { refusalRecord, type Refused, type Revocation, type TunnelTable } from './tunnels.ts';
-import { WHOLE, type Share, type Shares } from './shares.ts';
+import { WHOLE, type Shares } from './shares.ts';
 import type { ConnectRequest } from './wire/connect.ts';
 import type { Source } from './wire/source.ts';
 
@@ -90,8 +91,7 @@ export interface Egress {
 export function makeEgress(options: EgressOptions): Egress {
   const { self, decisions, clients, clientKey, routes, peers, ingress, ejections, table, now, reasker } = options;
   const { onOpened, onClosed, shares = WHOLE } = options;
-  const openByImport = new Map<string, number>();
-  const shareByImport = new Map<string, Share>();
+  const connections = makeImportConnections(shares);
   const via = [self.name];
   const affinity = makeAffinity({ now });
   const chooser = makeSourceChooser({
@@ -115,10 +115,9 @@ export function makeEgress(options: EgressOptions): Egress {
       onClosed(refusalRecord({ ...subjectAt(peer), reason, message, durationMs, ...recordOf(early.sentBytes) }));
     };
 
-    if (!hasRoom(object)) {
+    if (!connections.take(object)) {
       return refuse({ reason: REASONS.Overloaded, message: `${CONNECTIONS_PER_IMPORT_MAX} connections are open.` }, '');
     }
-    count(object, 1);
     const settled = table.opening();
     try {
       const known = clients.identify(address, askerOf(socket));
@@ -159,7 +158,7 @@ export function makeEgress(options: EgressOptions): Egress {
       onClosed(sentBytes === 0 ? record : { ...record, earlyBytes: sentBytes });
     } finally {
       settled();
-      count(object, -1);
+      connections.giveBack(object);
     }
   }
 
@@ -338,42 +337,10 @@ export function makeEgress(options: EgressOptions): Egress {
     return { reason, message: describeDenial(admission) };
   }
 
-  /** All data planes of this peer count together. */
-  function shareOf(object: string): Share {
-    const share = shareByImport.get(object) ?? shares(`connections ${object}`, CONNECTIONS_PER_IMPORT_MAX);
-    shareByImport.set(object, share);
-    return share;
-  }
-
-  function forget(imports: ReadonlyMap<string, ImportRoute>): void {
-    for (const [object, share] of shareByImport) {
-      if (imports.has(object) || openByImport.has(object)) continue;
-      share.close();
-      shareByImport.delete(object);
-    }
-  }
-
-  function hasRoom(object: string): boolean {
-    const open = openByImport.get(object) ?? 0;
-    const share = shareOf(object);
-    if (open < share.max) return true;
-    share.see(open);
-    return false;
-  }
-
-  function count(object: string, change: 1 | -1): void {
-    const next = (openByImport.get(object) ?? 0) + change;
-    if (next > 0) openByImport.set(object, next);
-    else openByImport.delete(object);
-    shareOf(object).see(next);
-  }
-
   return {
     serveClient,
     retain(imports) {
-      forget(imports);
-      // Before the first client comes: by then it is known how many there may be.
-      for (const object of imports.keys()) shareOf(object);
+      connections.retain(imports);
       chooser.retain(imports);
       affinity.retain(imports);
       if (ejections.size === 0) return;

@@ -15,7 +15,6 @@ export interface ImportStatesOptions {
   readonly reachable: () => ReadonlySet<string>;
   onClient(arrival: Arrival, socket: Socket): void;
   onChange(observation: ImportObservation): void;
-  readonly keepAliveMs?: number | undefined;
   readonly places?: PlaceClaims | undefined;
 }
 
@@ -29,13 +28,12 @@ export interface ImportStates {
 }
 
 export function makeImportStates(options: ImportStatesOptions): ImportStates {
-  const { self, home, reachable, onClient, onChange, keepAliveMs, places } = options;
+  const { self, home, reachable, onClient, onChange, places } = options;
   let imports: ReadonlyMap<string, ImportRoute> = new Map();
   /** By `namespace/name`, as the two below: of the imports that there are, and of no others. */
   const listenerStates = new Map<string, readonly ImportBindingStatusListener[]>();
   const told = new Map<string, string>();
   const listeners = makeListeners({
-    keepAliveMs,
     places,
     onClient,
     onState(object, states) {

@@ -8,7 +8,7 @@ import type { DecisionMemory } from './decision-memory.ts';
 import { describeDenial, mayKnowExport, type Admission, type AssertedClient, type Self } from './decisions.ts';
 import { answerAndClose } from './answer-and-close.ts';
 import { explainCut, StreamSide, toWire } from './cuts.ts';
-import { anyOf, askerOf, type Asker, type JoinedAsker } from './asker.ts';
+import type { Asker } from './asker.ts';
 import { dialEndpoint, type DialResult } from './dial.ts';
 import { introduce, type Origin } from './introduce.ts';
 import { VIA_MAX } from './limits.ts';
@@ -20,6 +20,7 @@ import type { TargetFilter } from './targets.ts';
 import { runTunnel } from './tunnel.ts';
 import { refusalRecord, type Revocation, type TunnelTable } from './tunnels.ts';
 import { encodeAnswer, type ConnectRequest } from './wire/connect.ts';
+import { askerUnlessWithdrawn } from './withdrawal-asker.ts';
 import type { Source } from './wire/source.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
@@ -35,7 +36,6 @@ export interface IngressOptions {
   onClosed(record: ClosingRecord): void;
   /** A peer asked whether it would be admitted, and would not be: no connection, but not nothing either. */
   onProbeRefused(reason: Reason, peer: string): void;
-  readonly keepAliveMs?: number | undefined;
 }
 
 /** What an export's owner says to the one who asks for it: the same decision for peers and for clients of this peer. */
@@ -89,8 +89,7 @@ function subjectOf({ access, connection }: Asked) {
 }
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { self, routes, decisions, targets, table, bounds, now, onOpened, onClosed, onProbeRefused, keepAliveMs } =
-    options;
+  const { self, routes, decisions, targets, table, bounds, now, onOpened, onClosed, onProbeRefused } = options;
   let turn = 0;
 
   function admit(current: Routes, access: ExportAccess): Admission {
@@ -120,7 +119,7 @@ export function makeIngress(options: IngressOptions): Ingress {
       return { ok: false, reason: REASONS.TargetForbidden, message: forbidden };
     }
     const { namespace } = access.export;
-    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), asker, keepAliveMs });
+    const dialled = await dialEndpoint({ endpoints, namespace, targets: targets(), asker });
     if (!dialled.ok) return dialled;
     const { socket } = dialled;
     // It may fail before its tunnel listens, which finds out by itself.
@@ -252,30 +251,6 @@ export function makeIngress(options: IngressOptions): Ingress {
 const ignore = (): void => undefined;
 
 const WITHDRAWN: Revocation = { reason: REASONS.Aborted, message: 'The peer took it back, to try elsewhere.' };
-
-/** The peer is gone, for this request, when its stream is, or when it asks to have it refused: that is answered. */
-function askerUnlessWithdrawn(session: PeerSession, stream: YamuxStream): JoinedAsker {
-  return anyOf(askerOf(stream), new WithdrawalAsker(session, stream));
-}
-
-/** A class: V8 keeps the getters of an object that is made for each, and all that they refer to, until a full collection. */
-class WithdrawalAsker implements Asker {
-  readonly #session: PeerSession;
-  readonly #stream: YamuxStream;
-
-  constructor(session: PeerSession, stream: YamuxStream) {
-    this.#session = session;
-    this.#stream = stream;
-  }
-
-  get isGone(): boolean {
-    return this.#session.isWithdrawn(this.#stream);
-  }
-
-  onGone(act: () => void): () => void {
-    return this.#session.onWithdrawn(this.#stream, act);
-  }
-}
 
 /** What is wrong with a request before anybody is asked for a decision. */
 function checkRequest({ exporter, via, endpoint }: ConnectRequest, self: string): Revocation | undefined {

@@ -237,6 +237,8 @@ export const EXPLAIN_SOURCES_MAX = 16;
 export const PROBE_TIMEOUT_MS = 10_000;
 /** How long a connection is idle before TCP shows that it lives, and then again: middle boxes forget flows after minutes. */
 export const KEEP_ALIVE_MS = 30_000;
+/** How often within that time connections are looked for that have come since: most end before they need it, and it is four calls of the kernel. */
+export const KEEP_ALIVE_LOOKS = 6;
 /** Such probes without an answer before the other end counts as gone. */
 export const KEEP_ALIVE_PROBES_MAX = 4;
 /** What an HTTP proxy answers to CONNECT, interim answers included: as long as a head of a peer may be. */

@@ -5,7 +5,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ImportBindingStatusListener } from '../api/generated/ImportBinding.ts';
 import { REASONS } from '../api/reasons.ts';
-import { keepAlive } from './keep-alive.ts';
 import { LISTEN_RETRY_MS, REMAP_ATTEMPTS_MAX, REMAP_PORT_FIRST, REMAP_PORT_LAST } from './limits.ts';
 import type { WantedListener } from './wanted-listeners.ts';
 
@@ -20,8 +19,6 @@ export interface ListenersOptions {
   onClient(arrival: Arrival, socket: Socket): void;
   /** The listeners of one import have changed. */
   onState(object: string, listeners: readonly ImportBindingStatusListener[]): void;
-  /** Tests shorten it. */
-  readonly keepAliveMs?: number | undefined;
   /** Where others share the listeners of this process; absent: nobody does. */
   readonly places?: PlaceClaims | undefined;
 }
@@ -57,7 +54,7 @@ interface Slot {
   state: ImportBindingStatusListener;
 }
 
-export function makeListeners({ onClient, onState, keepAliveMs, places: claims }: ListenersOptions): Listeners {
+export function makeListeners({ onClient, onState, places: claims }: ListenersOptions): Listeners {
   const slots = new Map<string, Slot>();
   /** The same by import: 10,000 listeners that each told of all would take seconds. */
   const slotsByObject = new Map<string, Set<Slot>>();
@@ -136,10 +133,7 @@ export function makeListeners({ onClient, onState, keepAliveMs, places: claims }
       const attempt = await listen({
         address,
         port: candidate,
-        onSocket(socket) {
-          keepAlive(socket, keepAliveMs);
-          onClient({ object, port }, socket);
-        },
+        onSocket: (socket) => onClient({ object, port }, socket),
       });
       if (attempt.ok) {
         slot.server = attempt.server;

@@ -2,7 +2,6 @@
  * The data plane: sessions, listeners, tunnels. It knows the world by snapshots alone and keeps serving the last one; what it
  * sees goes up as messages. It may share the process with the control part, or not.
  */
-import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { PeerIdentity } from '../fabric/files.ts';
 import { compilePolicies } from '../policy/compile.ts';
@@ -10,7 +9,6 @@ import type { ChannelEnd } from '../runtime/channel.ts';
 import type { CLUSTERLINK_COMPAT, FAST_PATH } from '../runtime/config-schema.ts';
 import { makeAccount } from './account.ts';
 import { makeAdmission } from './admission.ts';
-import { answerAndClose } from './answer-and-close.ts';
 import { makeClientKeys } from './affinity.ts';
 import { makeClientTable } from './client-table.ts';
 import { makeClusterLinkExporter } from './clusterlink/exporter.ts';
@@ -25,16 +23,11 @@ import { EARLY_FEATURE, REPLICAS_FEATURE, WORKERS_FEATURE } from './hello.ts';
 import { makeConnector, type ConnectorOptions } from './gateway-connector.ts';
 import { startAcceptor, type Acceptor } from './handshake.ts';
 import type { Home } from './home.ts';
+import { keepTunnelsAlive } from './keep-alive.ts';
 import { makeImportStates } from './import-states.ts';
 import type { PlaceClaims } from './listeners.ts';
 import { makeIngress } from './ingress.ts';
-import {
-  BUFFER_BYTES_MAX,
-  HEAD_TIMEOUT_MS,
-  PEER_BUFFER_BYTES_MAX,
-  REQUESTS_PER_TURN_MAX,
-  TRUST_RECHECK_MS,
-} from './limits.ts';
+import { BUFFER_BYTES_MAX, PEER_BUFFER_BYTES_MAX, REQUESTS_PER_TURN_MAX, TRUST_RECHECK_MS } from './limits.ts';
 import type {
   ClosingRecord,
   ConnectionSubject,
@@ -47,19 +40,16 @@ import { startLimitsReport } from './limits-report.ts';
 import { makePeerBounds } from './peer-bounds.ts';
 import { makePeers, type Peers } from './peers.ts';
 import { probeSource } from './probe.ts';
-import { readHead } from './read-head.ts';
 import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { Shares } from './shares.ts';
-import type { PeerSession } from './session.ts';
+import { makeStreamServer } from './serve-stream.ts';
 import { startFastPath } from './slabs/user-buffer.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
 import { makeTrustInForce } from './trust-in-force.ts';
 import { DRAIN_REVOCATION, makeTunnelTable } from './tunnels.ts';
 import { makeTurns } from './turns.ts';
 import type { DemandTimings } from './wanted-sessions.ts';
-import { makeStreamRequestParser } from './wire/known-heads.ts';
-import type { YamuxStream } from './yamux/stream.ts';
 
 export interface DataPlaneOptions {
   readonly self: Self;
@@ -144,6 +134,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     tell: (limits) => post({ kind: 'limits', limits }),
   });
   const table = makeTunnelTable();
+  const stopKeepingAlive = keepTunnelsAlive({ table, idleMs: keepAliveMs });
   const clients = makeClientTable(home);
   const decisions = makeDecisionMemory();
   const shared = (direction: Direction) => ({
@@ -156,7 +147,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       post({ kind: 'opened', direction, connection, object, peer }),
     onClosed: (record: ClosingRecord) => post({ kind: 'closed', record }),
   });
-  const ingress = makeIngress({ ...shared('ingress'), targets, bounds, onProbeRefused: onRefused, keepAliveMs });
+  const ingress = makeIngress({ ...shared('ingress'), targets, bounds, onProbeRefused: onRefused });
   const connector = makeConnector({ ...options.outbound, keepAliveMs });
   let shownCertPem = identity().certPem;
   const trust = makeTrustInForce({ self: self.name, identity, routes: () => routes });
@@ -234,13 +225,21 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const imports = makeImportStates({
     self: self.name,
     home,
-    keepAliveMs,
     places: options.places,
     reachable: () => peers.reachable,
     onClient: (arrival, socket) => void egress.serveClient(arrival, socket),
     onChange: (observation) => post({ kind: 'import', import: observation }),
   });
   const exchanges = makeExchangeStreams({ peers, account, post });
+  const serveStream = makeStreamServer({
+    self,
+    bounds,
+    turns,
+    ingress,
+    exchanges,
+    isDraining: () => phase === 'draining',
+    onRefused,
+  });
 
   /** Made when it is first needed: by then it is known where this gateway listens. */
   function targets(): TargetFilter {
@@ -251,41 +250,6 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     const ours = { listeners, ...(options.pool === undefined ? {} : { pool: options.pool }) };
     filter ??= makeTargetFilter(options.targets, ours, pods);
     return filter;
-  }
-
-  /** What a peer has opened: one connection to an export, or the exchange. */
-  async function serveStream(session: PeerSession, stream: YamuxStream): Promise<void> {
-    if (phase === 'draining') {
-      session.tellUnserved(stream, 'drained');
-      return stream.reset();
-    }
-    const opened = bounds.of(session.peer).stream();
-    stream.on('close', opened.closed);
-    if (stream.destroyed) opened.closed();
-    try {
-      const request = await readHead(stream, makeStreamRequestParser(), HEAD_TIMEOUT_MS);
-      opened.headRead();
-      await turns.take(session.peer);
-      if (request.kind === 'connect') return await ingress.serveConnect(session, stream, request.request);
-      if (request.exporter === self.name) return serveExchange(session, stream);
-      answerAndClose(stream, { ok: false, status: 400, reason: 'malformed' });
-      onRefused(REASONS.PeerNameMismatch, session.peer);
-    } catch (error) {
-      opened.headRead();
-      const { code } = error as AppError;
-      if (code === 'ERR_MALFORMED') answerAndClose(stream, { ok: false, status: 400, reason: 'malformed' });
-      else stream.reset();
-      // Reset by the peer before it asked for anything: there is nothing to refuse.
-      if (code === 'ERR_STREAM_RESET') return;
-      onRefused(code === 'ERR_MALFORMED' ? REASONS.Malformed : REASONS.HandshakeTimeout, session.peer);
-    }
-  }
-
-  function serveExchange(session: PeerSession, stream: YamuxStream): void {
-    if (bounds.of(session.peer).mayExchange()) return exchanges.serve(session, stream);
-    // No answer: one that waits to be read would hold the stream, and whoever comes so often does not read it.
-    session.tellClosed(stream, 'overloaded');
-    stream.reset();
   }
 
   function applySnapshot(snapshot: GatewaySnapshot): void {
@@ -404,6 +368,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     async close() {
       phase = 'draining';
       clearInterval(recheck);
+      stopKeepingAlive();
       closing.abort();
       limitsReport.close();
       exchanges.close();

@@ -1,8 +1,10 @@
 /** One open connection, whichever end this gateway is: relays bytes until both sides are done, and says how it ended. */
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../api/errors.ts';
 import { REASONS } from '../api/reasons.ts';
 import type { ClosingRecord, ConnectionSubject } from './messages.ts';
+import { keepAlive } from './keep-alive.ts';
 import { startRelay, type Relay, type RelayOutcome, type RelaySide } from './relay.ts';
 import { answersForMemory, type TunnelMemory } from './held-bytes.ts';
 import type { Routes } from './routes.ts';
@@ -52,6 +54,7 @@ class OpenTunnel implements Tunnel {
   readonly #options: TunnelOptions;
   readonly #relay: Relay;
   #revoked: Revocation | undefined;
+  #isKeptAlive = false;
 
   constructor(options: TunnelOptions) {
     const { downstream, upstream } = options;
@@ -73,6 +76,13 @@ class OpenTunnel implements Tunnel {
     this.#options.peerSide?.tellCut(revocation);
     const message = `connection ${this.subject.connection}: ${revocation.message}`;
     this.#relay.abort(new AppError('ERR_STREAM_RESET', message));
+  }
+
+  keepAlive(idleMs: number): void {
+    if (this.#isKeptAlive) return;
+    this.#isKeptAlive = true;
+    const { downstream, upstream } = this.#options;
+    for (const side of [downstream, upstream]) if (side instanceof Socket) keepAlive(side, idleMs);
   }
 
   run(): Promise<ClosingRecord> {

@@ -21,6 +21,8 @@ export interface Tunnel {
   recheck(routes: Routes): Revocation | undefined;
   /** Resets both sides. */
   abort(revocation: Revocation): void;
+  /** Its connections show after so long without a byte that they live. Said again, nothing. */
+  keepAlive(idleMs: number): void;
 }
 
 /** A connection that was not opened: asked again when somebody wants to know what other policies would change. */

@@ -16,6 +16,7 @@ function tunnel(connection: string, changes: Partial<Tunnel> = {}): Tunnel {
     subject: { connection, direction: 'ingress', object: 'shop/db', peer: 'west' },
     recheck: () => undefined,
     abort: () => assert.fail('nothing is cut'),
+    keepAlive: () => assert.fail('nobody has said so'),
     ...changes,
   };
 }

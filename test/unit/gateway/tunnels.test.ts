@@ -8,7 +8,13 @@ import { countKept, KEPT_FEW } from '#test/support/kept.ts';
 function makeTunnel(): Tunnel & { readonly aborts: Revocation[] } {
   const aborts: Revocation[] = [];
   const subject = { connection: 'c', direction: 'egress', object: 'store/db', peer: 'east' } as const;
-  return { subject, aborts, recheck: () => undefined, abort: (revocation) => void aborts.push(revocation) };
+  return {
+    subject,
+    aborts,
+    recheck: () => undefined,
+    abort: (revocation) => void aborts.push(revocation),
+    keepAlive: () => undefined,
+  };
 }
 
 const soon = { deadlineMs: 60_000, signal: new AbortController().signal };
