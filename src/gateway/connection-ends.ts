@@ -13,6 +13,11 @@ export interface ConnectionEnds {
   readonly local: SocketEnd;
 }
 
+/** Where it comes from, canonical, for people: one socket for both families sees callers of IPv4 as `::ffff:192.0.2.1`. */
+export function callerAddress({ remoteAddress }: Pick<Socket, 'remoteAddress'>): string {
+  return remoteAddress === undefined ? 'unknown' : canonicalAddress(remoteAddress);
+}
+
 /** Undefined for a connection that is gone already. TLS sockets have the addresses of what is below them. */
 export function endsOf(socket: Socket): ConnectionEnds | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;

@@ -15,8 +15,11 @@ import {
   type WireForm,
 } from '../fabric/tls.ts';
 import { makeTrust, type Trust } from '../fabric/trust.ts';
+import { listenTcpAtEvery } from '../runtime/every-address.ts';
+import { formatHostPort, type HostPort } from '../runtime/host-port.ts';
 import type { Caller } from './clusterlink/served-connections.ts';
 import type { Tickets } from './clusterlink/tickets.ts';
+import { callerAddress } from './connection-ends.ts';
 import { makeConnector, type Connector } from './gateway-connector.ts';
 import { keepAlive } from './keep-alive.ts';
 import { makeHandshakeQueue } from './handshake-queue.ts';
@@ -105,14 +108,14 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     const verified = verifyPeerSocket(socket, { trust: trust(), forms });
     inFlight.get(callerOf(socket))?.(verified.ok && isPeer(verified.peer) ? 'proved' : 'failed');
     if (verified.ok) return welcome(socket, verified);
-    const from = fromOf(socket);
+    const from = callerAddress(socket);
     socket.destroy();
     const { peer } = verified;
     onRefused(verified.reason, peer === undefined ? from : `${peer} at ${from}`);
     if (peer !== undefined) onDistrusted?.(peer, verified);
   });
   tls.on('tlsClientError', (error, socket) => {
-    const from = fromOf(socket);
+    const from = callerAddress(socket);
     socket.destroy();
     const reason = reasonOfTlsError(error);
     if (reason === REASONS.Aborted && yielded > 0) yielded--;
@@ -125,14 +128,14 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     socket.on('error', () => undefined);
     const turnAway = (limit: HandshakeLimit): void => {
       onLimit?.(limit);
-      onRefused(REASONS.Overloaded, fromOf(socket));
+      onRefused(REASONS.Overloaded, callerAddress(socket));
       socket.resetAndDestroy();
     };
     const caller = callerOf(socket);
     /** Once it has begun. Of its own: two callers that have left already may have one name. */
     let endHandshake: ((end: 'proved' | 'failed') => void) | undefined;
     const leave = queue.enter({
-      address: fromOf(socket),
+      address: callerAddress(socket),
       refuse: turnAway,
       yieldPlace() {
         yielded++;
@@ -176,24 +179,16 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
   };
 }
 
-function listenOn(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<Acceptor['address']> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const fix = 'choose another address in gateway.listen, or stop what listens there';
-      reject(
-        new AppError('ERR_LISTEN', `gateway.listen ${host}:${port}: ${cause.code ?? cause.message}`, { cause, fix }),
-      );
-    });
-    server.listen({ host, port }, () => {
-      server.removeAllListeners('error');
-      server.on('error', () => undefined);
-      const address = server.address();
-      resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
-    });
-  });
+async function listenOn(server: Server, at: HostPort): Promise<Acceptor['address']> {
+  try {
+    const address = await listenTcpAtEvery(server, at);
+    server.on('error', () => undefined);
+    return address;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const fix = 'choose another address in gateway.listen, or stop what listens there';
+    throw new AppError('ERR_LISTEN', `gateway.listen ${formatHostPort(at)}: ${code ?? message}`, { cause, fix });
+  }
 }
 
 export interface DialPeerOptions {
@@ -301,8 +296,4 @@ function reasonOfDialError(error: Error): Reason {
 /** The same for a connection and for the TLS over it; unique while it is open. */
 function callerOf(socket: Socket): string {
   return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
-}
-
-function fromOf(socket: Socket): string {
-  return socket.remoteAddress ?? 'unknown';
 }

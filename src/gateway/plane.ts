@@ -7,6 +7,7 @@ import type { PeerIdentity } from '../fabric/files.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import type { ChannelEnd } from '../runtime/channel.ts';
 import type { CLUSTERLINK_COMPAT, FAST_PATH } from '../runtime/config-schema.ts';
+import { formatHostPort } from '../runtime/host-port.ts';
 import { makeAccount } from './account.ts';
 import { makeAdmission } from './admission.ts';
 import { makeClientKeys } from './affinity.ts';
@@ -355,7 +356,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       onRefused,
       onLimit: (limit) => limitsReport.refuse(limit),
     });
-    post({ kind: 'listening', address: `${acceptor.address.host}:${acceptor.address.port}` });
+    post({ kind: 'listening', address: formatHostPort(acceptor.address) });
   }
 
   // Certificates expire without a message.

@@ -1,10 +1,8 @@
 /** Probes and metrics over plain HTTP: nothing here changes anything, and nobody hears of other clients or of queries here. */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
-import { listenAtEvery } from './every-address.ts';
+import { listenTcpAtEvery } from './every-address.ts';
 import type { Health } from './health.ts';
 import { formatHostPort, type HostPort } from './host-port.ts';
 import { HTTP_CONNECTIONS_MAX, HTTP_HEAD_BYTES_MAX, HTTP_KEEP_ALIVE_MS, HTTP_REQUEST_TIMEOUT_MS } from './limits.ts';
@@ -56,11 +54,10 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     (request, response) => void respond(request, response, options),
   );
   server.maxConnections = HTTP_CONNECTIONS_MAX;
-  const host = await listen(server, options.listen);
+  const address = await listen(server, options.listen);
   server.on('error', (err) => options.logger.error({ err }, 'HTTP server failed'));
-  const { port } = server.address() as AddressInfo;
   return {
-    address: { host, port },
+    address,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -70,14 +67,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 }
 
 /** Resolves with the address. @throws {AppError} `ERR_LISTEN` */
-async function listen(server: Server, at: HostPort): Promise<string> {
+async function listen(server: Server, at: HostPort): Promise<HostPort> {
   try {
-    return await listenAtEvery(at.host, async (host) => {
-      const listening = once(server, 'listening');
-      server.listen(at.port, host);
-      await listening;
-      return host;
-    });
+    return await listenTcpAtEvery(server, at);
   } catch (cause) {
     throw listenError(at, cause as NodeJS.ErrnoException);
   }

@@ -1,15 +1,18 @@
 /**
- * A process that listens at `::` as the manifests say, for DNS by two threads and for HTTP, asks itself over both families, and prints
+ * A process that listens at `::` as the manifests say, for DNS by two threads, for HTTP and for peers, asks itself over both families, and prints
  * one line of JSON: {@link FamiliesReport}. Where it runs decides which families there are.
  */
 import { Resolver } from 'node:dns/promises';
 import { pathToFileURL } from 'node:url';
 import { startDnsThreads } from '#src/dns/threads.ts';
+import { callerAddress } from '#src/gateway/connection-ends.ts';
+import { dialPeer, startAcceptor } from '#src/gateway/handshake.ts';
 import { makeHealth } from '#src/runtime/health.ts';
 import { startHttp } from '#src/runtime/http.ts';
 import { makeSilentLogger } from '#src/runtime/log.ts';
 import { makeMetrics } from '#src/runtime/metrics.ts';
 import { endpoint, FIXTURE, headless, ZONE } from './dns-fixture.ts';
+import { makeTestFabric } from './fabric.ts';
 
 const EVERY = { host: '::', port: 0 };
 const DEADLINE_MS = 2_000;
@@ -20,6 +23,7 @@ export interface FamiliesReport {
   /** What was bound. */
   readonly dns: string;
   readonly http: string;
+  readonly gateway: string;
   readonly byIpv4: Reached;
   readonly byIpv6: Reached;
 }
@@ -29,6 +33,8 @@ export interface Reached {
   readonly udp: string;
   readonly tcp: string;
   readonly http: string;
+  /** The address that the gateway saw a peer at. */
+  readonly gateway: string;
 }
 
 async function codeOr(answer: Promise<string>): Promise<string> {
@@ -40,18 +46,59 @@ async function codeOr(answer: Promise<string>): Promise<string> {
   }
 }
 
-async function reach(host: string, ports: { readonly dns: number; readonly http: number }): Promise<Reached> {
+interface Services {
+  readonly dns: number;
+  readonly http: number;
+  /** Dials the gateway there. */
+  callGateway(host: string): Promise<string>;
+}
+
+async function reach(host: string, services: Services): Promise<Reached> {
   const resolver = new Resolver({ timeout: DEADLINE_MS, tries: 1 });
-  resolver.setServers([`${host}:${ports.dns}`]);
+  resolver.setServers([`${host}:${services.dns}`]);
   const count = async (name: string): Promise<string> => String((await resolver.resolve4(`${name}.${ZONE}`)).length);
   const live = async (): Promise<string> => {
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    return String((await fetch(`http://${host}:${ports.http}/livez`, { signal })).status);
+    return String((await fetch(`http://${host}:${services.http}/livez`, { signal })).status);
   };
   return {
     udp: await codeOr(count('web.shop.svc')),
     tcp: await codeOr(count('big.shop.svc')),
     http: await codeOr(live()),
+    gateway: await services.callGateway(host.replace(/[[\]]/g, '')),
+  };
+}
+
+async function startGateway() {
+  const fabric = await makeTestFabric();
+  const [east, west] = [await fabric.identity('east'), await fabric.identity('west')];
+  let seen = Promise.withResolvers<string>();
+  const acceptor = await startAcceptor({
+    listen: EVERY,
+    identity: () => east,
+    onPeer: (_, socket) => seen.resolve(callerAddress(socket)),
+    onRefused: (reason, from) => seen.resolve(`${reason} ${from}`),
+  });
+  return {
+    host: acceptor.address.host,
+    async call(host: string): Promise<string> {
+      seen = Promise.withResolvers();
+      const gateway = { host, port: acceptor.address.port };
+      const dialled = await dialPeer({
+        peer: 'east',
+        gateway,
+        identity: west,
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      });
+      if (!dialled.ok) return dialled.message;
+      const address = await seen.promise;
+      dialled.socket.destroy();
+      return address;
+    },
+    async close(): Promise<void> {
+      await acceptor.close();
+      await fabric.remove();
+    },
   };
 }
 
@@ -75,12 +122,13 @@ async function report(): Promise<FamiliesReport> {
   await applied.promise;
   const metrics = makeMetrics({ version: '0.1.0' });
   const http = await startHttp({ listen: EVERY, health: makeHealth(), metrics, logger });
+  const gateway = await startGateway();
   try {
-    const ports = { dns: dns.address.port, http: http.address.port };
-    const [byIpv4, byIpv6] = [await reach('127.0.0.1', ports), await reach('[::1]', ports)];
-    return { dns: dns.address.host, http: http.address.host, byIpv4, byIpv6 };
+    const services = { dns: dns.address.port, http: http.address.port, callGateway: gateway.call };
+    const [byIpv4, byIpv6] = [await reach('127.0.0.1', services), await reach('[::1]', services)];
+    return { dns: dns.address.host, http: http.address.host, gateway: gateway.host, byIpv4, byIpv6 };
   } finally {
-    await Promise.all([dns.close(), http.close()]);
+    await Promise.all([dns.close(), http.close(), gateway.close()]);
   }
 }
 

@@ -8,6 +8,7 @@ import { AppError } from '../../api/errors.ts';
 import { REASONS, type Reason } from '../../api/reasons.ts';
 import { makeBucket, type Bucket } from '../../runtime/bucket.ts';
 import type { Holding } from '../account.ts';
+import { callerAddress } from '../connection-ends.ts';
 import type { PeerBounds } from '../peer-bounds.ts';
 import { resetConnection } from '../relay.ts';
 import type { Revocation } from '../tunnels.ts';
@@ -162,5 +163,5 @@ export function makeServedConnections({ bounds, now, onRefused }: ServedConnecti
 
 /** As refusals name it. */
 export function fromOf({ peer, socket }: Caller): string {
-  return `${peer} at ${socket.remoteAddress ?? 'unknown'}`;
+  return `${peer} at ${callerAddress(socket)}`;
 }

@@ -145,7 +145,7 @@ describe('manifests/base', () => {
     assert.deepEqual(ports('dns'), { dns: 5353, 'dns-tcp': 5353, http: 9090 });
     assert.deepEqual(
       [config.gateway.listen, config.dns.listen, config.metrics],
-      ['0.0.0.0:4443', '[::]:5353', '[::]:9090'],
+      ['[::]:4443', '[::]:5353', '[::]:9090'],
     );
     assert.ok(config.drainSeconds < specOf('gateway').template.spec.terminationGracePeriodSeconds);
     const policies = JSON.stringify(base.filter(({ kind }) => kind === 'NetworkPolicy'));
