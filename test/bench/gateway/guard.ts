@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { AppError } from '#src/api/errors.ts';
 import { version } from '#src/cli/version.ts';
 import { freePort } from '#test/support/standalone.ts';
-import { takeBulk, warmUp, type Bench } from './measures.ts';
+import { doWork, takeBulk, type Bench } from './measures.ts';
 import { makeOurs } from './ours.ts';
 import { pipe } from './pipe.ts';
 import { LOOPBACK } from './places.ts';
@@ -16,7 +16,8 @@ import { median, significant } from '../statistics.ts';
 import { startPair, type RunningPair, type Stage, type System } from './system.ts';
 
 /** One transfer takes two seconds; three each way before are enough for V8 to compile what carries bytes. The others are not measured. */
-const BENCH = { seconds: 2, warmUpSeconds: 3, pacedSeconds: 1, idleTunnels: 1 } as const;
+const BENCH = { seconds: 2, warmUpTurns: 1, pacedSeconds: 1, idleTunnels: 1 } as const;
+const WARM_UP_SECONDS = 3;
 /** A machine that was taken away for a second says nothing of us. Each try has gateways of its own. */
 const TRIES = 2;
 const ROUNDS_MAX = 20;
@@ -67,7 +68,10 @@ async function takeRatios({ stage, load, program }: OpenStage, rounds: number): 
   const iperf3 = { host: LOOPBACK, port: await freePort() };
   const ours = await start(await makeOurs({ program, version, workers: 0 }), stage);
   const theirs = await start(pipe, { ...stage, services: { ...stage.services, iperf3 } });
-  for (const way of WAYS) await Promise.all([ours, theirs].map(({ bench, pair }) => warmUp(bench, pair, way)));
+  for (const work of WAYS) {
+    const carry = { work, streams: 1, seconds: WARM_UP_SECONDS };
+    await Promise.all([ours, theirs].map(({ bench, pair }) => doWork(bench, pair, carry)));
+  }
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) ratios.push(await takeRatio(ours, theirs));
   return ratios;

@@ -13,6 +13,7 @@ import type { Family, RivalName } from './keys.ts';
 import { MEASURES, type Bench } from './measures.ts';
 import { parseOptions, type GatewayBenchOptions } from './options.ts';
 import { makeOurs } from './ours.ts';
+import { makePairs } from './pairs.ts';
 import { pipe } from './pipe.ts';
 import { formatRounds, formatTable, toResult } from './report.ts';
 import { runRound, type Round } from './rounds.ts';
@@ -36,14 +37,16 @@ async function runBench(options: GatewayBenchOptions): Promise<number> {
   const rivals = candidates.filter(isPresent);
   const systems: readonly System[] = [ours, ...rivals];
   for (const system of systems) undo.defer(async () => await system.close?.());
-  const { seconds, pacedSeconds, idleTunnels, warmUpSeconds } = options;
-  const bench: Bench = { stage, load, seconds, pacedSeconds, idleTunnels, warmUpSeconds };
+  const { seconds, pacedSeconds, idleTunnels, warmUpTurns } = options;
+  const bench: Bench = { stage, load, seconds, pacedSeconds, idleTunnels, warmUpTurns };
   describeAll(ours, candidates, say);
 
   const measures = MEASURES.filter(({ keys }) => keys.some((key) => options.only.includes(key)));
+  const pairs = makePairs(bench, measures);
+  undo.defer(() => pairs.end());
   const rounds: Round[] = [];
   for (let round = 1; round <= options.rounds; round++) {
-    rounds.push(await runRound({ round, bench, systems, measures, random: Math.random, tell }));
+    rounds.push(await runRound({ round, bench, pairs, systems, measures, random: Math.random, tell }));
   }
 
   const names = rivals.map(({ name }) => name).filter((name): name is RivalName => name !== 'ours');

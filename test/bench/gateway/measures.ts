@@ -13,6 +13,10 @@ const WARM_UP_MIB = 256;
 const WARM_UP_MS = 500;
 /** In flight, of the measure that costs most, and of what comes before it. */
 const TUNNELS_MANY = 32;
+/** The most that are measured. */
+const STREAMS_MANY = 16;
+/** Of one kind of work, while a pair is warmed up. */
+const TURN_SECONDS = 3;
 /** From one paced exchange to the next: what follows finds everything at rest. */
 const PACE_MS = 20;
 /** Memory has settled when two looks give nearly the same. */
@@ -33,8 +37,11 @@ export interface Bench {
   /** The length of one run of paced exchanges: there have to be enough of them for a p99. */
   readonly pacedSeconds: number;
   readonly idleTunnels: number;
-  /** How long a pair does each kind of work before it is measured at it for the first time: what V8 needs to compile it. */
-  readonly warmUpSeconds: number;
+  /**
+   * How often a pair does all kinds of work in turn before it is measured for the first time. V8 compiles for what it has seen, and anew
+   * when it sees something else: after a minute or so it has seen all of it together.
+   */
+  readonly warmUpTurns: number;
 }
 
 /** What a gateway compiles for: opening tunnels, and carrying bytes one way. */
@@ -43,9 +50,9 @@ export type Work = 'tunnels' | 'forward' | 'back';
 export interface Measure {
   readonly title: string;
   readonly keys: readonly Key[];
-  /** `fresh`: of a pair that nothing has gone through. */
+  /** `fresh`: of a pair that nothing has gone through, and that is ended then. */
   readonly pair: 'warm' | 'fresh';
-  /** What it makes a pair do. A fresh pair is not warmed up for it. */
+  /** What it makes a pair do: pairs that are kept have done it before. */
   readonly work: readonly Work[];
   take(bench: Bench, pair: Pair): Promise<Sample>;
 }
@@ -153,15 +160,28 @@ function toTransfer(
   return { through: entries.iperf3, server: servers.iperf3, way: 'forward', streams: 1, amount };
 }
 
-/** A gateway lives for weeks: what it compiles in its first seconds is not what it costs. The same time for every system. */
-export async function warmUp(bench: Bench, pair: Pair, work: Work): Promise<void> {
-  const seconds = bench.warmUpSeconds;
-  if (seconds === 0) return;
+/** Bytes go in one stream, and in many in every other turn. */
+export async function doInTurns(
+  bench: Bench,
+  pair: Pair,
+  { works, turns }: { readonly works: readonly Work[]; readonly turns: number },
+): Promise<void> {
+  for (let turn = 1; turn <= turns; turn++) {
+    const streams = turn % 2 === 0 ? STREAMS_MANY : 1;
+    for (const work of works) await doWork(bench, pair, { work, streams, seconds: TURN_SECONDS });
+  }
+}
+
+export async function doWork(
+  bench: Bench,
+  pair: Pair,
+  { work, streams, seconds }: { readonly work: Work; readonly streams: number; readonly seconds: number },
+): Promise<void> {
   if (work === 'tunnels') {
     const many = { kind: 'tunnels', to: pair.entries.echo, inFlight: TUNNELS_MANY } as const;
     await exchange(bench, { ...many, durationMs: seconds * 1_000 });
   } else {
-    await transfer(bench.stage.processes, { ...toTransfer(bench, pair, { seconds }), way: work });
+    await transfer(bench.stage.processes, { ...toTransfer(bench, pair, { seconds }), way: work, streams });
   }
 }
 

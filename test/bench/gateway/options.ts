@@ -12,7 +12,7 @@ export interface GatewayBenchOptions {
   readonly seconds: number;
   readonly pacedSeconds: number;
   readonly idleTunnels: number;
-  readonly warmUpSeconds: number;
+  readonly warmUpTurns: number;
   /** Of each of our gateways; 0: its main process carries connections itself. */
   readonly workers: number;
   /** Programs; of two of one version the later one counts. */
@@ -27,6 +27,7 @@ const IDLE_TUNNELS_MAX = 7_000;
 const ROUNDS_MAX = 100;
 const WORKERS_MAX = 64;
 const SECONDS_MAX = 60;
+const TURNS_MAX = 60;
 
 /** @throws {AppError} `ERR_USAGE`. */
 export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): GatewayBenchOptions {
@@ -41,7 +42,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): G
     seconds: flags.count({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
     pacedSeconds: flags.count({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
     idleTunnels: flags.count({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
-    warmUpSeconds: flags.count({ flag: '--warm-up', text: values['warm-up'] ?? '8', min: 0, max: SECONDS_MAX }),
+    warmUpTurns: flags.count({ flag: '--warm-up', text: values['warm-up'] ?? '6', min: 0, max: TURNS_MAX }),
     workers: flags.count({ flag: '--workers', text: values.workers ?? '0', min: 0, max: WORKERS_MAX }),
     haproxies: ['haproxy', ...(values.haproxy ?? [])],
     envoy: values.envoy ?? env['ENVOY'] ?? 'envoy',

@@ -1,8 +1,9 @@
 /** The rounds: every system at every measure, in an order of chance, so that what the machine does else falls on all alike. */
-import { takeDirect, warmUp, type Bench, type Measure, type Work } from './measures.ts';
+import { takeDirect, type Bench, type Measure } from './measures.ts';
 import type { Sample, SystemName } from './keys.ts';
 import { shuffle, spread } from '../statistics.ts';
-import { startPair, type RunningPair, type System } from './system.ts';
+import type { Pairs } from './pairs.ts';
+import type { System } from './system.ts';
 
 export interface Round {
   readonly round: number;
@@ -22,6 +23,7 @@ export interface Failure {
 export interface RoundOptions {
   readonly round: number;
   readonly bench: Bench;
+  readonly pairs: Pairs;
   readonly systems: readonly System[];
   readonly measures: readonly Measure[];
   readonly random: () => number;
@@ -29,69 +31,28 @@ export interface RoundOptions {
 }
 
 export async function runRound(options: RoundOptions): Promise<Round> {
-  const { round, bench, systems, measures, random, tell } = options;
+  const { round, bench, pairs, systems, measures, random, tell } = options;
   const samples: Partial<Record<SystemName, Sample>> = {};
   const failures: Failure[] = [];
-  const unstartable = new Set<SystemName>();
   const directGbit: number[] = [];
-  const pairs = new Map<SystemName, RunningPair>();
-  const warmed = new WeakMap<RunningPair, Set<Work>>();
-
-  function fail(system: System, measure: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    failures.push({ system: system.name, measure, message });
-    tell(`round ${round}: ${system.name}, ${measure}, FAILED: ${message}`);
-  }
-
-  /** Undefined when it cannot be started: it is not tried again in this round, each try takes its whole deadline. */
-  async function startOne(system: System): Promise<RunningPair | undefined> {
-    if (unstartable.has(system.name)) return undefined;
-    try {
-      return await startPair(system, bench.stage);
-    } catch (error) {
-      unstartable.add(system.name);
-      fail(system, 'start', error);
-      return undefined;
-    }
-  }
-
-  /** Once in the life of a pair for each kind of work. */
-  async function prepare({ pair: state, work }: Measure, pair: RunningPair): Promise<void> {
-    if (state === 'fresh') return;
-    const done = warmed.get(pair) ?? new Set<Work>();
-    warmed.set(pair, done);
-    for (const each of work) {
-      if (done.has(each)) continue;
-      await warmUp(bench, pair, each);
-      done.add(each);
-    }
-  }
 
   async function takeOne(measure: Measure, system: System): Promise<void> {
-    const isKept = measure.pair === 'warm' && system.restless !== true;
-    const pair = (isKept ? pairs.get(system.name) : undefined) ?? (await startOne(system));
-    if (pair === undefined) return;
-    if (isKept) pairs.set(system.name, pair);
     try {
-      await prepare(measure, pair);
-      samples[system.name] = { ...samples[system.name], ...(await measure.take(bench, pair)) };
+      const sample = await pairs.use({ system, measure }, (pair) => measure.take(bench, pair));
+      samples[system.name] = { ...samples[system.name], ...sample };
     } catch (error) {
-      fail(system, measure.title, error);
-    } finally {
-      if (!isKept) await pair.end();
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push({ system: system.name, measure: measure.title, message });
+      tell(`round ${round}: ${system.name}, ${measure.title}, FAILED: ${message}`);
     }
   }
 
-  try {
-    for (const measure of shuffle(measures, random)) {
-      directGbit.push(await takeDirect(bench));
-      for (const system of shuffle(systems, random)) await takeOne(measure, system);
-      tell(`round ${round}: ${measure.title}: ${tellMeasure(measure, systems, samples)}`);
-    }
+  for (const measure of shuffle(measures, random)) {
     directGbit.push(await takeDirect(bench));
-  } finally {
-    await Promise.all([...pairs.values()].map((pair) => pair.end()));
+    for (const system of shuffle(systems, random)) await takeOne(measure, system);
+    tell(`round ${round}: ${measure.title}: ${tellMeasure(measure, systems, samples)}`);
   }
+  directGbit.push(await takeDirect(bench));
   return { round, directGbit, spread: spread(directGbit), samples, failures };
 }
 

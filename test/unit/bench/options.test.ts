@@ -11,12 +11,12 @@ describe('parseOptions', () => {
     assert.deepEqual({ envoy, haproxies }, { envoy: 'envoy', haproxies: ['haproxy'] });
   });
   it('nothing → pairs are warmed up, and have no workers', () => {
-    const { warmUpSeconds, workers } = parseOptions([], {});
-    assert.deepEqual({ warmUpSeconds, workers }, { warmUpSeconds: 8, workers: 0 });
+    const { warmUpTurns, workers } = parseOptions([], {});
+    assert.deepEqual({ warmUpTurns, workers }, { warmUpTurns: 6, workers: 0 });
   });
   it('workers, and no time to warm up → taken', () => {
-    const { warmUpSeconds, workers } = parseOptions(['--workers', '64', '--warm-up', '0'], {});
-    assert.deepEqual({ warmUpSeconds, workers }, { warmUpSeconds: 0, workers: 64 });
+    const { warmUpTurns, workers } = parseOptions(['--workers', '64', '--warm-up', '0'], {});
+    assert.deepEqual({ warmUpTurns, workers }, { warmUpTurns: 0, workers: 64 });
   });
   it('some → these', () => {
     const { against, only, rounds, haproxies } = parseOptions(
