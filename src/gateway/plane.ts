@@ -135,7 +135,6 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     tell: (limits) => post({ kind: 'limits', limits }),
   });
   const table = makeTunnelTable();
-  const stopKeepingAlive = keepTunnelsAlive({ table, idleMs: keepAliveMs });
   const clients = makeClientTable(home);
   const decisions = makeDecisionMemory();
   const shared = (direction: Direction) => ({
@@ -359,6 +358,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     post({ kind: 'listening', address: formatHostPort(acceptor.address) });
   }
 
+  const stopKeepingAlive = keepTunnelsAlive({ table, idleMs: keepAliveMs });
   // Certificates expire without a message.
   const recheck = setInterval(() => {
     endUntrusted();
