@@ -54,7 +54,7 @@ export function makePairs(bench: Bench, measures: readonly Measure[]): Pairs {
   return {
     async use({ system, measure }, act) {
       if (measure.pair === 'warm' && system.restless !== true) return act(await keptOf(system));
-      const pair = await start(system, { works: measure.work, turns: 1 });
+      const pair = await start(system, { works: measure.work, turns: Math.min(1, bench.warmUpTurns) });
       return act(pair).finally(() => pair.end());
     },
     async end() {
