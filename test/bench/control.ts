@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- control [--json] [--exports N] [--changes N] [--imports N]`: how fast, and with how many writes, what changes in
- * one peer is in force in another. Two bare API servers, the product's parts as processes, no pods and no traffic.
+ * `npm run bench -- control`: how fast, and with how many writes, what changes in one peer is in force in another. Two bare API
+ * servers, the product's parts as processes, no pods and no traffic.
  *
  * In force means: binding, ServiceImport, both kinds of slices, an open listener and the DNS answer, all as changed.
  */
@@ -11,7 +11,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { createFabricFiles, createPeerCertFiles } from '#src/fabric/files.ts';
 import { makeLogger } from '#src/runtime/log.ts';
 import { closeCaches, openCaches, type CachesOf } from '#src/store/caches.ts';
@@ -19,6 +18,7 @@ import { loadAccess } from '#src/store/kubernetes/access.ts';
 import { openKubernetesStore } from '#src/store/kubernetes/store.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { assembleRootfs, PROGRAM } from '../../scripts/image/rootfs.ts';
+import { makeFlags, readFlags, wholeNumber } from './flags.ts';
 import { inParallel } from './parallel.ts';
 import { apply, DNS_PORT, GATEWAY_PORT, namespace, startBenchPeer, SYSTEM, type BenchPeer } from './peer.ts';
 
@@ -29,6 +29,7 @@ const REST_MS = 60_000;
 const SETTLE_MS = 3_000;
 const LOOK_MS = 250;
 const IN_FORCE_TIMEOUT_MS = 600_000;
+const EXPORTS_MAX = 50_000;
 const OBSERVED = ['ImportBinding', 'ServiceImport', 'EndpointSlice', 'Service'] as const;
 type Observed = CachesOf<(typeof OBSERVED)[number]>;
 
@@ -378,18 +379,17 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
+/** @throws {AppError} `ERR_USAGE` */
 export async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      json: { type: 'boolean', default: false },
-      exports: { type: 'string', default: '1000' },
-      changes: { type: 'string', default: '100' },
-      imports: { type: 'string', default: '5000' },
-    },
-  });
-  const numbers = { exports: Number(values.exports), changes: Number(values.changes), imports: Number(values.imports) };
-  const result = await runControlBench(numbers, (text) => console.error(text));
+  const flags = makeFlags(
+    'control',
+    'How fast, and with how many writes, what changes in one peer is in force in another.',
+  )
+    .option('--exports <n>', 'exports that the other peer imports', wholeNumber(EXPORTS_MAX), 1_000)
+    .option('--changes <n>', 'changes of one export', wholeNumber(EXPORTS_MAX), 100)
+    .option('--imports <n>', 'imports at which memory is looked at', wholeNumber(EXPORTS_MAX), 5_000)
+    .option('--json', 'as it is without: nothing but the result goes to standard output');
+  const result = await runControlBench(readFlags<Options>(flags, args), (text) => console.error(text));
   console.log(JSON.stringify(result));
   return 0;
 }

@@ -1,16 +1,17 @@
 /**
- * `npm run bench -- soak [--minutes 10] [--clients 32] [--kill-every 1] [--fast-path on] [--json]`: two gateways for a long time, connections
- * of random sizes that prove themselves by hashes, both ways, with half-closes, while the session between them is killed again and
- * again. Exit code 1 when a byte is lost, or an end claims to be clean and is not.
+ * `npm run bench -- soak`: two gateways for a long time, connections of random sizes that prove themselves by hashes, both ways, with
+ * half-closes, while the session between them is killed again and again. Exit code 1 when a byte is lost, or an end claims to be clean
+ * and is not.
  */
-import { parseArgs } from 'node:util';
-import { AppError } from '#src/api/errors.ts';
+import { Option } from 'commander';
 import { runIntegrity, type IntegrityReport } from '#test/support/integrity.ts';
+import { makeFlags, positiveNumber, readFlags, wholeNumber } from './flags.ts';
 
 const VIP = '127.99.7.3';
 const LIES_TOLD_MAX = 20;
 /** Reports come so often; each is a run of its own, with gateways of its own. */
 const LEG_MS = 60_000;
+const NUMBER_MAX = 1_000_000;
 
 interface SoakOptions {
   readonly minutes: number;
@@ -49,40 +50,20 @@ function add(total: Record<Exclude<keyof IntegrityReport, 'lies'> | 'lies', numb
   total.lies += leg.lies.length;
 }
 
-/** @throws {AppError} `ERR_USAGE` */
+/** @throws {AppError} `ERR_USAGE`. `--help` throws as {@link readFlags} says. */
 function parseOptions(args: readonly string[]): SoakOptions {
-  const options = {
-    minutes: { type: 'string', default: '10' },
-    clients: { type: 'string', default: '32' },
-    'kill-every': { type: 'string', default: '1' },
-    'fast-path': { type: 'string', default: 'on' },
-    json: { type: 'boolean', default: false },
-  } as const;
-  const values = readValues(() => parseArgs({ args: [...args], options }).values);
-  const positive = (flag: 'minutes' | 'clients' | 'kill-every'): number => {
-    const value = Number(values[flag]);
-    if (!(value > 0 && value < 1e6)) throw usage(`--${flag} ${values[flag]} is no number above 0`);
-    return value;
-  };
-  const fastPath = values['fast-path'];
-  if (fastPath !== 'on' && fastPath !== 'off') throw usage(`--fast-path ${fastPath} is neither on nor off`);
-  return {
-    minutes: positive('minutes'),
-    clients: Math.ceil(positive('clients')),
-    killEveryMs: Math.ceil(positive('kill-every') * 1_000),
-    fastPath,
-    json: values.json,
-  };
-}
-
-function readValues<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw usage((error as Error).message);
-  }
-}
-
-function usage(what: string): AppError {
-  return new AppError('ERR_USAGE', `bench soak: ${what}`, { fix: 'docs/PERFORMANCE.md lists the flags' });
+  const flags = makeFlags(
+    'soak',
+    'Connections that prove themselves by hashes, while the session between the gateways is reset.',
+  )
+    .option('--minutes <m>', 'how long', positiveNumber(NUMBER_MAX), 10)
+    .option('--clients <n>', 'connections at once', wholeNumber(NUMBER_MAX), 32)
+    .option('--kill-every <s>', 'seconds between two resets, about', positiveNumber(NUMBER_MAX), 1)
+    .addOption(new Option('--fast-path <mode>', 'how sockets are read').choices(['on', 'off']).default('on'))
+    .option('--json', 'nothing but the result goes to standard output', false);
+  const { killEvery, ...same } = readFlags<Omit<SoakOptions, 'killEveryMs'> & { readonly killEvery: number }>(
+    flags,
+    args,
+  );
+  return { ...same, killEveryMs: Math.ceil(killEvery * 1_000) };
 }

@@ -73,10 +73,6 @@ export const CHANGE_TARGETS: readonly { readonly key: ChangeKey; readonly bound:
   { key: 'change_blocked_ms', bound: { atMost: 1 } },
 ];
 
-export function isFamily(name: string): name is Family {
-  return Object.hasOwn(FAMILIES, name);
-}
-
 export function isReached(value: number, bound: Bound): boolean {
   return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
 }

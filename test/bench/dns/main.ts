@@ -1,7 +1,6 @@
 /**
- * `npm run bench -- dns [--against dns2,echo,nsd,coredns] [--rounds 5] [--seconds 3] [--imports 1000] [--json]`: our DNS responder
- * beside others, one core each, asked by dnsperf in shuffled, interleaved rounds; then what a change of one import among many costs.
- * docs/PERFORMANCE.md says what is measured and how to read it.
+ * `npm run bench -- dns`: our DNS responder beside others, one core each, asked by dnsperf in shuffled, interleaved rounds; then what a
+ * change of one import among many costs. docs/PERFORMANCE.md says what is measured and how to read it.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
-/** The command line of the DNS benchmark. Pure. */
-import { parseArgs } from 'node:util';
-import { makeFlags } from '../flags.ts';
-import { ALL_FAMILIES, isFamily, type Family } from './keys.ts';
+/** The command line of the DNS benchmark. Pure, but for its help. */
+import { Option } from 'commander';
+import { makeFlags, namesAmong, readFlags, wholeNumber } from '../flags.ts';
+import { ALL_FAMILIES, type Family } from './keys.ts';
 
 export interface DnsBenchOptions {
   readonly against: readonly Family[];
@@ -15,54 +15,50 @@ export interface DnsBenchOptions {
   readonly changeImports: number;
   readonly json: boolean;
   /** The program; absent: that of the test clusters. */
-  readonly coredns: string | undefined;
+  readonly coredns?: string;
 }
 
-const flags = makeFlags('dns');
+interface Flags extends Omit<DnsBenchOptions, 'warmUpSeconds'> {
+  readonly warmUp: number;
+}
+
 const ROUNDS_MAX = 100;
 const SECONDS_MAX = 60;
 /** Each has an address of its own in a /16. */
 const IMPORTS_MAX = 50_000;
 const CHANGES_MAX = 1_000;
 
-/** @throws {AppError} `ERR_USAGE`. */
+/** @throws {AppError} `ERR_USAGE`. `--help` throws as {@link readFlags} says. */
 export function parseOptions(args: readonly string[]): DnsBenchOptions {
-  const values = readFlags(args);
-  const { against = ALL_FAMILIES.join(',') } = values;
-  const imports = flags.count({ flag: '--imports', text: values.imports ?? '1000', max: IMPORTS_MAX });
-  const wanted = { flag: '--change-imports', text: values['change-imports'] ?? '10000', max: IMPORTS_MAX };
-  return {
-    against:
-      against === 'none' ? [] : flags.list({ flag: '--against', text: against, isOne: isFamily, all: ALL_FAMILIES }),
-    rounds: flags.count({ flag: '--rounds', text: values.rounds ?? '5', min: 0, max: ROUNDS_MAX }),
-    seconds: flags.count({ flag: '--seconds', text: values.seconds ?? '3', max: SECONDS_MAX }),
-    warmUpSeconds: flags.count({ flag: '--warm-up', text: values['warm-up'] ?? '5', min: 0, max: SECONDS_MAX }),
-    imports,
-    changes: flags.count({ flag: '--changes', text: values.changes ?? '20', min: 0, max: CHANGES_MAX }),
-    // None of those that the rounds have goes away.
-    changeImports: Math.max(imports, flags.count(wanted)),
-    json: values.json ?? false,
-    coredns: values.coredns,
-  };
+  const { warmUp, changeImports, ...same } = readFlags<Flags>(describeFlags(), args);
+  // None of those that the rounds have goes away.
+  return { ...same, warmUpSeconds: warmUp, changeImports: Math.max(same.imports, changeImports) };
 }
 
-function readFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        against: { type: 'string' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        'warm-up': { type: 'string' },
-        imports: { type: 'string' },
-        changes: { type: 'string' },
-        'change-imports': { type: 'string' },
-        json: { type: 'boolean' },
-        coredns: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    throw flags.usage((error as Error).message, 'see docs/PERFORMANCE.md for the flags');
-  }
+function describeFlags() {
+  const families = `${ALL_FAMILIES.join(', ')}; none: ours alone`;
+  return makeFlags('dns', 'Our DNS responder beside others, one core each, asked by dnsperf in interleaved rounds.')
+    .addOption(
+      new Option('--against <family,...>', families)
+        .argParser(namesAmong(ALL_FAMILIES, 'none'))
+        .default(ALL_FAMILIES, 'all of them'),
+    )
+    .option(
+      '--rounds <n>',
+      'interleaved rounds, of which medians are told; 0: only changes',
+      wholeNumber(ROUNDS_MAX, 0),
+      5,
+    )
+    .option('--seconds <s>', 'length of a run of queries', wholeNumber(SECONDS_MAX), 3)
+    .option(
+      '--warm-up <s>',
+      'seconds that each responder is asked before the first round',
+      wholeNumber(SECONDS_MAX, 0),
+      5,
+    )
+    .option('--imports <n>', 'imports in the rounds', wholeNumber(IMPORTS_MAX), 1_000)
+    .option('--changes <n>', 'changes of one import; 0: none', wholeNumber(CHANGES_MAX, 0), 20)
+    .option('--change-imports <n>', 'imports of ours meanwhile', wholeNumber(IMPORTS_MAX), 10_000)
+    .option('--coredns <path>', 'a CoreDNS beside that of the test clusters')
+    .option('--json', 'nothing but the result goes to standard output', false);
 }

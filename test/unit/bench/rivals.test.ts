@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isFamily } from '#test/bench/gateway/keys.ts';
 import { findClusterlinks, type ClusterlinkName, type ClusterlinkPrograms } from '#test/bench/gateway/clusterlink.ts';
 import { findEnvoys, parseEnvoyVersion } from '#test/bench/gateway/envoy.ts';
 import { findHaproxies, parseHaproxyVersion } from '#test/bench/gateway/haproxy.ts';
@@ -91,12 +90,6 @@ function makeFakes({ versions }: ClusterlinkPrograms, names: readonly Clusterlin
   const start = (): never => makeNothing();
   return names.map((name) => ({ name, version: versions[name], settings: [], start }));
 }
-
-describe('isFamily', () => {
-  it('a family, a rival, a property of every object → yes, no, no', () => {
-    assert.deepEqual(['haproxy', 'haproxy2', 'constructor'].map(isFamily), [true, false, false]);
-  });
-});
 
 describe('parseReport', () => {
   it('what arrived → Gbit/s and bytes', () => {

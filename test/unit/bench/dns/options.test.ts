@@ -7,7 +7,7 @@ describe('parseOptions of dns', () => {
   it('nothing → everybody, five rounds of 3 s, 1,000 imports, 20 changes among 10,000', () => {
     assert.deepEqual(parseOptions([]), {
       ...{ against: ALL_FAMILIES, rounds: 5, seconds: 3, warmUpSeconds: 5, imports: 1_000 },
-      ...{ changes: 20, changeImports: 10_000, json: false, coredns: undefined },
+      ...{ changes: 20, changeImports: 10_000, json: false },
     });
   });
   it('some → these', () => {
