@@ -11,7 +11,7 @@ import type { Trust } from '../fabric/trust.ts';
 import type { ClusterLinkLinks } from './clusterlink/links.ts';
 import { makeTickets } from './clusterlink/tickets.ts';
 import type { Connector } from './gateway-connector.ts';
-import { callerAddress } from './connection-ends.ts';
+import { describeCaller } from './connection-ends.ts';
 import { dialPeer, type DialPeerResult } from './handshake.ts';
 import { SESSIONS_ASSURED_EACH_WAY, SESSIONS_PER_PEER_MAX, STREAMS_PER_SESSION_MAX } from './limits.ts';
 import type { DialOutcome } from './dialler.ts';
@@ -168,7 +168,7 @@ export function makeAdmission(options: AdmissionOptions): Admission {
   }
 
   async function accept(peer: string, socket: TLSSocket): Promise<void> {
-    const from = `${peer} at ${callerAddress(socket)}`;
+    const from = describeCaller(socket, peer);
     const count = greeting.get(peer) ?? 0;
     const refusal = whyNot(peer) ?? (count >= SESSIONS_PER_PEER_MAX ? REASONS.Overloaded : undefined);
     if (refusal !== undefined) {

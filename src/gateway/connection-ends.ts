@@ -18,6 +18,12 @@ export function callerAddress({ remoteAddress }: Pick<Socket, 'remoteAddress'>):
   return remoteAddress === undefined ? 'unknown' : canonicalAddress(remoteAddress);
 }
 
+/** The caller as refusals name it: `west at 192.0.2.1`, its address alone before it has said which peer it is. */
+export function describeCaller(socket: Pick<Socket, 'remoteAddress'>, peer?: string): string {
+  const address = callerAddress(socket);
+  return peer === undefined ? address : `${peer} at ${address}`;
+}
+
 /** Undefined for a connection that is gone already. TLS sockets have the addresses of what is below them. */
 export function endsOf(socket: Socket): ConnectionEnds | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;

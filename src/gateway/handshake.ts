@@ -19,7 +19,7 @@ import { listenTcpAtEvery } from '../runtime/every-address.ts';
 import { formatHostPort, type HostPort } from '../runtime/host-port.ts';
 import type { Caller } from './clusterlink/served-connections.ts';
 import type { Tickets } from './clusterlink/tickets.ts';
-import { callerAddress } from './connection-ends.ts';
+import { callerAddress, describeCaller } from './connection-ends.ts';
 import { makeConnector, type Connector } from './gateway-connector.ts';
 import { keepAlive } from './keep-alive.ts';
 import { makeHandshakeQueue } from './handshake-queue.ts';
@@ -108,10 +108,10 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     const verified = verifyPeerSocket(socket, { trust: trust(), forms });
     inFlight.get(callerOf(socket))?.(verified.ok && isPeer(verified.peer) ? 'proved' : 'failed');
     if (verified.ok) return welcome(socket, verified);
-    const from = callerAddress(socket);
-    socket.destroy();
     const { peer } = verified;
-    onRefused(verified.reason, peer === undefined ? from : `${peer} at ${from}`);
+    const from = describeCaller(socket, peer);
+    socket.destroy();
+    onRefused(verified.reason, from);
     if (peer !== undefined) onDistrusted?.(peer, verified);
   });
   tls.on('tlsClientError', (error, socket) => {

@@ -3,11 +3,12 @@ import type { PeerIdentity } from '../../fabric/files.ts';
 import type { Trust } from '../../fabric/trust.ts';
 import { AppError } from '../../api/errors.ts';
 import { REASONS } from '../../api/reasons.ts';
+import { describeCaller } from '../connection-ends.ts';
 import { resetConnection } from '../relay.ts';
 import { DRAIN_REVOCATION, type Revocation } from '../tunnels.ts';
 import { makeAccessTokens } from './access-token.ts';
 import { makeServeConnection, type ServeOptions } from './serve-connection.ts';
-import { fromOf, makeServedConnections, type Caller, type ServedConnection } from './served-connections.ts';
+import { makeServedConnections, type Caller, type ServedConnection } from './served-connections.ts';
 
 export interface ClusterLinkExporterOptions extends Omit<ServeOptions, 'tokens'> {
   readonly identity: () => PeerIdentity;
@@ -46,7 +47,7 @@ export function makeClusterLinkExporter(options: ClusterLinkExporterOptions): Cl
     accept(caller) {
       const { peer, socket } = caller;
       if (isUnknown(peer)) {
-        onRefused(REASONS.PeerUnknown, fromOf(caller));
+        onRefused(REASONS.PeerUnknown, describeCaller(socket, peer));
         return resetConnection(socket, new AppError('ERR_STREAM_RESET', `peer ${peer}: it has no Peer object`));
       }
       // Each direction of a tunnel ends on its own.

@@ -8,7 +8,7 @@ import { AppError } from '../../api/errors.ts';
 import { REASONS, type Reason } from '../../api/reasons.ts';
 import { makeBucket, type Bucket } from '../../runtime/bucket.ts';
 import type { Holding } from '../account.ts';
-import { callerAddress } from '../connection-ends.ts';
+import { describeCaller } from '../connection-ends.ts';
 import type { PeerBounds } from '../peer-bounds.ts';
 import { resetConnection } from '../relay.ts';
 import type { Revocation } from '../tunnels.ts';
@@ -122,7 +122,7 @@ export function makeServedConnections({ bounds, now, onRefused }: ServedConnecti
       cut(revocation) {
         if (abortTunnel !== undefined) return abortTunnel(revocation);
         // A tunnel has its closing record; who has none, and did nothing wrong, is not told of.
-        if (revocation.reason !== REASONS.Drained) onRefused(revocation.reason, fromOf(caller));
+        if (revocation.reason !== REASONS.Drained) onRefused(revocation.reason, describeCaller(socket, peer));
         resetConnection(socket, new AppError('ERR_STREAM_RESET', `peer ${peer}: ${revocation.message}`));
       },
     };
@@ -145,7 +145,7 @@ export function makeServedConnections({ bounds, now, onRefused }: ServedConnecti
       if (socket.destroyed) return undefined;
       const limit = bounds.of(peer).refusalOfStream();
       if (limit === undefined) return makeConnection(caller, shareOf(peer));
-      onRefused(REASONS.Overloaded, fromOf(caller));
+      onRefused(REASONS.Overloaded, describeCaller(socket, peer));
       resetConnection(socket, new AppError('ERR_BOUND_EXCEEDED', `peer ${peer}: no further connection is taken`));
       return undefined;
     },
@@ -159,9 +159,4 @@ export function makeServedConnections({ bounds, now, onRefused }: ServedConnecti
       return all().length;
     },
   };
-}
-
-/** As refusals name it. */
-export function fromOf({ peer, socket }: Caller): string {
-  return `${peer} at ${callerAddress(socket)}`;
 }
