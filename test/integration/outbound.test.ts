@@ -182,21 +182,23 @@ describe('outbound', function () {
     });
   });
 
-  it('a process with `proxy` in its configuration → dials through it; the password is in no log and no status', async () => {
-    const world = await makeWorld();
-    open.push(() => world.close());
-    const proxy = await startConnectProxy({ hosts: {}, authorization: 'Basic another' });
-    open.push(() => proxy.close());
-    const url = `http://west:hush@127.0.0.1:${proxy.port}`;
-    const west = await world.peer('west', { gateway: {}, proxy: url, proxyExcept: ['corp.example'] });
-    await west.write('peers.yaml', peerManifest({ name: 'east', gateways: [EAST] }));
-    const told = await waitFor('its status names the proxy', async () => {
-      const text = JSON.stringify(await west.status());
-      return text.includes('answered 407') && text;
+  for (const workers of [0, 1]) {
+    it(`a process with \`proxy\` in its configuration, workers: ${workers} → dials through it; the password is in no log and no status`, async () => {
+      const world = await makeWorld();
+      open.push(() => world.close());
+      const proxy = await startConnectProxy({ hosts: {}, authorization: 'Basic another' });
+      open.push(() => proxy.close());
+      const url = `http://west:hush@127.0.0.1:${proxy.port}`;
+      const west = await world.peer('west', { gateway: {}, proxy: url, proxyExcept: ['corp.example'], workers });
+      await west.write('peers.yaml', peerManifest({ name: 'east', gateways: [EAST] }));
+      const told = await waitFor('its status names the proxy', async () => {
+        const text = JSON.stringify(await west.status());
+        return text.includes('answered 407') && text;
+      });
+      assert.doesNotMatch(told + west.log(), /hush|d2VzdDpodXNo/);
+      assert.ok(proxy.asked.every((target) => target === 'gw.east.example:443'));
     });
-    assert.doesNotMatch(told + west.log(), /hush|d2VzdDpodXNo/);
-    assert.ok(proxy.asked.every((target) => target === 'gw.east.example:443'));
-  });
+  }
 
   it('the link is cut and restored later, as when an address of ours changes → reachable in 5 s, both ways', async () => {
     const east = await start('east');

@@ -168,6 +168,23 @@ describe('gateways with worker processes', function () {
     await waitFor('the gauge is exact', async () => (await gauge(west, 'egress')) === fresh.length);
   });
 
+  it('no worker is left → not ready, and why, until one serves again', async () => {
+    assert.deepEqual(await readiness(), { status: 200, text: 'ok\n' });
+    for (const pid of workersOf(west)) process.kill(pid, 'SIGKILL');
+    await waitFor('it is not ready', async () => {
+      const { status, text } = await readiness();
+      return status === 503 && text.startsWith('workers: none serves');
+    });
+    await waitFor('it is ready', async () => (await readiness()).status === 200);
+    address = await whenReady();
+    await waitFor('connections pass again', () => open(1).catch(() => undefined));
+  });
+
+  async function readiness(): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(`http://127.0.0.1:${west.metricsPort}/readyz`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
   it('told to end → it ends with its workers, exit code 0', async () => {
     const pids = workersOf(east);
     assert.equal(await east.stop(), 0);

@@ -1,9 +1,11 @@
 /** The data plane of a gateway: in this process, or in as many workers as are configured. Whoever talks to it sees no difference. */
 import type { DownMessage, UpMessage } from '../../gateway/messages.ts';
-import { startDataPlane } from '../../gateway/plane.ts';
+import { startDataPlane, type DataPlaneOptions } from '../../gateway/plane.ts';
 import type { WorkerPlaneOptions } from '../../gateway/workers/messages.ts';
+import { toWorkerOutbound } from '../../gateway/workers/outbound.ts';
 import { startWorkerPool } from '../../gateway/workers/pool.ts';
 import { makeChannelPair, type ChannelEnd } from '../../runtime/channel.ts';
+import type { Health } from '../../runtime/health.ts';
 import { setHeapGrowth } from '../../runtime/heap-growth.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
@@ -20,26 +22,32 @@ export interface GatewayPlane {
 export interface GatewayPlaneOptions {
   /** 0: in this process. */
   readonly workers: number;
-  readonly plane: Omit<WorkerPlaneOptions, 'instance' | 'workers'>;
+  readonly plane: Omit<WorkerPlaneOptions, 'instance' | 'workers' | 'outbound'> &
+    Required<Pick<DataPlaneOptions, 'outbound'>>;
   readonly identity: Pick<Identity, 'current'>;
   readonly drainMs: number;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'workers' | 'workerRestarts'>;
+  readonly health: Pick<Health, 'expect'>;
 }
 
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startGatewayPlane(options: GatewayPlaneOptions): Promise<GatewayPlane> {
-  const { workers, plane, identity, drainMs, logger, metrics } = options;
+  const { workers, plane, identity, drainMs, logger, metrics, health } = options;
   if (workers > 0) {
+    const ready = health.expect('workers');
     return startWorkerPool({
       workers,
-      plane,
+      plane: { ...plane, outbound: toWorkerOutbound(plane.outbound) },
       identity: () => identity.current(),
       drainMs,
       logger: logger.child({ component: 'workers' }),
       onCount({ serving, leaving }) {
         metrics.workers.set({ state: 'serving' }, serving);
         metrics.workers.set({ state: 'leaving' }, leaving);
+        // Others of this peer serve meanwhile, where there are any.
+        if (serving > 0) ready.ready();
+        else ready.missing('none serves, they are started again');
       },
       onReplaced: (cause) => metrics.workerRestarts.inc({ cause }),
     });

@@ -87,6 +87,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
     caches,
     logger,
     metrics,
+    health,
     onReady: () => ready.gateway.ready(),
   });
   opening.defer(() => gateway.close());

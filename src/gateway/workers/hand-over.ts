@@ -24,13 +24,13 @@ export interface HandOverOptions {
   onRetired(member: Member): void;
 }
 
-/** @throws what the start of a worker threw: then nothing was changed, and the new ones are gone. */
+/** @throws what the start of a worker threw: then the old ones go on, and the new ones end, those that serve with their last connection. */
 export async function handOver(options: HandOverOptions): Promise<void> {
   const { old, next, snapshot, drainMs, onRetired } = options;
   try {
     await Promise.all(next.map(({ ready }) => ready));
   } catch (error) {
-    for (const member of next) member.end();
+    for (const member of next) release(member, drainMs);
     throw error;
   }
   const dialled = new Set(
@@ -45,11 +45,14 @@ export async function handOver(options: HandOverOptions): Promise<void> {
   }
   // A session comes before the listeners of the imports that it brings.
   await whenTaken(options, () => true);
-  for (const member of old) {
-    // It has nothing to hand over, and nothing was cut.
-    if (member.state === 'loading') member.end();
-    else member.leave({ kind: 'drain', deadlineMs: drainMs, quietMs: HAND_OVER_QUIET_MS, replaced: true });
-  }
+  for (const member of old) release(member, drainMs);
+}
+
+/** Others serve in its place. */
+function release(member: Member, drainMs: number): void {
+  // It has nothing to hand over, and nothing is cut.
+  if (member.state === 'loading') member.end();
+  else member.leave({ kind: 'drain', deadlineMs: drainMs, quietMs: HAND_OVER_QUIET_MS, replaced: true });
 }
 
 /** The new ones have what the old ones have, or the time is over. */

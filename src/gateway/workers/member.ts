@@ -4,6 +4,7 @@
  *   loading ── loaded, told to start ──▶ starting ── listens, first snapshot in force ──▶ serving ── replaced ──▶ leaving ──▶ gone
  *                                            └──────────── serves as soon as it can ─────────────┘
  */
+import { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { AppError, ERROR_CODES, type ErrorCode } from '../../api/errors.ts';
@@ -65,10 +66,29 @@ function setUp(): void {
   });
 }
 
+let lastId = 0;
+
+/** @param onFailed - told in a later turn that there is no process, for want of memory, descriptors or process ids. */
+function fork(onFailed: (error: Error) => void): ChildProcess {
+  setUp();
+  try {
+    const worker = cluster.fork();
+    // Told also of what else fails of a process that runs: its end says so.
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined) onFailed(error);
+    });
+    return worker.process;
+  } catch (error) {
+    setImmediate(onFailed, error as Error);
+    return new ChildProcess();
+  }
+}
+
+/** A process that cannot be made looks like one that has ended at once. */
 export function startMember(options: MemberOptions): Member {
   const { plane, instance, identity, first, onRequest, onMessage, onGone } = options;
-  setUp();
-  const { id, process: child } = cluster.fork();
+  const id = ++lastId;
+  const child = fork(fail);
   const channel: ChannelEnd<ToWorker, FromWorker> = makeProcessChannel(child);
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => undefined);
@@ -174,8 +194,17 @@ export function startMember(options: MemberOptions): Member {
 
   let ends = 0;
   /** What it has said may be read after its end is known: both are waited for. */
-  const over = (): void => {
-    if (++ends < 2) return;
+  function over(): void {
+    if (++ends === 2) finish();
+  }
+
+  function fail(error: Error): void {
+    why ??= `could not be made: ${error.message}`;
+    finish();
+  }
+
+  function finish(): void {
+    if (state === 'gone') return;
     clearInterval(looking);
     const wasLeaving = state === 'leaving' || why === 'told to end';
     state = 'gone';
@@ -183,7 +212,7 @@ export function startMember(options: MemberOptions): Member {
     const how = why ?? `ended by itself (${signalCode ?? `exit code ${exitCode ?? 0}`})`;
     ready.reject(failure ?? new AppError('ERR_INTERNAL', `worker ${id}: ${how}`));
     onGone(member, { why: how, wasLeaving });
-  };
+  }
   child.once('exit', over);
   child.once('disconnect', over);
   child.on('error', () => undefined);

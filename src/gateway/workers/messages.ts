@@ -3,10 +3,11 @@ import type { PeerIdentity } from '../../fabric/files.ts';
 import type { DownMessage, UpMessage } from '../messages.ts';
 import type { DataPlaneOptions } from '../plane.ts';
 import type { LeaseAnswer, LeaseRequest } from './ledger.ts';
+import type { WorkerOutbound } from './outbound.ts';
 
-/** The options of a data plane that are values. The identity is among them: it is on no command line and in no environment. */
+/** The options of a data plane that are values. */
 export type WorkerPlaneOptions = Omit<DataPlaneOptions, 'channel' | 'identity' | 'outbound' | 'places' | 'shares'> & {
-  readonly outbound?: Omit<NonNullable<DataPlaneOptions['outbound']>, 'resolve'>;
+  readonly outbound?: WorkerOutbound;
 };
 
 /** An address and port, and what listens there: `namespace/name port` of an import. */
@@ -20,6 +21,7 @@ export type ToWorker =
   | {
       readonly kind: 'start';
       readonly options: WorkerPlaneOptions;
+      /** On no command line and in no environment. */
       readonly identity: PeerIdentity;
       /** What is in force already: known before the worker listens, so that it refuses nobody for what it has not heard. */
       readonly first: readonly DownMessage[];

@@ -14,8 +14,15 @@ export interface Places {
   /** Undefined: the place is this worker's too. Else the code of the kernel that says why it is not. */
   claim(worker: number, place: Place): Promise<string | undefined>;
   release(worker: number, place: Place): void;
-  /** It is gone, and its places are free. */
+  /** It is gone: its places are free, and what it has asked for it does not get. */
   forget(worker: number): void;
+}
+
+interface Claim {
+  readonly worker: number;
+  readonly place: Place;
+  /** Its worker is gone: nobody would ever give back what it gets. */
+  isVoid: boolean;
 }
 
 interface Held {
@@ -31,8 +38,12 @@ export function makePlaces(probe: (place: Place) => Promise<string | undefined> 
   const homes = new Map<string, string>();
   /** Asked for, in order. */
   const tails = new Map<string, Promise<unknown>>();
+  /** Those that are not decided yet. */
+  const claims = new Set<Claim>();
 
-  async function decide(worker: number, place: Place): Promise<string | undefined> {
+  async function decide(claim: Claim): Promise<string | undefined> {
+    if (claim.isVoid) return 'ECANCELED';
+    const { worker, place } = claim;
     const id = placeOf(place);
     const present = held.get(id);
     if (present !== undefined) {
@@ -43,7 +54,7 @@ export function makePlaces(probe: (place: Place) => Promise<string | undefined> 
     // It has another place by now, in another worker.
     if (homes.has(homeOf(place))) return 'EADDRINUSE';
     const code = await probe(place);
-    if (code !== undefined) return code;
+    if (code !== undefined || claim.isVoid) return code ?? 'ECANCELED';
     held.set(id, { owner: place.owner, workers: new Set([worker]) });
     homes.set(homeOf(place), id);
     return undefined;
@@ -59,9 +70,12 @@ export function makePlaces(probe: (place: Place) => Promise<string | undefined> 
 
   return {
     claim(worker, place) {
+      const claim: Claim = { worker, place, isVoid: false };
+      claims.add(claim);
       // One decision at a time for each address: what one gets the next has to see.
-      const answer = (tails.get(place.address) ?? Promise.resolve()).then(() => decide(worker, place));
+      const answer = (tails.get(place.address) ?? Promise.resolve()).then(() => decide(claim));
       const tail = answer.finally(() => {
+        claims.delete(claim);
         if (tails.get(place.address) === tail) tails.delete(place.address);
       });
       tails.set(place.address, tail);
@@ -69,6 +83,7 @@ export function makePlaces(probe: (place: Place) => Promise<string | undefined> 
     },
     release: drop,
     forget(worker) {
+      for (const claim of claims) if (claim.worker === worker) claim.isVoid = true;
       for (const [id, { owner, workers }] of held) {
         const separator = id.lastIndexOf(' ');
         if (workers.has(worker)) {

@@ -196,7 +196,9 @@ export async function startWorkerPool(options: WorkerPoolOptions): Promise<Worke
     drained(member);
     acknowledge();
     count();
-    if (how.wasLeaving || awaited.has(member) || closing.signal.aborted || draining !== undefined) return;
+    if (awaited.has(member)) return;
+    if (how.wasLeaving) return refill();
+    if (closing.signal.aborted || draining !== undefined) return;
     replace(member, how.why);
   }
 
@@ -297,6 +299,7 @@ export async function startWorkerPool(options: WorkerPoolOptions): Promise<Worke
     throw error;
   }
   awaited.clear();
+  refill();
 
   return {
     channel: {

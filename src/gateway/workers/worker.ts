@@ -9,6 +9,7 @@ import type { DownMessage, UpMessage } from '../messages.ts';
 import { startDataPlane, type DataPlane } from '../plane.ts';
 import { makeLeases, type Leases } from './leases.ts';
 import type { FromWorker, Place, ToWorker, WorkerError } from './messages.ts';
+import { fromWorkerOutbound } from './outbound.ts';
 import { makeProcessChannel } from './process-channel.ts';
 
 /** What a worker that has failed may take to reset what is open. */
@@ -33,8 +34,10 @@ export function runWorker(): void {
     });
     for (const message of messages) planeChannel.deliver(message);
     try {
+      const { outbound, ...same } = options;
       plane = await startDataPlane({
-        ...options,
+        ...same,
+        ...(outbound === undefined ? {} : { outbound: fromWorkerOutbound(outbound) }),
         identity: () => identity ?? first,
         places: places.claims,
         shares: leases.shares,

@@ -41,4 +41,17 @@ describe('makePlaces', () => {
     places.release(2, other);
     assert.equal(await places.claim(2, DB), 'EADDRINUSE', 'released by one who does not have it');
   });
+
+  it('a worker is gone while what it asked for is looked at, or waits → it has none of it', async () => {
+    const look = Promise.withResolvers<undefined>();
+    const places = makePlaces(() => look.promise);
+    const asked = [places.claim(1, DB), places.claim(1, MOVED)];
+    places.forget(1);
+    look.resolve(undefined);
+    assert.deepEqual(await Promise.all(asked), ['ECANCELED', 'ECANCELED']);
+    for (const place of [DB, MOVED]) {
+      const other = { ...place, owner: `store/web ${place.port}` };
+      assert.equal(await places.claim(2, other), undefined);
+    }
+  });
 });
