@@ -1,4 +1,5 @@
 /** One gateway: the data plane, its control part and the exchange, joined. The same in both homes. */
+import { parseKey } from '../../api/object.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { makeHostRestriction } from '../../catalogue/host-targets.ts';
 import { startExchange, type Exchange, type ExchangeCaches } from '../../exchange/exchange.ts';
@@ -8,6 +9,7 @@ import type { ClosingRecord } from '../../gateway/messages.ts';
 import { makeTargetForesight } from '../../gateway/target-foresight.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config.ts';
+import type { Health } from '../../runtime/health.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Store } from '../../store/store.ts';
@@ -33,6 +35,7 @@ export interface GatewayOptions {
   readonly caches: GatewayCaches & ExchangeCaches;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly health: Pick<Health, 'expect'>;
   /** A snapshot is in force. */
   onReady(): void;
   /** A connection was refused or has ended. */
@@ -52,7 +55,7 @@ export interface Gateway {
 
 /** @throws {AppError} `ERR_LISTEN` */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, version, identity, epoch, home, leading, store, caches, logger, metrics, onReady } = options;
+  const { config, version, identity, epoch, home, leading, store, caches, logger, metrics, health, onReady } = options;
   await using opening = new AsyncDisposableStack();
   const self = { name: config.peer, labels: config.labels };
   const allowedNamespaces = config.exports.namespaces;
@@ -85,13 +88,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drainMs: config.drainSeconds * 1_000,
     logger,
     metrics,
+    health,
   });
   const { channel } = plane;
   opening.defer(() => plane.close());
   opening.defer(identity.onChange(() => channel.post({ kind: 'identity-changed' })));
 
   const bridge = makeExchangeBridge((message) => channel.post(message));
-  const observer = makeObserver({ metrics, logger: logger.child({ component: 'gateway' }) });
+  const observer = makeObserver({
+    metrics,
+    logger: logger.child({ component: 'gateway' }),
+    isExport(object) {
+      const key = parseKey(object);
+      return caches.ServiceExport.get(key) !== undefined || caches.Export.get(key) !== undefined;
+    },
+  });
   const standing = makeStanding({ metrics, clock: wallClock });
   const control = startControl({
     self: self.name,

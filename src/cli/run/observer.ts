@@ -21,13 +21,17 @@ export type Observer = Pick<
 const REFUSAL_LINES_MAX = 100;
 const REFUSAL_WINDOW_MS = 10_000;
 
-/** Requests that were refused before their export was looked up, or because it is not there. */
-const UNCHECKED: ReadonlySet<string> = new Set([REASONS.NothingOffered, REASONS.PeerNameMismatch, REASONS.Loop]);
-
 /** Ends that nobody here has to look into. */
 const ORDINARY: ReadonlySet<string> = new Set([REASONS.Done, REASONS.Aborted]);
 
-export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger }): Observer {
+export interface ObserverOptions {
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Whether an export of this name is here, `namespace/name`. */
+  isExport(object: string): boolean;
+}
+
+export function makeObserver({ metrics, logger, isExport }: ObserverOptions): Observer {
   const reachable = new Map<string, boolean>();
   const gate = makeLogGate({ linesMax: REFUSAL_LINES_MAX, windowMs: REFUSAL_WINDOW_MS });
   const peerGates = makePeerLogGates();
@@ -62,8 +66,8 @@ export function makeObserver({ metrics, logger }: { readonly metrics: Metrics; r
     onOpened: (direction) => metrics.connectionsOpen.add({ direction }, 1),
     onClosed(record) {
       const { direction, object, peer, reason, sentBytes, receivedBytes, opened } = record;
-      // A peer may ask for any name: only names that are ours become label values.
-      const label = direction === 'ingress' && UNCHECKED.has(reason) ? 'unknown' : object;
+      // A peer may ask for any name, and leave before it is looked up: only names that are ours become label values.
+      const label = direction === 'egress' || opened || isExport(object) ? object : 'unknown';
       metrics.connections.inc({ direction, import_or_export: label, peer, reason });
       if (opened) metrics.connectionsOpen.add({ direction }, -1);
       if (record.earlyBytes !== undefined) metrics.connectionsEarly.inc({ result: earlyResultOf(record) });

@@ -6,10 +6,12 @@ import type { ClosingRecord } from '#src/gateway/messages.ts';
 import { makeSilentLogger, type Logger } from '#src/runtime/log.ts';
 import { makeMetrics } from '#src/runtime/metrics.ts';
 
+const isExport = (object: string): boolean => object === 'shop/db';
+
 describe('makeObserver', () => {
   it('sources are ejected and come back → ejections alone are counted, by peer and reason', async () => {
     const metrics = makeMetrics({ version: '1' });
-    const observer = makeObserver({ metrics, logger: makeSilentLogger() });
+    const observer = makeObserver({ metrics, logger: makeSilentLogger(), isExport });
     const source = { peer: 'east', namespace: 'shop', name: 'db' };
     const ejected = { reason: REASONS.PeerUnreachable, message: 'silence' };
     observer.onEjection({ source, ejected });
@@ -20,10 +22,37 @@ describe('makeObserver', () => {
   });
 });
 
+describe('makeObserver, connections', () => {
+  it('a peer asks for names of its choice, and is refused for whatever reason → names of exports alone become labels', async () => {
+    const metrics = makeMetrics({ version: '1' });
+    const observer = makeObserver({ metrics, logger: makeSilentLogger(), isExport });
+    const record = { connection: 'c', peer: 'west', message: '', sentBytes: 0, receivedBytes: 0, durationMs: 1 };
+    for (const reason of [REASONS.Aborted, REASONS.Overloaded, REASONS.NothingOffered] as const) {
+      observer.onClosed({ ...record, direction: 'ingress', object: `x/${reason}`, opened: false, reason });
+    }
+    observer.onClosed({ ...record, direction: 'ingress', object: 'shop/db', opened: false, reason: REASONS.Aborted });
+    // It was there when the connection was opened.
+    observer.onClosed({ ...record, direction: 'ingress', object: 'shop/old', opened: true, reason: REASONS.Done });
+    observer.onClosed({ ...record, direction: 'egress', object: 'store/db', opened: false, reason: REASONS.Aborted });
+    const lines = (await metrics.expose()).split('\n').filter((line) => /^\w+_connections_total\{/.test(line));
+    assert.deepEqual(
+      lines.map((line) => [/import_or_export="([^"]*)"/.exec(line)?.[1], /reason="([^"]*)"/.exec(line)?.[1]]),
+      [
+        ['unknown', 'ABORTED'],
+        ['unknown', 'OVERLOADED'],
+        ['unknown', 'NOTHING_OFFERED'],
+        ['shop/db', 'ABORTED'],
+        ['shop/old', 'DONE'],
+        ['store/db', 'ABORTED'],
+      ],
+    );
+  });
+});
+
 describe('makeObserver, early bytes', () => {
   it('connections end whose first bytes went with the request → counted by what became of them; the others are not', async () => {
     const metrics = makeMetrics({ version: '1' });
-    const observer = makeObserver({ metrics, logger: makeSilentLogger() });
+    const observer = makeObserver({ metrics, logger: makeSilentLogger(), isExport });
     const record: Omit<ClosingRecord, 'opened' | 'reason'> = {
       ...{ connection: 'c', direction: 'egress', object: 'store/db', peer: 'east', message: '' },
       ...{ sentBytes: 0, receivedBytes: 0, durationMs: 1 },
@@ -57,7 +86,7 @@ describe('makeObserver, fast path', () => {
         ({ reason }: { readonly reason: string }): void =>
           void told.push(`${level} ${reason}`);
       const logger = { ...makeSilentLogger(), info: tell('info'), warn: tell('warn') } as unknown as Logger;
-      makeObserver({ metrics, logger }).onFastPath(state);
+      makeObserver({ metrics, logger, isExport }).onFastPath(state);
       assert.match(await metrics.expose(), new RegExp(`^clusterlink_mcs_fast_path ${gauge}$`, 'm'));
       assert.deepEqual(told, lines);
     });
@@ -67,7 +96,7 @@ describe('makeObserver, fast path', () => {
 describe('makeObserver, limits', () => {
   it('a report → gauges and counters by limit and peer; what the next one does not name → no series', async () => {
     const metrics = makeMetrics({ version: '1' });
-    const { onLimits } = makeObserver({ metrics, logger: makeSilentLogger() });
+    const { onLimits } = makeObserver({ metrics, logger: makeSilentLogger(), isExport });
     const series = async (): Promise<string[]> =>
       (await metrics.expose()).split('\n').filter((line) => /^\w+_(?:limit|buffered)_\w+[ {]/.test(line));
     onLimits({

@@ -4,8 +4,9 @@
  */
 import { formatError } from '../../../api/errors.ts';
 import type { IImportBinding } from '../../../api/generated/ImportBinding.ts';
-import { parseKey, type KubeObject, type ObjectKey } from '../../../api/object.ts';
+import { parseKey, type KubeObject } from '../../../api/object.ts';
 import { REASONS, type Reason } from '../../../api/reasons.ts';
+import { bindingKey } from '../../../controllers/import/desired.ts';
 import type { ClosingRecord } from '../../../gateway/messages.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
@@ -87,15 +88,11 @@ export function makeRefusalEvents(options: RefusalEventsOptions): RefusalEvents 
         if (regarding !== undefined && isDue(record)) tell(regarding, record);
         return;
       }
-      const binding = findBinding(caches.ImportBinding.list(), key);
+      const binding = caches.ImportBinding.get(bindingKey(key));
       if (binding === undefined || lookups >= REFUSAL_LOOKUPS_MAX || !isDue(record)) return;
       void tellOfImport(binding, record);
     },
   };
-}
-
-function findBinding(bindings: readonly IImportBinding[], key: ObjectKey): IImportBinding | undefined {
-  return bindings.find(({ spec }) => spec.import.namespace === key.namespace && spec.import.name === key.name);
 }
 
 /** `INGRESS_DENIED` -> `IngressDenied`: Kubernetes' way to write reasons. */
