@@ -4,7 +4,6 @@
  */
 import type { IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IExport } from '../api/generated/Export.ts';
-import { API_SERVER } from '../api/names.ts';
 import { formatKey, keyOf, type ObjectKey } from '../api/object.ts';
 import { makeBackedServices } from './backing.ts';
 import { SERVICE_NAME_LABEL } from './endpoints.ts';
@@ -41,7 +40,7 @@ export function onCatalogueChange(caches: CatalogueCaches, listener: () => void)
     if (after === undefined) serviceBySlice.delete(text);
     else serviceBySlice.set(text, after);
     const services = [before, after].filter((service) => service !== undefined);
-    if (services.some((service) => isExported(service) || formatKey(service) === API_SERVER)) listener();
+    if (services.some(isExported)) listener();
   }
 
   const stops = [

@@ -7,7 +7,7 @@
  */
 import type { EndpointSliceEndpoint, EndpointSlicePort, IEndpointSlice } from '../api/generated/EndpointSlice.ts';
 import type { IService } from '../api/generated/Service.ts';
-import { ANNOTATIONS, API_SERVER } from '../api/names.ts';
+import { ANNOTATIONS } from '../api/names.ts';
 import { compareText, formatKey, keyOf } from '../api/object.ts';
 import { parseEndpointsAnnotation } from '../api/validation/endpoints.ts';
 import { backingOf } from './backing.ts';
@@ -41,17 +41,14 @@ export interface TargetRestriction {
 const NAMED_TARGETS = 3;
 
 export interface TargetRules {
-  /** By pods and by the administrator's list; the API server's endpoints are refused before. */
+  /** By pods and by the administrator's list. */
   isAllowed(target: ExportTarget): boolean;
-  /** One text for each address, however it is spelled: whoever names it may choose. */
-  canonical(host: string): string;
 }
 
-export function restrictSources(sources: CatalogueSources, { isAllowed, canonical }: TargetRules): RestrictedSources {
+export function restrictSources(sources: CatalogueSources, { isAllowed }: TargetRules): RestrictedSources {
   const taken = new Set(sources.ServiceExport.list().map((object) => formatKey(keyOf(object))));
   const exportsByService = groupByService(sources, taken);
   const slices = sources.EndpointSlice.list();
-  const apiServer = new Set(apiServerAddresses(slices).map(canonical));
   const hosts = new Set<string>();
   /** By the `namespace/name` of the Service. */
   const left = new Map<string, Set<string>>();
@@ -60,7 +57,7 @@ export function restrictSources(sources: CatalogueSources, { isAllowed, canonica
 
   function permits(key: string, target: ExportTarget, at = left): boolean {
     hosts.add(target.host);
-    if (!apiServer.has(canonical(target.host)) && isAllowed(target)) return true;
+    if (isAllowed(target)) return true;
     at.set(key, (at.get(key) ?? new Set()).add(`${target.host}:${target.port}`));
     return false;
   }
@@ -154,12 +151,6 @@ function readAnnotation(text: string): readonly { readonly host: string; readonl
   } catch {
     return undefined;
   }
-}
-
-/** The API server's own endpoints, wherever it runs. */
-function apiServerAddresses(slices: readonly IEndpointSlice[]): string[] {
-  const own = slices.filter((slice) => serviceOf(slice) === API_SERVER);
-  return own.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses));
 }
 
 function explain(key: string, targets: readonly string[]): string {

@@ -6,7 +6,8 @@ export interface WorkloadIdentity {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export type UnidentifiedCause = 'no-pod' | 'several-pods' | 'host-network' | 'node-address' | 'gateway-address';
+export type UnidentifiedCause =
+  'no-pod' | 'several-pods' | 'host-network' | 'node-address' | 'api-server' | 'gateway-address';
 
 /** Everything about the workload is unknown then: that matches in a deny, and in no allow that asks for it. */
 export interface Unidentified {
@@ -33,6 +34,10 @@ const CAUSES: Readonly<Record<UnidentifiedCause, { readonly what: string; readon
   'node-address': {
     what: 'it comes from the address of a node',
     fix: `turn off masquerading of connections from pods to Services, ${ALLOW_ALL}`,
+  },
+  'api-server': {
+    what: 'it has the address of the API server',
+    fix: `connect from a pod of this cluster, ${ALLOW_ALL}`,
   },
   'gateway-address': {
     what: 'it comes from the address of this gateway',

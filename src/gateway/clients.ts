@@ -1,6 +1,6 @@
 /**
- * Who is behind an address, as the cluster's Pods and Nodes say (DESIGN §7): exactly one live pod that is not on the host
- * network, else nobody. Kept by single changes, since a cluster has thousands of pods and each changes often.
+ * Who is behind an address, as the cluster's Pods, Nodes and API server say (DESIGN §7): exactly one live pod that is not on the
+ * host network, else nobody. Kept by single changes, since a cluster has thousands of pods and each changes often.
  */
 import { canonicalAddress } from '../api/addresses.ts';
 import type { INode } from '../api/generated/Node.ts';
@@ -18,7 +18,9 @@ export interface ClientIndex {
   /** @param key - `namespace/name`. Undefined: the pod is gone. */
   setPod(key: string, pod: IPod | undefined): void;
   setNode(name: string, node: INode | undefined): void;
-  /** Undefined: no pod and no node has it. */
+  /** @param slice - `namespace/name` of one of its EndpointSlices. @param addresses - none: it is gone, or another Service's. */
+  setApiServer(slice: string, addresses: readonly string[]): void;
+  /** Undefined: none of them has it. */
   at(address: string): ClientIdentity | undefined;
   /** Everything there is. */
   all(): ClientsDelta;
@@ -30,7 +32,8 @@ export interface ClientIndex {
 type Claim =
   | { readonly kind: 'pod'; readonly identity: WorkloadIdentity }
   | { readonly kind: 'host-network' }
-  | { readonly kind: 'node' };
+  | { readonly kind: 'node' }
+  | { readonly kind: 'api-server' };
 
 /** @param own - addresses of this gateway: a connection from them was masqueraded, or is its own. */
 export function makeClientIndex({ own }: { readonly own: readonly string[] }): ClientIndex {
@@ -64,6 +67,7 @@ export function makeClientIndex({ own }: { readonly own: readonly string[] }): C
     // A node's address is shared by all that runs on it, and by whatever it masquerades.
     if (present.some(({ kind }) => kind === 'node')) return unidentified('node-address');
     if (present.some(({ kind }) => kind === 'host-network')) return unidentified('host-network');
+    if (present.some(({ kind }) => kind === 'api-server')) return unidentified('api-server');
     const [only] = present;
     return present.length === 1 && only?.kind === 'pod' ? only.identity : unidentified('several-pods');
   }
@@ -98,6 +102,12 @@ export function makeClientIndex({ own }: { readonly own: readonly string[] }): C
         .map(({ address }) => canonicalAddress(address));
       if (isSame(addresses, addressesByObject.get(object) ?? [])) return;
       setClaims(object, addresses, { kind: 'node' });
+    },
+    setApiServer(slice, addresses) {
+      const object = `slice ${slice}`;
+      const canonical = addresses.map(canonicalAddress);
+      if (isSame(canonical, addressesByObject.get(object) ?? [])) return;
+      setClaims(object, canonical, { kind: 'api-server' });
     },
     at: (address) => resolve(canonicalAddress(address)),
     all: () => describe(new Set([...claims.keys(), ...ownAddresses])),

@@ -1,6 +1,8 @@
-/** What a gateway in a cluster makes of its Pods and Nodes: who clients are, and which endpoints exports may have. */
+/** What a gateway in a cluster makes of its Pods, Nodes and API server: who clients are, and which endpoints exports may have. */
 import { canonicalAddress } from '../api/addresses.ts';
-import { formatKey, keyOf } from '../api/object.ts';
+import { API_SERVER } from '../api/names.ts';
+import { formatKey, keyOf, parseKey, type ObjectKey } from '../api/object.ts';
+import { SERVICE_NAME_LABEL } from '../catalogue/endpoints.ts';
 import { restrictSources, type RestrictedSources, type TargetRestriction } from '../catalogue/pod-targets.ts';
 import type { CachesOf } from '../store/caches.ts';
 import type { ClientIdentity } from './client-identity.ts';
@@ -8,11 +10,13 @@ import { makeClientIndex, type ClientsDelta } from './clients.ts';
 import { CLIENTS_DELAY_MS } from './limits.ts';
 import { makePodTargets, makeTargetFilter } from './targets.ts';
 
+const API_SERVER_KEY = parseKey(API_SERVER);
+
 export interface FollowPodsOptions {
-  readonly caches: CachesOf<'Pod' | 'Node'>;
+  readonly caches: CachesOf<'Pod' | 'Node' | 'EndpointSlice'>;
   /** Addresses of this pod. */
   readonly own: readonly string[];
-  /** Never dialled for an export, whatever is listed: the API server. */
+  /** Never dialled for an export, whatever is listed: what the API server's Service has, whose endpoints are followed. */
   readonly neverDial: readonly string[];
   /** What exports may be dialled besides pods of their own namespace (configuration `exports.targets`). */
   readonly targets: readonly string[];
@@ -53,6 +57,13 @@ export function followPods({ caches, own, neverDial, targets }: FollowPodsOption
     return () => void listeners.delete(entry);
   };
 
+  function setSlice(key: ObjectKey): void {
+    if (key.namespace !== API_SERVER_KEY.namespace) return;
+    const { metadata, endpoints = [] } = caches.EndpointSlice.get(key) ?? {};
+    const isOfApiServer = metadata?.labels?.[SERVICE_NAME_LABEL] === API_SERVER_KEY.name;
+    index.setApiServer(formatKey(key), isOfApiServer ? endpoints.flatMap(({ addresses }) => addresses) : []);
+  }
+
   const stops = [
     caches.Pod.onChange((key) => {
       index.setPod(formatKey(key), caches.Pod.get(key));
@@ -62,9 +73,14 @@ export function followPods({ caches, own, neverDial, targets }: FollowPodsOption
       index.setNode(key.name, caches.Node.get(key));
       flushSoon();
     }),
+    caches.EndpointSlice.onChange((key) => {
+      setSlice(key);
+      flushSoon();
+    }),
   ];
   for (const pod of caches.Pod.list()) index.setPod(formatKey(keyOf(pod)), pod);
   for (const node of caches.Node.list()) index.setNode(node.metadata?.name ?? '', node);
+  for (const slice of caches.EndpointSlice.list()) setSlice(keyOf(slice));
   index.takeDelta();
 
   return {
@@ -95,7 +111,6 @@ function makeRestriction(input: {
     restrict(sources): RestrictedSources {
       const restricted = restrictSources(sources, {
         isAllowed: ({ host, ...target }) => filter.allows({ ...target, named: host, address: host }),
-        canonical: canonicalAddress,
       });
       asked = new Set([...restricted.hosts].map(canonicalAddress));
       return restricted;

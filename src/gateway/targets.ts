@@ -124,7 +124,12 @@ function isRange(host: string): boolean {
   );
 }
 
-const OF_HOST: ReadonlySet<UnidentifiedCause> = new Set(['host-network', 'node-address', 'gateway-address']);
+const OF_HOST: ReadonlySet<UnidentifiedCause> = new Set([
+  'host-network',
+  'node-address',
+  'api-server',
+  'gateway-address',
+]);
 
 /** Who has an address as a client is whom one would reach there. */
 export function makePodTargets(input: {

@@ -181,7 +181,7 @@ describe('gateway in a cluster', function () {
     assert.equal(await outcome, 'db');
   });
 
-  const causes = ['several-pods', 'host-network', 'node-address', 'gateway-address'] as const;
+  const causes = ['several-pods', 'host-network', 'node-address', 'api-server', 'gateway-address'] as const;
   for (const cause of causes) {
     it(`${cause} → not identified, refused at once`, async () => {
       const { west } = await linked([allowClients('store', 'web')]);

@@ -64,7 +64,6 @@ describe('onCatalogueChange', () => {
     'of an export': { after: makeSlice('shop/x', 'db'), told: true },
     'of another Service': { after: makeSlice('shop/x', 'other'), told: false },
     'of the same name in another namespace': { after: makeSlice('bank/x', 'db'), told: false },
-    'of the API server, whose addresses are never dialled': { after: makeSlice('default/x', 'kubernetes'), told: true },
     'of an export, which is gone': { before: makeSlice('shop/x', 'db'), told: true },
     'of another Service, which is gone': { before: makeSlice('shop/x', 'other'), told: false },
     'taken away from an export': { before: makeSlice('shop/x', 'db'), after: makeSlice('shop/x', 'other'), told: true },

@@ -4,7 +4,6 @@ import type { IExport } from '#src/api/generated/Export.ts';
 import type { IService } from '#src/api/generated/Service.ts';
 import { restrictSources, type ExportTarget } from '#src/catalogue/pod-targets.ts';
 import { readCatalogue } from '#src/catalogue/read.ts';
-import { canonicalAddress } from '#src/api/addresses.ts';
 
 const PODS: Readonly<Record<string, string>> = { '10.1.0.1': 'shop', '10.1.0.2': 'shop', '10.1.0.9': 'bank' };
 
@@ -63,11 +62,7 @@ function restrict(input: { slices?: IEndpointSlice[]; service?: IService; listed
   };
   const isAllowed = ({ namespace, host, port }: ExportTarget): boolean =>
     PODS[host] === namespace || listed.includes(`${host}:${port}`);
-  const {
-    sources: restricted,
-    forbidden,
-    hosts,
-  } = restrictSources(sources, { isAllowed, canonical: canonicalAddress });
+  const { sources: restricted, forbidden, hosts } = restrictSources(sources, { isAllowed });
   const [entry] = readCatalogue(restricted, []).entries;
   const endpoints = entry?.ports.flatMap((port) => port.endpoints.map(({ host, port: at }) => `${host}:${at}`)) ?? [];
   return { endpoints, ready: entry?.record.readyEndpoints, said: forbidden.get('shop/db'), hosts };
@@ -136,28 +131,6 @@ describe('restrictSources', () => {
       left: /192\.0\.2\.1:22/,
     },
     {
-      name: 'the API server, although it is listed',
-      input: {
-        slices: [
-          makeSlice(['192.0.2.6']),
-          makeSlice(['192.0.2.6'], { namespace: 'default', service: 'kubernetes', name: 'kubernetes' }),
-        ],
-        listed: ['192.0.2.6:5432'],
-      },
-      want: [],
-      left: /192\.0\.2\.6/,
-    },
-    {
-      name: 'the API server, spelled in another way',
-      input: {
-        service: makeService('[::ffff:192.0.2.6]:5432'),
-        slices: [makeSlice(['192.0.2.6'], { namespace: 'default', service: 'kubernetes', name: 'kubernetes' })],
-        listed: ['::ffff:192.0.2.6:5432'],
-      },
-      want: [],
-      left: /192\.0\.2\.6/,
-    },
-    {
       name: 'an annotation that is listed',
       input: { service: makeService('192.0.2.1:5432'), listed: ['192.0.2.1:5432'] },
       want: ['192.0.2.1:5432'],
@@ -204,7 +177,7 @@ describe('restrictSources', () => {
         Service: { list: () => [makeService()] },
         EndpointSlice: { list: () => [makeSlice(['192.0.2.2'], { service: 'web' }), makeSlice(['10.1.0.1'])] },
       },
-      { isAllowed: ({ host }) => PODS[host] === 'shop', canonical: canonicalAddress },
+      { isAllowed: ({ host }) => PODS[host] === 'shop' },
     );
     assert.deepEqual([...forbidden.keys()], ['shop/web']);
     assert.deepEqual([...(sources.forbiddenHosts ?? [])], ['shop/db'], 'it counts should the ServiceExport go');

@@ -12,7 +12,7 @@ import { makeMemoryStore } from '#src/store/memory.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 /** A cache that the test fills. */
-function makeFakeCache<K extends 'Pod' | 'Node'>(kind: K) {
+function makeFakeCache<K extends 'Pod' | 'Node' | 'EndpointSlice'>(kind: K) {
   const objects = new Map<string, KindMap[K]>();
   const listeners = new Set<(key: ObjectKey) => void>();
   const tell = (key: ObjectKey): void => listeners.forEach((listener) => listener(key));
@@ -51,16 +51,28 @@ function makePod(name: string, ip: string, labels: Record<string, string> = {}):
   };
 }
 
+function makeSlice(namespace: string, service: string, addresses: readonly string[]): KindMap['EndpointSlice'] {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace, name: service, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [...addresses] }],
+    ports: [{ port: 5432 }],
+  };
+}
+
 describe('followPods', () => {
   let pod: ReturnType<typeof makeFakeCache<'Pod'>>;
   let node: ReturnType<typeof makeFakeCache<'Node'>>;
+  let slices: ReturnType<typeof makeFakeCache<'EndpointSlice'>>;
   let pods: Pods;
 
   beforeEach(() => {
-    [pod, node] = [makeFakeCache('Pod'), makeFakeCache('Node')];
+    [pod, node, slices] = [makeFakeCache('Pod'), makeFakeCache('Node'), makeFakeCache('EndpointSlice')];
     pod.set(makePod('a', '10.1.0.1'));
     pods = followPods({
-      caches: { Pod: pod.cache, Node: node.cache },
+      caches: { Pod: pod.cache, Node: node.cache, EndpointSlice: slices.cache },
       own: ['10.1.0.9'],
       neverDial: ['10.96.0.1'],
       targets: ['192.0.2.0/24:*', '10.0.0.0/8:22'],
@@ -102,41 +114,49 @@ describe('followPods', () => {
     );
   });
 
-  it('pods of exports change → the restriction says so; pods of others → not a word', () => {
-    const slice = (address: string): KindMap['EndpointSlice'] => ({
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { namespace: 'shop', name: 'db', labels: { 'kubernetes.io/service-name': 'db' } },
-      addressType: 'IPv4',
-      endpoints: [{ addresses: [address] }],
-      ports: [{ port: 5432 }],
+  /** How many endpoints are left of an export that has this one. */
+  function restrict(address: string): number {
+    const metadata = { namespace: 'shop', name: 'db' };
+    const restricted = pods.restriction.restrict({
+      ServiceExport: { list: () => [{ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata }] },
+      Export: { list: () => [] },
+      Service: { list: () => [] },
+      EndpointSlice: { list: () => [makeSlice('shop', 'db', [address])] },
     });
-    const key = { namespace: 'shop', name: 'db' };
-    const restrict = (): number =>
-      pods.restriction
-        .restrict({
-          ServiceExport: {
-            list: () => [{ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: key }],
-          },
-          Export: { list: () => [] },
-          Service: { list: () => [] },
-          EndpointSlice: { list: () => [slice('10.1.0.5')] },
-        })
-        .sources.EndpointSlice.list()
-        .flatMap(({ endpoints }) => endpoints).length;
+    return restricted.sources.EndpointSlice.list().flatMap(({ endpoints }) => endpoints).length;
+  }
+
+  it('endpoints of the API server → nobody as clients, and no endpoints of exports, although listed; another Service’s → like any', () => {
+    assert.equal(restrict('192.0.2.6'), 1);
     let calls = 0;
     pods.restriction.onChange(() => calls++);
-    assert.equal(restrict(), 0);
+    slices.set(makeSlice('shop', 'kubernetes', ['192.0.2.6']));
+    slices.set(makeSlice('default', 'web', ['192.0.2.6']));
+    pods.flush();
+    assert.deepEqual([calls, restrict('192.0.2.6')], [0, 1]);
+    slices.set(makeSlice('default', 'kubernetes', ['::ffff:192.0.2.6']));
+    pods.flush();
+    assert.deepEqual(pods.at('192.0.2.6'), { unidentified: 'api-server' });
+    assert.deepEqual([calls, restrict('192.0.2.6'), restrict('::ffff:192.0.2.6')], [1, 0, 0]);
+    slices.remove({ namespace: 'default', name: 'kubernetes' });
+    pods.flush();
+    assert.deepEqual([calls, restrict('192.0.2.6')], [2, 1]);
+  });
+
+  it('pods of exports change → the restriction says so; pods of others → not a word', () => {
+    let calls = 0;
+    pods.restriction.onChange(() => calls++);
+    assert.equal(restrict('10.1.0.5'), 0);
     pod.set(makePod('b', '10.1.0.6'));
     pods.flush();
     assert.equal(calls, 0);
     pod.set(makePod('c', '10.1.0.5'));
     pods.flush();
     assert.equal(calls, 1);
-    assert.equal(restrict(), 1);
+    assert.equal(restrict('10.1.0.5'), 1);
     pod.remove({ namespace: 'shop', name: 'c' });
     pods.flush();
-    assert.deepEqual([calls, restrict()], [2, 0]);
+    assert.deepEqual([calls, restrict('10.1.0.5')], [2, 0]);
   });
 
   describe('startControl', () => {

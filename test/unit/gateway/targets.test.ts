@@ -68,6 +68,7 @@ describe('makeTargetFilter in a cluster', () => {
     if (address === '10.1.0.1') return { namespace: 'shop', serviceAccount: 'db', labels: {} };
     if (address === '10.0.0.1') return { unidentified: 'node-address' };
     if (address === '10.0.0.2') return { unidentified: 'host-network' };
+    if (address === '203.0.113.6') return { unidentified: 'api-server' };
     if (address === '10.1.0.5') return { unidentified: 'gateway-address' };
     return { unidentified: address === '10.1.0.6' ? 'several-pods' : 'no-pod' };
   };
@@ -93,6 +94,13 @@ describe('makeTargetFilter in a cluster', () => {
     { name: 'this gateway, although listed', named: '10.1.0.5', rules: all, want: false },
     { name: 'the API server, although listed', named: '10.96.0.1', rules: all, want: false },
     { name: 'the API server, listed by another spelling', named: '10.0.0.9', rules: all, want: false },
+    {
+      name: 'a listed name that resolves to the API server',
+      named: 'db.example',
+      address: '203.0.113.6',
+      rules: all,
+      want: false,
+    },
     { name: 'loopback, although listed', named: '127.0.0.1', rules: all, want: false },
     { name: 'IPv6 loopback, although listed', named: '::1', rules: all, want: false },
     { name: 'a name that resolves to a pod of the namespace', named: 'db.example', address: '10.1.0.1', want: true },
