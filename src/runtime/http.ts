@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import { listenTcpAtEvery } from './every-address.ts';
+import { boundFairly } from './fair-connections.ts';
 import type { Health } from './health.ts';
 import { formatHostPort, type HostPort } from './host-port.ts';
 import { HTTP_CONNECTIONS_MAX, HTTP_HEAD_BYTES_MAX, HTTP_KEEP_ALIVE_MS, HTTP_REQUEST_TIMEOUT_MS } from './limits.ts';
@@ -53,7 +54,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     },
     (request, response) => void respond(request, response, options),
   );
-  server.maxConnections = HTTP_CONNECTIONS_MAX;
+  boundFairly(server, HTTP_CONNECTIONS_MAX);
   const address = await listen(server, options.listen);
   server.on('error', (err) => options.logger.error({ err }, 'HTTP server failed'));
   return {
