@@ -15,8 +15,20 @@ export const SLABS_MAX = 32;
 /** Read into while all slabs are taken, as much as Node by itself would take. */
 export const SPARE_BUFFER_BYTES = 64 * 1024;
 
+/** All such memory of the process, 64 MiB: who finds that taken too goes on in the small steps of an idle connection. */
+export const SPARE_SLABS_MAX = 1_024;
+
 /** Such memory that is kept for the next who finds all slabs taken: 4 MiB. */
 export const SPARE_SLABS_KEPT_MAX = 64;
+
+/** How often a connection that is read into a slab is asked whether anything comes: after one to two of these in silence it gives it back. */
+export const BULK_LOOK_MS = 1_000;
+
+/**
+ * What that costs in Node, some 60 bytes, is there until the connection ends: after each so many times the connection waits one
+ * {@link BULK_LOOK_MS} more, so that in a week they are 11,000 at most.
+ */
+export const RESTS_PER_LOOK = 100;
 
 /** Handed on at once when so much is there: one large write costs the kernel a fraction of many small ones. */
 export const BATCH_BYTES = 256 * 1024;

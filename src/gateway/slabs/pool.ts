@@ -7,6 +7,7 @@ import {
   SLABS_MAX,
   SPARE_BUFFER_BYTES,
   SPARE_SLABS_KEPT_MAX,
+  SPARE_SLABS_MAX,
 } from './limits.ts';
 
 /** What a full record of TLS carries (RFC 8446 §5.1): of such a socket no read brings more. */
@@ -79,23 +80,41 @@ export function makeSlabPool({ slabsMax = SLABS_MAX, onReturn }: SlabPoolOptions
 }
 
 /** Any number of slabs, of which so many are kept for the next who wants one. */
-function makeKept(bytes: number, keptMax: number): () => Slab {
+function makeKept(bytes: number, keptMax: number) {
   const free: Slab[] = [];
+  let taken = 0;
   const home: Home = {
     isPool: false,
     giveBack(slab) {
+      taken--;
       if (free.length < keptMax) free.push(slab);
     },
-    keepAway: () => undefined,
+    // Its memory goes when nobody refers to it any more.
+    keepAway: () => void taken--,
   };
-  return () => free.pop() ?? makeSlab(bytes, home);
+  return {
+    take(): Slab {
+      taken++;
+      return free.pop() ?? makeSlab(bytes, home);
+    },
+    get taken() {
+      return taken;
+    },
+  };
 }
 
-/** What connections are read into that are idle or chatty: as many as there are of these, and used again when they end. */
-export const takeIdleSlab = makeKept(IDLE_BUFFER_BYTES, IDLE_SLABS_KEPT_MAX);
+const idle = makeKept(IDLE_BUFFER_BYTES, IDLE_SLABS_KEPT_MAX);
+const spares = makeKept(SPARE_BUFFER_BYTES, SPARE_SLABS_KEPT_MAX);
 
-/** What is read into while all slabs of the pool are taken. */
-export const takeSpareSlab = makeKept(SPARE_BUFFER_BYTES, SPARE_SLABS_KEPT_MAX);
+/** What connections are read into that are idle or chatty: as many as there are of these, and used again when they end. */
+export function takeIdleSlab(): Slab {
+  return idle.take();
+}
+
+/** What is read into while all slabs of the pool are taken; undefined while so many of these are that there are no more. */
+export function takeSpareSlab(): Slab | undefined {
+  return spares.taken < SPARE_SLABS_MAX ? spares.take() : undefined;
+}
 
 /** Where a slab comes from that is used again. */
 interface Home {

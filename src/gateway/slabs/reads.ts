@@ -1,12 +1,14 @@
 /**
  * Reads of a socket that land one behind the other in a slab and are handed on in batches: what is written on then is written in
- * large pieces. A socket on which little comes is read into a small buffer, and what came is handed on at once.
+ * large pieces. A socket on which little comes, or nothing for a while, is read into a small buffer, and what came is handed on at once.
  *
  *     slab  |  handed on  |  batch  |  next read  ...  |
  *           0           start      end               512 KiB
  */
 import type { Socket } from 'node:net';
-import { BATCH_BYTES, CALM_BELOW_BYTES, READ_ROOM_BYTES } from './limits.ts';
+import type { Place } from '../../runtime/line.ts';
+import { watchBulkReader } from './bulk-readers.ts';
+import { BATCH_BYTES, CALM_BELOW_BYTES, READ_ROOM_BYTES, RESTS_PER_LOOK } from './limits.ts';
 import { slabs, takeIdleSlab, takeSpareSlab, type Slab, type SlabPool } from './pool.ts';
 import { readInto } from './user-buffer.ts';
 
@@ -36,6 +38,12 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
   let turnBytes = 0;
   /** So little came in the last turn that the bulk phase may be over. */
   let isCalm = false;
+  /** In a bulk phase: where it waits to be looked at, whether it has read since, and if not, for how many looks. */
+  let watched: Place | undefined;
+  let hasRead = false;
+  let quietLooks = 0;
+  /** How often it has given a slab back in silence. */
+  let rests = 0;
 
   function flush(): void {
     const batch = slab.memory.subarray(start, end);
@@ -64,18 +72,45 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
     start = end = 0;
   }
 
-  function useBulk(): void {
-    use(pool.take() ?? takeSpareSlab());
+  /** False: all memory for that is taken. */
+  function useBulk(): boolean {
+    const next = pool.take() ?? takeSpareSlab();
+    if (next === undefined) return false;
+    use(next);
+    return true;
+  }
+
+  function beginBulk(): void {
+    isBulk = true;
+    isCalm = false;
+    quietLooks = 0;
+    watched = watchBulkReader(look);
+  }
+
+  function endBulk(): void {
+    isBulk = false;
+    turnBytes = 0;
+    watched?.leave();
+    use(takeIdleSlab());
+  }
+
+  /** What it is read into is missing to others, and this one will not hear anything soon, as far as can be seen. */
+  function look(): void {
+    quietLooks = hasRead || isArmed ? 0 : quietLooks + 1;
+    hasRead = false;
+    if (isOver || start < end || quietLooks <= rests / RESTS_PER_LOOK) return;
+    rests++;
+    endBulk();
+    attached?.move();
   }
 
   function onIdleRead(): void {
     flush();
+    const isFull = end === slab.memory.length;
     if (isOver) start = end = 0;
-    else if (end === slab.memory.length) {
-      isBulk = true;
-      isCalm = false;
-      useBulk();
-    } else if (!slab.isHeld) start = end = 0;
+    else if (isFull && useBulk()) beginBulk();
+    else if (!slab.isHeld) start = end = 0;
+    else if (isFull) use(takeIdleSlab());
   }
 
   /**
@@ -83,6 +118,7 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
    * a turn is what counts, and a phase is over when two of them have brought little.
    */
   function onBulkRead(bytes: number): void {
+    hasRead = true;
     turnBytes += bytes;
     const isLast = isCalm && turnBytes < CALM_BELOW_BYTES;
     const isFull = slab.memory.length - end < READ_ROOM_BYTES;
@@ -92,14 +128,11 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
       setImmediate(flushLate);
     }
     if (isOver) start = end = 0;
-    else if (isLast) {
-      isBulk = false;
-      turnBytes = 0;
-      use(takeIdleSlab());
-    } else if (start === end && !slab.isHeld) {
+    else if (isLast) endBulk();
+    else if (start === end && !slab.isHeld) {
       // Memory that was just used is in the processor's cache.
       start = end = 0;
-    } else if (isFull) useBulk();
+    } else if (isFull && !useBulk()) endBulk();
   }
 
   const attached = readInto(socket, {
@@ -111,7 +144,7 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
       else onIdleRead();
     },
   });
-  if (!attached) {
+  if (attached === undefined) {
     slab.retire();
     return undefined;
   }
@@ -120,6 +153,7 @@ export function readIntoSlabs({ socket, onBytes, onFailure, pool = slabs }: Slab
     onBytes(piece, undefined);
   }
   socket.once('close', () => {
+    watched?.leave();
     if (isOver) return;
     isOver = true;
     slab.retire();

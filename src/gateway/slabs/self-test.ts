@@ -61,21 +61,28 @@ function secure({ client, accepted }: Ends): Ends {
   return ends;
 }
 
-/** Two buffers in turn, bytes that differ, a pause between, an end. */
+/** Three buffers in turn, a read into every other one, bytes that differ, a pause between, an end. */
 async function exchange(options: Ends & { readonly attach: Attach; readonly signal: AbortSignal }) {
   const { client, accepted, attach, signal } = options;
-  const buffers = [Buffer.alloc(BUFFER_BYTES), Buffer.alloc(BUFFER_BYTES)];
+  const buffers = [0, 1, 2].map(() => Buffer.alloc(BUFFER_BYTES));
   const pieces: Buffer[] = [];
-  const next = (): Buffer => buffers[pieces.length % 2] as Buffer;
-  const isAttached = attach(accepted, {
+  let turn = 0;
+  const next = (): Buffer => buffers[turn % buffers.length] as Buffer;
+  const attached = attach(accepted, {
     next,
     onRead(bytes) {
       pieces.push(Buffer.from(next().subarray(0, bytes)));
+      turn++;
       accepted.pause();
-      setImmediate(() => accepted.resume());
+      setImmediate(goOn);
     },
   });
-  if (!isAttached) return undefined;
+  if (attached === undefined) return undefined;
+  function goOn(): void {
+    turn++;
+    attached?.move();
+    accepted.resume();
+  }
   const ended = once(accepted, 'end', { signal });
   // What came past the buffers would be missing here, and show.
   accepted.on('data', () => undefined);

@@ -6,7 +6,7 @@
  * where it should not, so it is done only in versions that were tested, after a test at start, and else not at all.
  */
 import type { Socket } from 'node:net';
-import type { UserBuffer } from './attach.ts';
+import type { Attached, UserBuffer } from './attach.ts';
 import { passesSelfTest } from './self-test.ts';
 
 /** The fast path was read, and its tests have passed, in these. */
@@ -35,25 +35,31 @@ export function forgetUserBuffers(): void {
  * From now on all that the socket reads goes there, and not through its stream; `pause`, `resume`, `end` and errors are as ever.
  * Once for a socket. What its stream holds already is the caller's to read, before.
  *
- * @returns false where that cannot be, and nothing has changed.
+ * @returns undefined where that cannot be, and nothing has changed.
  */
-export function readInto(socket: Socket, userBuffer: UserBuffer): boolean {
-  return proved && attach(socket, userBuffer);
+export function readInto(socket: Socket, userBuffer: UserBuffer): Attached | undefined {
+  return proved ? attach(socket, userBuffer) : undefined;
 }
 
-function attach(socket: Socket, { next, onRead }: UserBuffer): boolean {
+function attach(socket: Socket, { next, onRead }: UserBuffer): Attached | undefined {
   const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => symbolOf(socket, name));
   const handle = handleOf(socket);
-  if (buffer === undefined || callback === undefined || generator === undefined || handle === undefined) return false;
+  if (buffer === undefined || callback === undefined || generator === undefined || handle === undefined)
+    return undefined;
   const inside = socket as unknown as Record<symbol, unknown>;
   // Somebody reads it like this already.
-  if (inside[buffer]) return false;
-  const first = next();
-  inside[buffer] = first;
+  if (inside[buffer]) return undefined;
+  const move = (): void => {
+    // Closed: nothing is read any more.
+    if (handleOf(socket) !== handle) return;
+    const memory = next();
+    inside[buffer] = memory;
+    handle.useUserBuffer(memory);
+  };
   inside[callback] = onRead;
   inside[generator] = next;
-  handle.useUserBuffer(first);
-  return true;
+  move();
+  return { move };
 }
 
 /** Each is one for all sockets. */

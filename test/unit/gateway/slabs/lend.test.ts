@@ -127,7 +127,7 @@ describe('lendTo', () => {
   }
 
   it('a slab beside the pool → what it keeps is at most four times what waits', () => {
-    const spare = takeSpareSlab();
+    const spare = takeSpareSlab() ?? assert.fail('none is left');
     const idle = takeIdleSlab();
     const wasteful = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4 - 1);
     const enough = spare.memory.subarray(0, SPARE_BUFFER_BYTES / 4);

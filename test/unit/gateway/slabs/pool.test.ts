@@ -5,8 +5,9 @@ import {
   SLAB_BYTES,
   SPARE_BUFFER_BYTES,
   SPARE_SLABS_KEPT_MAX,
+  SPARE_SLABS_MAX,
 } from '#src/gateway/slabs/limits.ts';
-import { makeSlabPool, takeIdleSlab, takeSpareSlab } from '#src/gateway/slabs/pool.ts';
+import { makeSlabPool, takeIdleSlab, takeSpareSlab, type Slab } from '#src/gateway/slabs/pool.ts';
 
 describe('makeSlabPool', () => {
   it('as many are taken as there may be → no further one, until one comes back', () => {
@@ -80,27 +81,41 @@ describe('makeSlabPool', () => {
 });
 
 describe('takeSpareSlab', () => {
+  const spare = (): Slab => takeSpareSlab() ?? assert.fail('none is left');
+
   it('retired and held by nobody → the next one is it; beside the pool', () => {
-    const slab = takeSpareSlab();
+    const slab = spare();
     slab.hold();
     slab.retire();
-    assert.notEqual(takeSpareSlab(), slab);
+    assert.notEqual(spare(), slab);
     slab.release();
-    assert.equal(takeSpareSlab(), slab);
+    assert.equal(spare(), slab);
     assert.deepEqual([slab.isPooled, slab.memory.length], [false, SPARE_BUFFER_BYTES]);
   });
 
   it('in quarantine → not used again', () => {
-    const slab = takeSpareSlab();
+    const slab = spare();
     slab.quarantine();
     slab.retire();
-    assert.notEqual(takeSpareSlab(), slab);
+    assert.notEqual(spare(), slab);
+  });
+
+  it(`${SPARE_SLABS_MAX} are taken → no more, until one comes back or is never used again`, () => {
+    const taken: Slab[] = [];
+    for (let slab = takeSpareSlab(); slab !== undefined; slab = takeSpareSlab()) taken.push(slab);
+    assert.ok(taken.length <= SPARE_SLABS_MAX);
+    for (const act of ['retire', 'quarantine'] as const) {
+      taken.pop()?.[act]();
+      taken.push(spare());
+      assert.equal(takeSpareSlab(), undefined);
+    }
+    for (const slab of taken) slab.retire();
   });
 
   it('SPARE_SLABS_KEPT_MAX are kept → one more is not', () => {
-    const taken = Array.from({ length: SPARE_SLABS_KEPT_MAX + 1 }, () => takeSpareSlab());
+    const taken = Array.from({ length: SPARE_SLABS_KEPT_MAX + 1 }, () => spare());
     for (const slab of taken) slab.retire();
-    const again = new Set(taken.map(() => takeSpareSlab()));
+    const again = new Set(taken.map(() => spare()));
     assert.equal(taken.filter((slab) => again.has(slab)).length, SPARE_SLABS_KEPT_MAX);
   });
 });
