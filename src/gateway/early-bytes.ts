@@ -46,7 +46,7 @@ export function isFresh({ silentMs, rttMs = 0 }: { readonly silentMs: number; re
 
 export interface GiveOptions {
   readonly stream: Duplex;
-  /** Of the peer behind the stream: what is kept is on its account. */
+  /** Of the peer behind the stream: what is kept is on its account, until another is asked. */
   readonly memory: PeerAccount;
   /** Asked before each piece: whether this side still lets it pass. */
   mayPass(): boolean;
@@ -75,6 +75,8 @@ export interface EarlyBytes {
    * @returns how many bytes have gone there, then and now: they are bytes of the tunnel.
    */
   handOver(upstream: Duplex): number;
+  /** No source is open, and none will be: nothing is kept any more. */
+  release(): void;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -106,6 +108,7 @@ class KeptBytes implements EarlyBytes {
   }
 
   give(options: GiveOptions): Gift {
+    this.#last?.count(0);
     const gift = new GivenBytes(options, this);
     this.#last = gift;
     if (this.#keptBytes > 0) gift.send(this.#store.subarray(0, this.#keptBytes), this.#keptBytes);
@@ -158,10 +161,21 @@ class KeptBytes implements EarlyBytes {
     const bytes = this.#keptBytes;
     const sentBytes = this.sentTo(upstream);
     if (sentBytes < bytes) upstream.write(this.#store.subarray(sentBytes, bytes));
-    this.#store = NOTHING;
-    this.#keptBytes = 0;
+    this.release();
     this.#last = undefined;
     return bytes;
+  }
+
+  release(): void {
+    this.#store = NOTHING;
+    this.#keptBytes = 0;
+    this.#last?.count(0);
+  }
+
+  /** The memory is needed while nobody is asked: there is nothing to free it by but the client. */
+  drop(): void {
+    this.release();
+    this.#socket.resetAndDestroy();
   }
 }
 
@@ -170,11 +184,12 @@ class GivenBytes implements Gift {
   readonly options: GiveOptions;
   readonly #kept: KeptBytes;
   readonly #holding: Holding;
+  #isOver = false;
 
   constructor(options: GiveOptions, kept: KeptBytes) {
     this.options = options;
     this.#kept = kept;
-    this.#holding = options.memory.hold(() => options.evict());
+    this.#holding = options.memory.hold(() => (this.#isOver ? kept.drop() : options.evict()));
   }
 
   /** @param keptBytes - with this piece. In order: where one was held back, those after it are too. */
@@ -191,6 +206,6 @@ class GivenBytes implements Gift {
 
   stop(): void {
     this.#kept.stop();
-    this.#holding.set(0);
+    this.#isOver = true;
   }
 }

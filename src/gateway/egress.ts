@@ -110,6 +110,7 @@ export function makeEgress(options: EgressOptions): Egress {
     const early = makeEarlyBytes(socket);
     const refuse = (failure: Revocation, peer: string): void => {
       socket.resetAndDestroy();
+      early.release();
       const { reason, message } = failure;
       const durationMs = now() - openedMs;
       onClosed(refusalRecord({ ...subjectAt(peer), reason, message, durationMs, ...recordOf(early.sentBytes) }));

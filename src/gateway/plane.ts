@@ -45,6 +45,7 @@ import { makeReasker } from './reask.ts';
 import { toRoutes, type Routes } from './routes.ts';
 import type { Shares } from './shares.ts';
 import { makeStreamServer } from './serve-stream.ts';
+import type { PeerSession } from './session.ts';
 import { startFastPath } from './slabs/user-buffer.ts';
 import { makePodTargets, makeTargetFilter, type TargetFilter } from './targets.ts';
 import { makeTrustInForce } from './trust-in-force.ts';
@@ -285,14 +286,18 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     if (signal.aborted) return;
     takeNothing();
     table.abortAll(DRAIN_REVOCATION);
-    post({ kind: 'drained' });
+    // Tunnels that have ended well may have their last bytes under way still: whoever hears this ends the sessions.
+    await Promise.all(sessions().map((session) => session.isDelivered()));
+    if (!signal.aborted) post({ kind: 'drained' });
   }
 
   /** Peers are told to dial anew. Whoever still comes over a session is served. */
   function leave(deadlineMs: number): void {
     phase = 'leaving';
-    for (const link of peers.links()) if (link.form === 'session') link.drain(deadlineMs);
+    for (const session of sessions()) session.drain(deadlineMs);
   }
+
+  const sessions = (): readonly PeerSession[] => peers.links().filter((link) => link.form === 'session');
 
   function endUntrusted(): void {
     admission.endUntrusted();

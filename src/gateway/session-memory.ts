@@ -9,7 +9,7 @@ export interface SessionMemory {
   onHeld(stream: YamuxStream): void;
   /** Bytes wait in the socket of the session: at most SOCKET_BYTES_MAX of data and CONTROL_BACKLOG_BYTES_MAX of control frames. */
   onQueued(bytes: number): void;
-  /** The session has ended. */
+  /** The session has ended: nothing waits in its socket any more. */
   close(): void;
 }
 
@@ -48,8 +48,7 @@ export function makeSessionMemory({ account, mayEvict, evict }: SessionMemoryOpt
       count();
     },
     close() {
-      for (const holding of holdings.items()) holding.set(0);
-      holdings.clear();
+      // Streams that were cut are gone. One that both ends had ended lives until its reader has had all of it, and is held until then.
       queuedBytes = 0;
       count();
     },

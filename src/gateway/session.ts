@@ -91,6 +91,8 @@ export interface PeerSession {
    */
   explainCut(stream: YamuxStream): Promise<Cut | undefined>;
   drain(deadlineMs: number): void;
+  /** Whether the peer has had all that was sent so far: of a stream that is gone here too, whose last bytes may be under way still. */
+  isDelivered(): Promise<boolean>;
   /** Neither end opens streams over it any more; it ends when its last one has, however long that takes. */
   retire(): void;
   /** Ends it without an error of this end; streams that are open are reset all the same. */
@@ -237,9 +239,19 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
     );
   }
 
+  const isEmpty = (): boolean => yamux.streams <= (control === undefined ? 0 : 1);
+
   /** Later than the last stream: what the peer has opened meanwhile, before it heard of this, is served. */
-  function endWhenEmpty(): void {
-    if (yamux.streams <= (control === undefined ? 0 : 1)) yamux.destroy();
+  async function endWhenEmpty(): Promise<void> {
+    if (isEmpty() && (await isDelivered()) && isEmpty()) yamux.destroy();
+  }
+
+  /** A ping goes behind all that was sent. */
+  function isDelivered(): Promise<boolean> {
+    return yamux.ping().then(
+      () => true,
+      () => false,
+    );
   }
 
   function makeSession(theirs: Hello): PeerSession {
@@ -307,8 +319,9 @@ export async function establishSession(options: SessionOptions): Promise<PeerSes
         // Streams are not cut for it: the most that the wire can say.
         say({ drain: { deadlineMs: DRAIN_DEADLINE_MAX_MS } });
         startDraining();
-        retiring ??= setInterval(endWhenEmpty, RETIRE_LOOK_MS);
+        retiring ??= setInterval(() => void endWhenEmpty(), RETIRE_LOOK_MS);
       },
+      isDelivered,
       close: () => yamux.destroy(),
       destroy: (error) => yamux.destroy(error),
     };

@@ -22,7 +22,7 @@ import { makeOwnConduct, type Conduct } from './conduct.ts';
 import { DEFAULT_TIMINGS, type LivenessTimings, startLiveness } from './liveness.ts';
 import { makeScheduler } from './scheduler.ts';
 import type { SendMemory } from './send-memory.ts';
-import { firstStreamId, makePeerStreamIds, type SessionRole } from './stream-ids.ts';
+import { firstStreamId, makePeerStreamIds, STREAM_ID_MAX, type SessionRole } from './stream-ids.ts';
 import { type InitialWindows, resetError, type StreamLink, YamuxStream } from './stream.ts';
 
 export interface YamuxOptions {
@@ -316,8 +316,10 @@ export function openYamux(options: YamuxOptions): YamuxSession {
     saidGoAway = true;
   }
 
+  const takesStreams = (): boolean => !closed && !saidGoAway && !heardGoAway && nextId <= STREAM_ID_MAX;
+
   function openStream(): YamuxStream {
-    if (closed || saidGoAway || heardGoAway || nextId > 0xffff_ffff) {
+    if (!takesStreams()) {
       throw new AppError('ERR_STREAM_RESET', 'session: takes no new streams', { retryable: true });
     }
     if (openCounts.us >= streamsMax) {
@@ -385,7 +387,7 @@ export function openYamux(options: YamuxOptions): YamuxSession {
       return liveness.lastReceivedMs;
     },
     get takesStreams() {
-      return !closed && !saidGoAway && !heardGoAway;
+      return takesStreams();
     },
     get closed() {
       return closed;

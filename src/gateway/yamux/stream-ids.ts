@@ -2,6 +2,9 @@
 import { violation } from './frame.ts';
 import { SKIPPED_IDS_MAX } from './limits.ts';
 
+/** What a frame has room for. A session that has used up its half of them takes no more streams. */
+export const STREAM_ID_MAX = 0xffff_ffff;
+
 export type SessionRole = 'dialler' | 'acceptor';
 
 /** The first id of either end; its next ones follow in steps of 2. */

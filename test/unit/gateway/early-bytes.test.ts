@@ -84,7 +84,40 @@ describe('makeEarlyBytes', () => {
     assert.deepEqual([textOf(east), gift.sentBytes, early.sentTo(east)], ['one two', 7, 7]);
     assert.ok(memory.bytes >= 7 && memory.bytes <= 14, `${memory.bytes} bytes`);
     gift.stop();
-    assert.deepEqual([client.isPaused(), memory.bytes], [true, 0]);
+    assert.equal(client.isPaused(), true);
+    early.release();
+    assert.deepEqual([memory.bytes, early.sentBytes], [0, 7]);
+  });
+
+  it('between two sources → on the account of the first, until the next is asked, then on that one’s; handed over → on neither', async () => {
+    const south = makeAccount().of('south');
+    client.push('one');
+    const first = giveTo(makeSide());
+    await turn();
+    first.stop();
+    assert.ok(memory.bytes >= 3);
+    const side = makeSide();
+    const second = early.give({ stream: side, memory: south, mayPass: () => true, evict: () => undefined });
+    assert.deepEqual([memory.bytes, south.bytes >= 3], [0, true]);
+    second.stop();
+    early.handOver(side);
+    assert.deepEqual([memory.bytes, south.bytes], [0, 0]);
+  });
+
+  it('the memory is needed while nobody is asked → the client is cut', async () => {
+    memory = makeAccount({ bytesMax: 10, peerBytesMax: 10 }).of('east');
+    Object.assign(client, { resetAndDestroy: () => client.destroy() });
+    client.push(Buffer.alloc(8));
+    const gift = early.give({
+      stream: makeSide(),
+      memory,
+      mayPass: () => true,
+      evict: () => assert.fail('it is over'),
+    });
+    await turn();
+    gift.stop();
+    memory.hold().set(5);
+    assert.deepEqual([client.destroyed, memory.bytes], [true, 5]);
   });
 
   it('it refuses → the next one gets the same in one piece, and what comes; handed over, nothing is sent again', async () => {
@@ -191,7 +224,13 @@ describe('makeEarlyBytes', () => {
       const side: Duplex = makeSide().pause();
       const item = makeEarlyBytes(side as Socket);
       const gift = item.give({ stream, memory, mayPass: () => true, evict: () => undefined });
-      return { item, leave: () => gift.stop() };
+      return {
+        item,
+        leave() {
+          gift.stop();
+          item.release();
+        },
+      };
     });
     assert.ok(kept <= KEPT_FEW, `${kept}`);
   });

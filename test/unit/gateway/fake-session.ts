@@ -36,6 +36,7 @@ export function makeSession(changes: Partial<FakeSession> = {}): FakeSession {
     toldOf: () => undefined,
     explainCut: () => Promise.resolve(undefined),
     drain: () => undefined,
+    isDelivered: () => Promise.resolve(true),
     retire: () => void (session.draining = true),
     close: () => undefined,
     destroy: () => void (session.destroyed = true),

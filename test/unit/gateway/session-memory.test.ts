@@ -7,6 +7,7 @@ import { FLAGS, FRAME_TYPES } from '#src/gateway/yamux/frame.ts';
 import { WINDOW_BYTES, WINDOW_PRESSED_BYTES } from '#src/gateway/yamux/limits.ts';
 import type { Conduct } from '#src/gateway/yamux/conduct.ts';
 import type { YamuxStream } from '#src/gateway/yamux/stream.ts';
+import { waitFor } from '#test/support/wait.ts';
 import { openRawPeer, type RawPeer } from './yamux/raw-peer.ts';
 
 const { syn, rst } = FLAGS;
@@ -68,6 +69,28 @@ describe('makeSessionMemory', () => {
     peer.session.destroy();
     await peer.closed;
     assert.equal(account.bytes, 0);
+  });
+
+  it('both ends have ended a stream that nobody reads, and the session ends → held until it is read; it may be cut for others', async () => {
+    for (const act of ['read', 'cut'] as const) {
+      const peer = openBounded();
+      await fill(peer, 1, 10);
+      const stream = await fill(peer, 3, 200 * KIB);
+      stream?.end();
+      peer.send({ flags: FLAGS.fin, streamId: 3 });
+      await peer.until(() => stream?.isComplete === true);
+      peer.session.destroy();
+      await peer.closed;
+      assert.ok(account.of('east').bytes >= 200 * KIB + STREAM_BYTES, String(account.of('east').bytes));
+      if (act === 'read') stream?.resume();
+      else
+        account
+          .of('east')
+          .hold()
+          .set(900 * KIB);
+      await waitFor('it is gone', () => stream?.destroyed);
+      assert.equal(account.of('east').bytes, act === 'read' ? 0 : 900 * KIB);
+    }
   });
 
   it('bytes that the other side of its tunnel does not take → held for the stream', async () => {
