@@ -62,6 +62,7 @@ export function followPods({ caches, own, neverDial, targets }: FollowPodsOption
     const { metadata, endpoints = [] } = caches.EndpointSlice.get(key) ?? {};
     const isOfApiServer = metadata?.labels?.[SERVICE_NAME_LABEL] === API_SERVER_KEY.name;
     index.setApiServer(formatKey(key), isOfApiServer ? endpoints.flatMap(({ addresses }) => addresses) : []);
+    flushSoon();
   }
 
   const stops = [
@@ -73,10 +74,7 @@ export function followPods({ caches, own, neverDial, targets }: FollowPodsOption
       index.setNode(key.name, caches.Node.get(key));
       flushSoon();
     }),
-    caches.EndpointSlice.onChange((key) => {
-      setSlice(key);
-      flushSoon();
-    }),
+    caches.EndpointSlice.onChange(setSlice),
   ];
   for (const pod of caches.Pod.list()) index.setPod(formatKey(keyOf(pod)), pod);
   for (const node of caches.Node.list()) index.setNode(node.metadata?.name ?? '', node);

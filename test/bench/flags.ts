@@ -1,5 +1,5 @@
 /** What the command lines of benchmarks have in common: each is a command of its own, whose `--help` lists its flags. */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '#src/api/errors.ts';
 
 /** A command that reads flags, and nothing else: {@link readFlags} has them. */
@@ -25,6 +25,13 @@ export function readFlags<T extends object>(flags: Command, args: readonly strin
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
     throw new AppError('ERR_USAGE', `${flags.name()}: ${message}`, { fix: `${flags.name()} --help lists the flags` });
   }
+}
+
+/** Who is compared with ours. */
+export function againstFlag(families: readonly string[]): Option {
+  return new Option('--against <family,...>', `${families.join(', ')}; none: ours alone`)
+    .argParser(namesAmong(families, 'none'))
+    .default(families, 'all of them');
 }
 
 /** For the value of a flag: a whole number. @param least - default 1. */

@@ -1,6 +1,5 @@
 /** The command line of the DNS benchmark. Pure, but for its help. */
-import { Option } from 'commander';
-import { makeFlags, namesAmong, readFlags, wholeNumber } from '../flags.ts';
+import { againstFlag, makeFlags, readFlags, wholeNumber } from '../flags.ts';
 import { ALL_FAMILIES, type Family } from './keys.ts';
 
 export interface DnsBenchOptions {
@@ -36,13 +35,8 @@ export function parseOptions(args: readonly string[]): DnsBenchOptions {
 }
 
 function describeFlags() {
-  const families = `${ALL_FAMILIES.join(', ')}; none: ours alone`;
   return makeFlags('dns', 'Our DNS responder beside others, one core each, asked by dnsperf in interleaved rounds.')
-    .addOption(
-      new Option('--against <family,...>', families)
-        .argParser(namesAmong(ALL_FAMILIES, 'none'))
-        .default(ALL_FAMILIES, 'all of them'),
-    )
+    .addOption(againstFlag(ALL_FAMILIES))
     .option(
       '--rounds <n>',
       'interleaved rounds, of which medians are told; 0: only changes',

@@ -1,6 +1,6 @@
 /** The command line of the gateway benchmark. Pure, but for its help. */
 import { Option } from 'commander';
-import { makeFlags, namesAmong, readFlags, wholeNumber } from '../flags.ts';
+import { againstFlag, makeFlags, namesAmong, readFlags, wholeNumber } from '../flags.ts';
 import { ALL_FAMILIES, ALL_KEYS, type Family, type Key } from './keys.ts';
 
 export interface GatewayBenchOptions {
@@ -41,13 +41,8 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): G
 }
 
 function describeFlags() {
-  const families = `${ALL_FAMILIES.join(', ')}; none: ours alone`;
   return makeFlags('gateway', "Our data plane beside others': pairs of gateways on loopback, interleaved rounds.")
-    .addOption(
-      new Option('--against <family,...>', families)
-        .argParser(namesAmong(ALL_FAMILIES, 'none'))
-        .default(ALL_FAMILIES, 'all of them'),
-    )
+    .addOption(againstFlag(ALL_FAMILIES))
     .addOption(
       new Option('--only <key,...>', 'only the measures that give these keys')
         .argParser(namesAmong(ALL_KEYS))
