@@ -11,7 +11,7 @@ import { toTimestamp } from '../api/timestamp.ts';
 import { digestOf, hashOf, type Hashed } from './digest.ts';
 import { NAMESPACES_PER_PEER_MAX, RECORDS_BYTES_PER_PEER_MAX } from './limits.ts';
 import { ABSENCE_GRACE_MS, RECORDS_LOST_MAX, RECORDS_PER_PEER_MAX, WITHDRAWAL_QUIET_MS } from './limits.ts';
-import { dueKeys, findMass, holdAll, restamp, type Loss, type Losses } from './losses.ts';
+import { dueKeys, fewThatWereAll, findMass, holdAll, restamp, type Loss, type Losses } from './losses.ts';
 import type { ExporterMessage } from './messages.ts';
 import { withKey, withoutKey } from './shared-map.ts';
 
@@ -198,9 +198,10 @@ function collectRecord(ledger: Ledger, arriving: Arriving, said: Said): LedgerSt
   );
 }
 
-function receiveRecord(ledger: Ledger, said: Said, nowMs: number): LedgerStep {
+function receiveRecord(present: Ledger, said: Said, nowMs: number): LedgerStep {
   const key = formatKey(said.record);
   const { namespace } = said.record;
+  const ledger = isNew(present, key) ? letGoOfFew(present, present, nowMs) : present;
   const before = ledger.entries.get(key);
   const entries = withKey(ledger.entries, key, toEntry(before, said, nowMs));
   const losses = withoutKey(ledger.losses, key);
@@ -258,7 +259,8 @@ function completeSnapshot(input: {
   for (const [key, entry] of ledger.entries) {
     if (said.has(key)) continue;
     entries.set(key, entry);
-    losses.set(key, ledger.losses.get(key) ?? { sinceMs: nowMs, how: 'unnamed' });
+    const lost: Loss = ledger.losses.get(key) ?? { sinceMs: nowMs, how: 'unnamed' };
+    losses.set(key, isRecreated ? { ...lost, how: 'unnamed' } : lost);
   }
   for (const [key, one] of said) {
     const before = ledger.entries.get(key);
@@ -276,7 +278,19 @@ function completeSnapshot(input: {
   const excess = findExcess({ records: said.size, bytes, namespaces: namespaces.size, lost: losses.size });
   if (excess !== undefined) return excess;
   // A peer that was made again may know less than it did: whatever it misses is held, few or many.
-  return { ok: true, ledger: isRecreated ? { ...next, losses: holdAll(losses, nowMs) } : next };
+  if (isRecreated) return { ok: true, ledger: { ...next, losses: holdAll(losses, nowMs) } };
+  const isAllNew = said.size > 0 && [...said.keys()].every((key) => isNew(ledger, key));
+  return { ok: true, ledger: isAllNew ? letGoOfFew(next, ledger, nowMs) : next };
+}
+
+/** Not what comes back. */
+function isNew({ entries, gone }: Ledger, key: string): boolean {
+  return !entries.has(key) && !gone.has(key);
+}
+
+/** @param before - as it was until the peer named something new. */
+function letGoOfFew(ledger: Ledger, before: Ledger, nowMs: number): Ledger {
+  return letGo(ledger, fewThatWereAll(before.losses, before.entries.size - before.losses.size), nowMs);
 }
 
 /** When too much has gone within a few seconds, all of it stays, and what has left in them comes back. */

@@ -5,6 +5,7 @@
  *   unnamed by a snapshot --5 s------------------> gone
  *   withdrawn --1 s without another, or 5 s------> gone
  *        \--- many within 5 s ---> held --5 min, or confirmed---> gone
+ *                                    \--- a few, and the peer names something new---> gone
  */
 import { toTimestamp } from '../api/timestamp.ts';
 import { LOSS_HOLD_MS, LOSS_UNHELD_MAX } from '../runtime/limits.ts';
@@ -80,6 +81,19 @@ function latestBurst(recent: readonly (readonly [string, Loss])[]): (readonly [s
 export function holdAll(lost: Losses, nowMs: number): Losses {
   const heldSinceMs = Math.floor(nowMs / 1_000) * 1_000;
   return new Map([...lost].map(([key, loss]) => [key, { heldSinceMs, ...loss }]));
+}
+
+/**
+ * Keys of a few that were withdrawn and are held for one reason: that nothing was left. Whoever then names something new has not
+ * lost its state. What a snapshot left out stays held, and so does what was held before a restart of ours.
+ *
+ * @param named - records that the peer named besides, before the new one.
+ */
+export function fewThatWereAll(losses: Losses, named: number): string[] {
+  if (named > 0) return [];
+  const held = [...losses].filter(([, { heldSinceMs }]) => heldSinceMs !== undefined);
+  const isFew = held.length <= LOSS_UNHELD_MAX && held.every(([, loss]) => isWithdrawal(loss));
+  return isFew ? held.map(([key]) => key) : [];
 }
 
 /** Keys of what is to go now. */

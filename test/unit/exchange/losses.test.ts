@@ -157,6 +157,52 @@ describe('receive, when much goes at once', () => {
     assert.equal(count(wait(later, T0 + 60_000, T0 + 70_000)), 38);
   });
 
+  describe('a few were all there was', () => {
+    const few = many(3);
+    const isHeld = wait(withdraw(say(EMPTY_LEDGER, few), few), T0, T0 + 10_000);
+    const NEW = many(1, 500);
+    const LATER_MS = T0 + 20_000;
+    const name = (ledger: Ledger, records: readonly ExportRecord[]) =>
+      fold(
+        ledger,
+        records.map((record) => ({ op: 'record', record })),
+        LATER_MS,
+      );
+
+    it('the peer names another one → it has not lost its state, and what it took back goes', () => {
+      assert.equal(held(isHeld), 3);
+      const ledger = name(isHeld, NEW);
+      assert.deepEqual([[...ledger.entries.keys()], ledger.losses.size], [['shop/s500'], 0]);
+      assert.deepEqual([ledger.bytes, [...ledger.namespaces]], [name(EMPTY_LEDGER, NEW).bytes, [['shop', 1]]]);
+    });
+
+    it('another one, as the only one of a new stream → the same', () => {
+      const ledger = say(isHeld, NEW, LATER_MS);
+      assert.deepEqual([[...ledger.entries.keys()], ledger.losses.size], [['shop/s500'], 0]);
+    });
+
+    for (const { title, ledger, lost } of [
+      { title: 'one of them comes back', ledger: name(isHeld, few.slice(0, 1)), lost: 2 },
+      { title: 'one of them comes back, and then another', ledger: name(isHeld, [...few.slice(0, 1), ...NEW]), lost: 2 },
+      { title: 'both in one snapshot', ledger: say(isHeld, [...few.slice(0, 1), ...NEW], LATER_MS), lost: 2 },
+      { title: 'an empty snapshot', ledger: say(isHeld, [], LATER_MS), lost: 3 },
+      { title: 'another one after a restart of ours', ledger: name(restart(isHeld), NEW), lost: 3 },
+      {
+        title: 'a snapshot had left them out',
+        ledger: name(wait(say(say(EMPTY_LEDGER, few), []), T0, HELD_MS), NEW),
+        lost: 3,
+      },
+      { title: 'the peer was made again', ledger: name(say(isHeld, [], LATER_MS, 'two'), NEW), lost: 3 },
+      {
+        title: 'they were many',
+        ledger: name(wait(withdraw(say(EMPTY_LEDGER, many(11)), many(11)), T0, T0 + 10_000), NEW),
+        lost: 11,
+      },
+    ]) {
+      it(`${title} → the others stay held`, () => assert.equal(held(ledger), lost));
+    }
+  });
+
   it('nothing that is told is compared while something is held', () => {
     const ledger = say(say(EMPTY_LEDGER, many(12)), []);
     assert.equal(haveOf(ledger), null);
