@@ -183,7 +183,11 @@ describe('receive, when much goes at once', () => {
 
     for (const { title, ledger, lost } of [
       { title: 'one of them comes back', ledger: name(isHeld, few.slice(0, 1)), lost: 2 },
-      { title: 'one of them comes back, and then another', ledger: name(isHeld, [...few.slice(0, 1), ...NEW]), lost: 2 },
+      {
+        title: 'one of them comes back, and then another',
+        ledger: name(isHeld, [...few.slice(0, 1), ...NEW]),
+        lost: 2,
+      },
       { title: 'both in one snapshot', ledger: say(isHeld, [...few.slice(0, 1), ...NEW], LATER_MS), lost: 2 },
       { title: 'an empty snapshot', ledger: say(isHeld, [], LATER_MS), lost: 3 },
       { title: 'another one after a restart of ours', ledger: name(restart(isHeld), NEW), lost: 3 },
