@@ -55,8 +55,6 @@ function makeLease(input: { readonly boundMax: number; readonly workers: number;
   let used = 0;
   /** What the answer that is under way was asked for: one at a time, so that it never brings what was given back meanwhile. */
   let asked: number | undefined;
-  /** The last answer was less than was asked for. */
-  let isShort = false;
 
   function ask(wanted: number): void {
     asked = wanted;
@@ -69,8 +67,7 @@ function makeLease(input: { readonly boundMax: number; readonly workers: number;
     if (asked !== undefined) return;
     const room = floor + leased - used;
     const wanted = Math.max(0, used - floor + ahead);
-    const isLittle = isShort ? room <= 0 : room < ahead / 2;
-    if ((isLittle && wanted > leased) || (room > 2 * ahead && wanted < leased)) ask(wanted);
+    if ((room < ahead / 2 && wanted > leased) || (room > 2 * ahead && wanted < leased)) ask(wanted);
   }
 
   const lease: Lease = {
@@ -82,12 +79,12 @@ function makeLease(input: { readonly boundMax: number; readonly workers: number;
       look();
     },
     answer(granted) {
-      isShort = asked !== undefined && granted < asked;
+      const isShort = asked !== undefined && granted < asked;
       asked = undefined;
       leased = granted;
       // While all want much nobody keeps much ahead; when there is enough again, as before.
       ahead = isShort ? aheadLeast : Math.min(aheadMost, 2 * ahead);
-      // What there is none of is asked for again when somebody wants it.
+      // What there is none of is asked for again with the next one here: others may have given back meanwhile.
       if (!isShort) look();
     },
     tighten() {

@@ -8,6 +8,7 @@
  *   only, and the main process would keep its half of it (Node 26.10, `lib/internal/cluster/primary.js`, `queryServer`).
  */
 import { createServer } from 'node:net';
+import { resetSocket } from '../../runtime/reset-socket.ts';
 import type { Place } from './messages.ts';
 
 export interface Places {
@@ -105,7 +106,7 @@ function homeOf({ address, owner }: Place): string {
 /** By listening there for a moment. */
 function probePlace({ address, port }: Place): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const server = createServer((socket) => socket.resetAndDestroy());
+    const server = createServer((socket) => resetSocket(socket));
     server.once('error', (error: NodeJS.ErrnoException) => {
       server.close();
       resolve(error.code ?? error.message);

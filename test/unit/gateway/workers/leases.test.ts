@@ -111,6 +111,21 @@ describe('makeLeases', () => {
     assert.ok(opened >= 480, `${opened} of 500 that were free`);
   });
 
+  it('one was told that nothing is left, and then the other gives back → it asks before it needs more', () => {
+    const stage = makeStage(2, 10_000);
+    stage.settle();
+    for (let tries = 0; tries < 20_000; tries++) if (!stage.open(0)) stage.settle();
+    for (let count = 0; count < 60; count++) assert.ok(stage.open(1));
+    stage.settle();
+    for (let count = 0; count < 5_000; count++) stage.close(0);
+    stage.settle();
+    // Several clients come in one turn of the event loop, before any answer can.
+    for (let burst = 0; burst < 500; burst++) {
+      for (let client = 0; client < 4; client++) assert.ok(stage.open(1), `burst ${burst}`);
+      stage.settle();
+    }
+  });
+
   it('a share is closed while an answer is under way → the next of its name does not get that answer', () => {
     const ledger = makeLedger({ workers: 1 });
     const posted: Parameters<Parameters<typeof makeLeases>[0]['post']>[0][] = [];
