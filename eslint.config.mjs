@@ -4,6 +4,16 @@ import tseslint from 'typescript-eslint';
 const INSIDE_NODE = '/^(kBuffer|kBufferCb|kBufferGen|useUserBuffer|_handle)$/';
 const message = "Only src/gateway/slabs/user-buffer.ts touches Node's inside. Fix: use readIntoSlabs or readInto.";
 
+const reset = {
+  selector: "MemberExpression[property.name='resetAndDestroy']",
+  message: 'Only src/runtime/reset-socket.ts knows when Node can reset. Fix: use resetSocket.',
+};
+const insideNode = [
+  { selector: `Identifier[name=${INSIDE_NODE}]`, message },
+  { selector: `Literal[value=${INSIDE_NODE}]`, message },
+  { selector: `TemplateElement[value.raw=${INSIDE_NODE}]`, message },
+];
+
 export default tseslint.config(
   { ignores: ['src/api/generated/**', 'build/**', '**/*.mjs'] },
   tseslint.configs.recommendedTypeChecked,
@@ -18,13 +28,13 @@ export default tseslint.config(
   {
     ignores: ['src/gateway/slabs/user-buffer.ts'],
     rules: {
-      'no-restricted-syntax': [
-        'error',
-        { selector: `Identifier[name=${INSIDE_NODE}]`, message },
-        { selector: `Literal[value=${INSIDE_NODE}]`, message },
-        { selector: `TemplateElement[value.raw=${INSIDE_NODE}]`, message },
-      ],
+      'no-restricted-syntax': ['error', ...insideNode],
     },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/gateway/slabs/user-buffer.ts', 'src/runtime/reset-socket.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...insideNode, reset] },
   },
   {
     files: ['test/**'],

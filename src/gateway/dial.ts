@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { Endpoint } from '../catalogue/types.ts';
+import { resetSocket } from '../runtime/reset-socket.ts';
 import type { Asker } from './asker.ts';
 import { DIAL_TIMEOUT_MS, DIALS_PER_CONNECTION_MAX } from './limits.ts';
 import type { TargetFilter } from './targets.ts';
@@ -119,7 +120,7 @@ function abandon(socket: Socket): void {
   if (!socket.connecting) return void socket.destroy();
   socket.on('error', () => undefined);
   // Resets as soon as it is connected, which may be never.
-  socket.resetAndDestroy();
+  resetSocket(socket);
   const timer = setTimeout(() => socket.destroy(), DIAL_TIMEOUT_MS);
   socket.once('close', () => clearTimeout(timer));
 }

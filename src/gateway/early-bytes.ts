@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { resetSocket } from '../runtime/reset-socket.ts';
 import type { Holding, PeerAccount } from './account.ts';
 import { heldBytesOf } from './held-bytes.ts';
 import { EARLY_BYTES_MAX, EARLY_HEARD_MS } from './limits.ts';
@@ -175,7 +176,7 @@ class KeptBytes implements EarlyBytes {
   /** The memory is needed while nobody is asked: there is nothing to free it by but the client. */
   drop(): void {
     this.release();
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 }
 

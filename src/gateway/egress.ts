@@ -5,6 +5,7 @@ import { canonicalAddress } from '../api/addresses.ts';
 import { AppError } from '../api/errors.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import { formatSource } from '../api/record.ts';
+import { resetSocket } from '../runtime/reset-socket.ts';
 import { makeAffinity } from './affinity.ts';
 import { askerOf, limitAsker, signalOf } from './asker.ts';
 import { toAsserted } from './asserted.ts';
@@ -109,7 +110,7 @@ export function makeEgress(options: EgressOptions): Egress {
     socket.on('error', () => undefined);
     const early = makeEarlyBytes(socket);
     const refuse = (failure: Revocation, peer: string): void => {
-      socket.resetAndDestroy();
+      resetSocket(socket);
       early.release();
       const { reason, message } = failure;
       const durationMs = now() - openedMs;

@@ -17,6 +17,7 @@ import {
 import { makeTrust, type Trust } from '../fabric/trust.ts';
 import { listenTcpAtEvery } from '../runtime/every-address.ts';
 import { formatHostPort, type HostPort } from '../runtime/host-port.ts';
+import { resetSocket } from '../runtime/reset-socket.ts';
 import type { Caller } from './clusterlink/served-connections.ts';
 import type { Tickets } from './clusterlink/tickets.ts';
 import { callerAddress, describeCaller } from './connection-ends.ts';
@@ -129,7 +130,7 @@ export async function startAcceptor(options: AcceptorOptions): Promise<Acceptor>
     const turnAway = (limit: HandshakeLimit): void => {
       onLimit?.(limit);
       onRefused(REASONS.Overloaded, callerAddress(socket));
-      socket.resetAndDestroy();
+      resetSocket(socket);
     };
     const caller = callerOf(socket);
     /** Once it has begun. Of its own: two callers that have left already may have one name. */

@@ -2,6 +2,7 @@
 import { formatKey } from '../api/object.ts';
 import { REASONS, type Reason } from '../api/reasons.ts';
 import type { CataloguePort, Endpoint } from '../catalogue/types.ts';
+import { resetSocket } from '../runtime/reset-socket.ts';
 import { orderByKey } from './affinity.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { DecisionMemory } from './decision-memory.ts';
@@ -183,7 +184,7 @@ export function makeIngress(options: IngressOptions): Ingress {
       const isWithdrawn = session.isWithdrawn(stream);
       asker.end();
       if (stream.destroyed) {
-        if (opened.ok) opened.socket.resetAndDestroy();
+        if (opened.ok) resetSocket(opened.socket);
         const left = { reason: REASONS.Aborted, message: 'The peer left before an endpoint was connected.' };
         return record(asked, (await explainCut({ session, stream, direction: 'ingress' })) ?? left);
       }
@@ -197,7 +198,7 @@ export function makeIngress(options: IngressOptions): Ingress {
       // A snapshot may have come while the endpoint was dialled.
       const revoked = recheck(routes(), access);
       if (revoked !== undefined) {
-        opened.socket.resetAndDestroy();
+        resetSocket(opened.socket);
         return refuse(asked, revoked);
       }
       onClosed(await carry(asked, opened));

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../api/errors.ts';
+import { resetSocket, whenResettable } from '../runtime/reset-socket.ts';
 import { rawSocketOf } from './raw-socket.ts';
 import { bytesOf, lendTo } from './slabs/lend.ts';
 import type { Slab, SlabPool } from './slabs/pool.ts';
@@ -213,13 +214,15 @@ function prematureClose(side: RelaySide): AppError {
 export function resetConnection(side: Duplex, error: Error): void {
   // Only a TCP handle can send RST; a stream of a session does it in destroy().
   if (side instanceof TLSSocket) setImmediate(resetTls, side, error);
-  else if (side instanceof Socket && !side.destroyed) side.resetAndDestroy();
+  else if (side instanceof Socket && !side.destroyed) resetSocket(side);
   else side.destroy(error);
 }
 
 /** Never within an event of the TLS socket: OpenSSL is still at work then, and its connection must not go away below it. */
 function resetTls(side: TLSSocket, error: Error): void {
-  const raw = rawSocketOf(side);
-  if (raw?.destroyed === false) raw.resetAndDestroy();
-  side.destroy(error);
+  whenResettable(side, () => {
+    const raw = rawSocketOf(side);
+    if (raw?.destroyed === false) resetSocket(raw);
+    side.destroy(error);
+  });
 }

@@ -1,5 +1,6 @@
 /** A bound on connections that one caller cannot use up alone: the next one finds room at the cost of whoever has most. */
 import type { Server, Socket } from 'node:net';
+import { resetSocket } from './reset-socket.ts';
 
 /**
  * From now on the server keeps at most so many connections. One beyond them is taken, and the oldest of the address that has most is
@@ -24,7 +25,7 @@ export function boundFairly(server: Server, connectionsMax: number): void {
     const [oldest] = sockets;
     if (oldest === undefined) return;
     forget(address, oldest);
-    oldest.resetAndDestroy();
+    resetSocket(oldest);
   }
 
   server.on('connection', (socket) => {

@@ -66,6 +66,8 @@ export const REST_PER_RUN = 3;
 /** And never longer than this: a process that was stopped in the middle must not take that for work. */
 export const REST_MAX_MS = 2_000;
 
+/** A reset waits for a shutdown of the socket that is under way: a turn of the event loop, or until TLS has said its last word. */
+export const RESET_WAIT_MS = 1_000;
 /** Things that may go at once without being held, where they are not all there are: whoever tidies up deletes a few. */
 export const LOSS_UNHELD_MAX = 10;
 /** How long is kept what went in a mass: until somebody has seen the alarm and put its source right (DESIGN §6). */

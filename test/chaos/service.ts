@@ -1,6 +1,7 @@
 /** An endpoint behind one peer: it checks what it gets, and answers what its client can check. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 import { bytesOf, encodeLabel, makeChecker, makeLabelReader, type Checker, type Label } from './bytes.ts';
 
 const PIECE_BYTES = 16 * 1024;
@@ -31,7 +32,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
-      open.forEach((socket) => socket.resetAndDestroy());
+      open.forEach((socket) => resetSocket(socket));
       server.close();
       await once(server, 'close');
     },
@@ -46,7 +47,7 @@ function serve(socket: Socket, { name, peer, watchProcess, onWrong }: ServiceOpt
 
   function wrong(what: string): void {
     onWrong(`${peer}/${name}: connection ${label?.id ?? 'without a label'}: ${what}`);
-    socket.resetAndDestroy();
+    resetSocket(socket);
   }
 
   function take(chunk: Buffer): void {

@@ -1,6 +1,7 @@
 /** Clients at a steady rate, each with a place to go to, bytes to check, and an end that is told apart. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 import { bytesOf, encodeLabel, makeChecker, makeLabelReader, type Checker, type Label } from './bytes.ts';
 
 const TICK_MS = 10;
@@ -126,7 +127,7 @@ function runClient({ destination, label, died, onEnd }: ClientOptions): { abort(
     clearTimeout(timer);
     // Never a clean end of this side that the other might take for all there was.
     if (outcome === 'done') socket.destroy();
-    else socket.resetAndDestroy();
+    else resetSocket(socket);
     onEnd({ outcome, peer, what });
   }
 

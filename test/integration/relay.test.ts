@@ -196,6 +196,22 @@ for (const reading of READINGS) {
       });
     }
 
+    it('one side ends, and all is cut in the same turn of the event loop → both sides are closed, and the other end of each hears it', async () => {
+      const [client, left] = await openSocketPair();
+      const [right, service] = await openSocketPair();
+      const relay = startRelay({ left, right, pool: spoiledSlabs });
+      const closed = [left, right].map((side) => once(side, 'close'));
+      right.once('end', () => relay.abort(new Error('policy')));
+      // It has had the end; what it hears when it goes on to write is the kernel's EPIPE.
+      client.resume().on('end', () => setInterval(() => client.write('more'), 1).unref());
+      const failed = [client, service].map((end) => new Promise<Error>((resolve) => end.once('error', resolve)));
+      service.end();
+      await Promise.all(closed);
+      const codes = (await Promise.all(failed)).map((error) => (error as NodeJS.ErrnoException).code);
+      assert.ok(['EPIPE', 'ECONNRESET'].includes(codes[0] ?? ''), String(codes[0]));
+      assert.equal(codes[1], 'ECONNRESET');
+    });
+
     if (reading === 'into slabs') {
       it('a fault of ours while bytes are handed on → both sides see a reset, the memory is never used again', async () => {
         const [client, left] = await openSocketPair();

@@ -1,6 +1,7 @@
 /** A TCP load balancer as a cluster has one: each new connection to the next of its backends, which a test can change. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 export interface Backend {
   readonly host?: string;
@@ -24,11 +25,11 @@ export async function startBalancer(first: readonly Backend[]): Promise<Balancer
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const backend = backends[turn++ % Math.max(1, backends.length)];
-    if (backend === undefined) return near.resetAndDestroy();
+    if (backend === undefined) return resetSocket(near);
     const { host = '127.0.0.1', port, seenAs } = backend;
     const from = seenAs === undefined ? {} : { localAddress: seenAs };
     const far = connect({ port, host, ...from, allowHalfOpen: true, noDelay: true });
-    const reset = (): void => [near, far].forEach((socket) => void (socket.destroyed || socket.resetAndDestroy()));
+    const reset = (): void => [near, far].forEach((socket) => void (socket.destroyed || resetSocket(socket)));
     for (const socket of [near, far]) {
       open.add(socket);
       socket.on('error', reset).on('close', () => open.delete(socket));
@@ -41,7 +42,7 @@ export async function startBalancer(first: readonly Backend[]): Promise<Balancer
   return {
     port: (server.address() as AddressInfo).port,
     setBackends: (next) => void (backends = next),
-    cut: () => open.forEach((socket) => socket.resetAndDestroy()),
+    cut: () => open.forEach((socket) => resetSocket(socket)),
     async close() {
       open.forEach((socket) => socket.destroy());
       server.close();

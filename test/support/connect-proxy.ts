@@ -1,6 +1,7 @@
 /** An HTTP proxy that knows CONNECT, as a company has it: the only way out, and the only one that resolves the names outside. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 export interface ConnectProxy {
   readonly port: number;
@@ -46,7 +47,7 @@ export async function startConnectProxy({ hosts, authorization }: ConnectProxyOp
       far.pipe(near);
     });
     for (const socket of [near, far]) {
-      socket.once('close', () => [near, far].forEach((end) => void (end.destroyed || end.resetAndDestroy())));
+      socket.once('close', () => [near, far].forEach((end) => void (end.destroyed || resetSocket(end))));
     }
   }
 
@@ -63,7 +64,7 @@ export async function startConnectProxy({ hosts, authorization }: ConnectProxyOp
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const cut = (): void => sockets.forEach((socket) => socket.resetAndDestroy());
+  const cut = (): void => sockets.forEach((socket) => resetSocket(socket));
   return {
     port: (server.address() as AddressInfo).port,
     asked,

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 export interface ForgetfulRelay {
   readonly port: number;
@@ -43,7 +44,7 @@ export async function startForgetfulRelay(options: {
     flows.add(flow);
     const drop = (): void => {
       flows.delete(flow);
-      for (const end of flow.ends) if (!end.destroyed) end.resetAndDestroy();
+      for (const end of flow.ends) if (!end.destroyed) resetSocket(end);
     };
     for (const end of flow.ends) {
       end.on('error', drop).on('data', () => (byteMs = performance.now()));
@@ -64,7 +65,7 @@ export async function startForgetfulRelay(options: {
         flow.seenMs = performance.now();
       } else if (performance.now() - flow.seenMs > forgetAfterMs) {
         forgotten++;
-        flow.ends.forEach((end) => end.resetAndDestroy());
+        flow.ends.forEach((end) => resetSocket(end));
       }
     }
   }

@@ -1,6 +1,7 @@
 /** A wire between two peers that a test can cut or stall: a relay in user space, bytes as they come. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 /** `stalled`: nothing passes in either direction and nobody is told, as with a cable that was pulled. */
 export type LinkState = 'open' | 'cut' | 'stalled';
@@ -25,7 +26,7 @@ export async function startLink(target: LinkTarget): Promise<Link> {
   let state: LinkState = 'open';
   const relays = new Set<Relay>();
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (near) => {
-    if (state === 'cut' || relays.size >= WAITING_MAX) return void near.resetAndDestroy();
+    if (state === 'cut' || relays.size >= WAITING_MAX) return void resetSocket(near);
     const relay = makeRelay(near, target, () => relays.delete(relay));
     relays.add(relay);
     relay.set(state);
@@ -59,7 +60,7 @@ function makeRelay(near: Socket, target: LinkTarget, onGone: () => void): Relay 
     failed = true;
     // Over a wire that is pulled, a reset does not come through either: it is passed on when the wire is back.
     if (state === 'stalled') return;
-    for (const socket of [near, far]) if (socket?.destroyed === false) socket.resetAndDestroy();
+    for (const socket of [near, far]) if (socket?.destroyed === false) resetSocket(socket);
     onGone();
   }
 

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 export interface PathOptions {
   readonly port: number;
@@ -42,7 +43,7 @@ export async function startPath({ port, roundTripMs, bitsPerSecond }: PathOption
       [far, near],
     ] as const) {
       sockets.add(socket);
-      socket.on('error', () => other.resetAndDestroy());
+      socket.on('error', () => resetSocket(other));
       socket.on('close', () => sockets.delete(socket));
     }
   });

@@ -1,6 +1,7 @@
 /** A TCP proxy between two gateways that a test can stall and cut: the network between them. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 
 export interface Proxy {
   readonly port: number;
@@ -35,8 +36,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   await once(server, 'listening');
   const cut = (): void => {
     for (const { near, far } of [...pairs]) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
+      resetSocket(near);
+      resetSocket(far);
     }
   };
   return {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { AppError } from '../../api/errors.ts';
 import { formatKey } from '../../api/object.ts';
 import { REASONS, type Reason } from '../../api/reasons.ts';
+import { resetSocket } from '../../runtime/reset-socket.ts';
 import { endsOf } from '../connection-ends.ts';
 import type { Self } from '../decisions.ts';
 import { askerOf } from '../asker.ts';
@@ -210,11 +211,11 @@ export function makeServeConnection(options: ServeOptions): (connection: ServedC
     // Snapshots may have come meanwhile, and again while the answer was written.
     const before = ingress.recheck(routes(), asked.access);
     if (before !== undefined || socket.destroyed) {
-      dial.socket.resetAndDestroy();
+      resetSocket(dial.socket);
       return before === undefined ? leave(asked) : refuse(asked, before);
     }
     if (!(await writeAnswer(socket, CONNECTED))) {
-      dial.socket.resetAndDestroy();
+      resetSocket(dial.socket);
       return leave(asked);
     }
     onOpened(subjectOf(asked));

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { resetSocket } from '#src/runtime/reset-socket.ts';
 import type { Dialler } from './dialler.ts';
 import type { Admission, RemotePeer } from './egress.ts';
 import { keptBeside, type Flavour, type Timeouts } from './flavour.ts';
@@ -40,7 +41,7 @@ export async function startImport(options: ImportOptions, port: number): Promise
   let waiting = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) => {
     sockets.track(client);
-    if (waiting >= WAITING_CLIENTS_MAX) return void client.resetAndDestroy();
+    if (waiting >= WAITING_CLIENTS_MAX) return void resetSocket(client);
     waiting++;
     const before = flavour.accepts === 'one-by-one' ? turn : Promise.resolve();
     const decided = before.then(() => admit(options, client)).finally(() => waiting--);
