@@ -145,6 +145,8 @@ export const DEAD_AFTER_ROUND_TRIPS = 4;
 
 /** The most that a slow path, or a peer that delays its answers, can gain by the rule above. */
 export const DEAD_AFTER_MS_MAX = 30_000;
+/** A check of liveness that comes so late was held up: the machine has stood still, and the peer perhaps with it. */
+export const LATE_CHECK_MS = 500;
 
 /**
  * Stream ids that a peer may skip and use later: openers that run in parallel send their SYNs in any order. hashicorp's

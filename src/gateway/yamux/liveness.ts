@@ -5,6 +5,7 @@ import {
   DEAD_AFTER_MS,
   DEAD_AFTER_MS_MAX,
   DEAD_AFTER_ROUND_TRIPS,
+  LATE_CHECK_MS,
   PING_AFTER_MS,
   PING_TIMEOUT_MS,
   PINGS_AWAITED_MAX,
@@ -69,6 +70,10 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
   let lastSentMs = lastReceivedMs;
   let lastPingMs = lastReceivedMs;
   let unansweredMs: number | undefined;
+  /** When it is looked next. */
+  let checkMs = 0;
+  /** Since the last byte. */
+  let wasHeldUp = false;
   let rttMs: number | undefined;
   const leastRtt = makeRecentMinimum(ROUND_TRIP_SPAN_MS);
   let value = 0;
@@ -93,10 +98,20 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
     const receiveDueMs =
       unansweredMs === undefined ? lastReceivedMs + timings.pingAfterMs : unansweredMs + deadAfterMs();
     const dueMs = Math.min(receiveDueMs, lastSentMs + timings.pingAfterMs, lastPingMs + ROUND_TRIP_AGE_MAX_MS);
+    checkMs = Math.max(dueMs, now());
     timer = setTimeout(check, Math.max(1, Math.ceil(dueMs - now())));
   }
 
+  /** Of virtual machines on one host none may have run. What it took is given to the peer once, so that a dead one is not awaited for ever. */
+  function forgiveStall(): void {
+    const lateMs = now() - checkMs;
+    if (unansweredMs === undefined || wasHeldUp || lateMs < LATE_CHECK_MS) return;
+    wasHeldUp = true;
+    unansweredMs = Math.min(now(), unansweredMs + lateMs);
+  }
+
   function check(): void {
+    forgiveStall();
     // Timers run before the sockets are read: after a stall of this process the peer's bytes may be waiting in the
     // kernel. They get one turn of the event loop before the peer is called dead for our own slowness.
     if (isDead()) {
@@ -125,6 +140,7 @@ export function startLiveness({ timings, now, sendPing, onDead }: LivenessOption
     received() {
       lastReceivedMs = now();
       unansweredMs = undefined;
+      wasHeldUp = false;
     },
     sent() {
       lastSentMs = now();

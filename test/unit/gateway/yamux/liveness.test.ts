@@ -61,6 +61,38 @@ describe('startLiveness', () => {
     assert.equal(liveness.rttMs, ms);
   }
 
+  /** Nothing runs for so long: then what is due does. */
+  function stall(ms: number): void {
+    nowMs += ms;
+    mock.timers.tick(ms);
+  }
+
+  it('all stands still while an answer is awaited → the peer gets as long again, and lives if it answers then', () => {
+    pass(600);
+    stall(5_000);
+    pass(800);
+    assert.equal(deadMs, undefined);
+    liveness.received();
+    pass(600);
+    stall(5_000);
+    pass(1_600);
+    assert.ok(deadMs !== undefined);
+  });
+
+  it('it stands still again and again → a silent peer is dead all the same', () => {
+    pass(600);
+    for (let times = 0; times < 3 && deadMs === undefined; times++) stall(2_000);
+    pass(10);
+    assert.ok(deadMs !== undefined);
+  });
+
+  it('a look that is a little late → no longer than ever', () => {
+    pass(1_900);
+    stall(300);
+    pass(10);
+    assert.ok(deadMs !== undefined);
+  });
+
   it('500 ms of silence → a ping; 1.5 s more → dead', () => {
     pass(499);
     assert.equal(pings.length, 0);
@@ -87,13 +119,13 @@ describe('startLiveness', () => {
     ['bytes waiting in the socket → alive', true],
     ['nothing waiting → dead', false],
   ] as const) {
-    it(`a process that stood still, with ${name}`, async () => {
+    it(`a process that was held up a little, with ${name}`, async () => {
       liveness.stop();
       mock.timers.reset();
       start(['setTimeout']);
-      pass(600);
-      nowMs += 60_000;
-      mock.timers.tick(1500); // The timer runs; the turn of the event loop that reads the sockets comes after it.
+      pass(1_900);
+      nowMs += 300;
+      mock.timers.tick(300); // The timer runs; the turn of the event loop that reads the sockets comes after it.
       if (isWaiting) liveness.received();
       await new Promise((resolve) => setImmediate(resolve));
       assert.equal(deadMs, isWaiting ? undefined : nowMs);
