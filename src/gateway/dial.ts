@@ -59,6 +59,10 @@ class Dialling {
     );
   }
 
+  expire(endpoint: Endpoint): void {
+    if (this.#isAt(endpoint)) this.fail(endpoint, NO_ANSWER);
+  }
+
   /** Whether that one is still waited for. */
   #isAt(endpoint: Endpoint): boolean {
     return this.#timer !== undefined && this.#options.endpoints[this.#tried - 1] === endpoint;
@@ -105,8 +109,9 @@ class Dialling {
   }
 }
 
+/** After a stall of this process it may be connected already: timers run before sockets are looked at. */
 function onLate(dialling: Dialling, endpoint: Endpoint): void {
-  dialling.fail(endpoint, NO_ANSWER);
+  setImmediate(() => dialling.expire(endpoint));
 }
 
 function untried(endpoints: readonly Endpoint[]): DialResult {

@@ -88,6 +88,7 @@ async function awaitAnswer(asking: Asking): Promise<StreamAttempt> {
 async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions['early']>): Promise<StreamAttempt> {
   const { session, stream, request, timeoutMs } = asking;
   let isLate = false;
+  let isOver = false;
   const gift = early.bytes.give({
     stream,
     memory: session.memory,
@@ -95,11 +96,14 @@ async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions
     evict: () =>
       stream.reset(new AppError('ERR_BOUND_EXCEEDED', 'early bytes: no memory is left', { retryable: true })),
   });
-  const timer = setTimeout(() => {
+  const giveUp = (): void => {
+    if (isOver) return;
     isLate = true;
     if (gift.sentBytes === 0) stream.reset();
     else session.withdraw(stream);
-  }, timeoutMs);
+  };
+  // After a stall of this process the answer may be waiting in the kernel: timers run before sockets are read.
+  const timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
   try {
     const answer = await readHead(stream, makeAnswerParser(request.connection), ANSWER_TIMEOUT_MS);
     const refusal = refusalBy(asking, answer);
@@ -112,6 +116,7 @@ async function askWithBytes(asking: Asking, early: NonNullable<OpenStreamOptions
     const own = stream.errored instanceof AppError ? stream.errored : undefined;
     return await explainLoss(asking, { error: own ?? (error as AppError), sentBytes: gift.sentBytes });
   } finally {
+    isOver = true;
     clearTimeout(timer);
     gift.stop();
   }

@@ -87,6 +87,7 @@ class HeadReading<H> {
   }
 
   expire(): void {
+    if (this.#isOver) return;
     const message = `stream: no complete head in ${this.#wanted.timeoutMs} ms`;
     this.#fail(new AppError('ERR_TIMEOUT', message, { retryable: true }));
   }
@@ -108,8 +109,9 @@ class HeadReading<H> {
   }
 }
 
+/** After a stall of this process the head may be waiting in the kernel: timers run before sockets are read. */
 function onLate(reading: HeadReading<unknown>): void {
-  reading.expire();
+  setImmediate(() => reading.expire());
 }
 
 const NOTHING = Buffer.alloc(0);
