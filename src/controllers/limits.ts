@@ -33,6 +33,8 @@ export const DERIVED_SERVICE_KEPT_MS = 60 * 60_000;
 export const DERIVED_SERVICES_KEPT_MAX = 1_000;
 /** Between two times that a Service which somebody keeps changing is made anew. */
 export const RECREATE_INTERVAL_MS = 60_000;
+/** How long an import that lost its Service asks for the addresses it had, where no other Service has them: then it takes others. */
+export const ADDRESS_RELEASE_MS = 5_000;
 /** How long the word of a gateway pod that is gone stays in a binding: a cache may see the pod later than its word. */
 export const GATEWAY_GONE_MS = 10_000;
 /** Endpoints of one EndpointSlice, as the API bounds it: gateways beyond it get no connections. */

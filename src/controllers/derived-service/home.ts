@@ -18,7 +18,7 @@ import { CONTROLLER_MANAGER, timestamp } from '../controller.ts';
 import { bindingKey } from '../import/desired.ts';
 import type { ImportHome, Published, Refusal } from '../import/home.ts';
 import { DERIVED_SERVICE_KEPT_MS, DERIVED_SERVICES_KEPT_MAX, PARALLEL_WRITES_MAX } from '../limits.ts';
-import { RECREATE_INTERVAL_MS } from '../limits.ts';
+import { ADDRESS_RELEASE_MS, RECREATE_INTERVAL_MS } from '../limits.ts';
 import { makeWriter } from '../writer.ts';
 import {
   addressesOf,
@@ -73,6 +73,8 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
   const retired = new Map<string, string>();
   /** By name of the Service: when it was made anew last. */
   const replacedMs = new Map<string, number>();
+  /** By name of the Service: since when it is refused the addresses that it had. */
+  const withheldMs = new Map<string, number>();
 
   async function publish(imports: readonly MergedImport[], signal: AbortSignal) {
     const observed = observe();
@@ -212,12 +214,29 @@ export function makeDerivedServices({ store, caches, clock }: DerivedServicesOpt
 
   /** With the addresses that clients know (IMP-07), or, where somebody else has them now, with others. */
   async function recreate(input: DerivedServiceInput): Promise<IService> {
+    const desired = desiredDerivedService(input);
+    const { name = '' } = desired.metadata;
     try {
-      return await writer.apply(desiredDerivedService(input), undefined);
+      // Past the writer, which would not ask again for a while.
+      const made = await store.apply(desired, { fieldManager: CONTROLLER_MANAGER, force: true });
+      withheldMs.delete(name);
+      return made;
     } catch (error) {
-      if (!(error instanceof AppError) || !['ERR_INVALID_OBJECT', 'ERR_CONFLICT'].includes(error.code)) throw error;
+      if (!(error instanceof AppError) || !REFUSED.has(error.code)) throw error;
+      if (isBeingReleased(name, input.askedIps)) throw stillTaken(input, error);
+      withheldMs.delete(name);
       return writer.apply(desiredDerivedService({ ...input, askedIps: [] }), undefined);
     }
+  }
+
+  /** The API server tells of a Service that is gone before its addresses are free again. */
+  function isBeingReleased(name: string, ips: readonly string[]): boolean {
+    const isHeld = caches.Service.list().some((service) => addressesOf(service)?.ips.some((ip) => ips.includes(ip)));
+    const nowMs = clock.nowMs();
+    for (const [other, ms] of withheldMs) if (nowMs - ms >= 2 * ADDRESS_RELEASE_MS) withheldMs.delete(other);
+    const sinceMs = withheldMs.get(name) ?? nowMs;
+    withheldMs.set(name, sinceMs);
+    return !isHeld && nowMs - sinceMs < ADDRESS_RELEASE_MS;
   }
 
   /** Whoever keeps changing it must not make this a race. */
@@ -301,4 +320,9 @@ function toPublished({ serviceKey, ports }: Accepted, service: IService): Publis
     targetPorts: ports,
     annotations: { [DERIVED_SERVICE_ANNOTATION]: serviceKey.name },
   };
+}
+
+function stillTaken({ key, askedIps }: DerivedServiceInput, cause: AppError): AppError {
+  const message = `Service of import ${formatKey(key)}: ${askedIps.join(', ')} is not free yet: ${cause.message}`;
+  return new AppError('ERR_CONFLICT', message, { retryable: true });
 }

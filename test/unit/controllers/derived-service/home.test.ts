@@ -1,9 +1,15 @@
 /** Imports in Kubernetes, on a cluster in memory: derived Services, their addresses and target ports. */
 import assert from 'node:assert/strict';
 import { findCondition } from '#src/api/conditions.ts';
+import { AppError } from '#src/api/errors.ts';
 import { hash } from 'node:crypto';
 import { derivedServiceName } from '#src/controllers/derived-service/name.ts';
-import { DERIVED_SERVICE_KEPT_MS, RECREATE_INTERVAL_MS, TARGET_PORT_REST_MS } from '#src/controllers/limits.ts';
+import {
+  ADDRESS_RELEASE_MS,
+  DERIVED_SERVICE_KEPT_MS,
+  RECREATE_INTERVAL_MS,
+  TARGET_PORT_REST_MS,
+} from '#src/controllers/limits.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { makeRecord } from '../../exchange/samples.ts';
 import { makeClusterWorld, SYSTEM, type ClusterWorld } from '../cluster-world.ts';
@@ -189,6 +195,31 @@ describe('makeDerivedServices', () => {
       assert.notEqual(now?.spec?.clusterIP, before?.[0]);
       assert.deepEqual(await ipsOf(), [now?.spec?.clusterIP]);
     });
+
+    for (const { how, busyMs } of [
+      { how: 'is free a little later → made again with it', busyMs: ADDRESS_RELEASE_MS - 1 },
+      { how: 'is not free again → another one, when it was asked for long enough', busyMs: ADDRESS_RELEASE_MS },
+    ]) {
+      it(`deleted by hand, and its address ${how}`, async () => {
+        const { store } = world;
+        const apply = store.apply.bind(store);
+        let isBusy = true;
+        store.apply = async (object, options) => {
+          const asked = object.kind === 'Service' ? (object as { spec?: { clusterIP?: string } }).spec?.clusterIP : '';
+          if (isBusy && asked === before?.[0])
+            throw new AppError('ERR_INVALID_OBJECT', 'Service: spec.clusterIPs: provided IP is already allocated');
+          return apply(object, options);
+        };
+        await store.delete('Service', service);
+        await assert.rejects(world.imports());
+        world.advance(busyMs);
+        isBusy = busyMs === ADDRESS_RELEASE_MS;
+        await world.imports();
+        const now = await store.get('Service', service);
+        assert.equal(now?.spec?.clusterIP === before?.[0], !isBusy);
+        assert.deepEqual(await ipsOf(), [now?.spec?.clusterIP]);
+      });
+    }
 
     it('ports, labels and annotations edited by hand → put back', async () => {
       await world.store.apply(
