@@ -18,7 +18,7 @@ import type { Store } from '../store/store.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import type { EjectionChange } from './ejection.ts';
 import { makeForbiddenLog } from './forbidden-log.ts';
-import { DRAIN_QUIET_MS, SNAPSHOT_DELAY_MS } from './limits.ts';
+import { DRAIN_QUIET_MS, SNAPSHOT_DELAY_MS, SNAPSHOT_REST_MAX_MS } from './limits.ts';
 import type {
   ClosingRecord,
   DownMessage,
@@ -151,7 +151,7 @@ export function startControl(options: ControlOptions): Control {
   let acknowledged = 0;
   let listening: string | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const rest = makeRest({ minMs: SNAPSHOT_DELAY_MS });
+  const rest = makeRest({ minMs: SNAPSHOT_DELAY_MS, maxMs: SNAPSHOT_REST_MAX_MS });
   const drained = Promise.withResolvers<void>();
 
   function publish(): void {

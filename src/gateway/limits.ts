@@ -199,6 +199,8 @@ export const PEER_COUNT_DELAY_MS = 5_000;
 export const DRAIN_QUIET_MS = 10_000;
 /** Changes of objects that come together make one snapshot. */
 export const SNAPSHOT_DELAY_MS = 10;
+/** The rest after one that took long: a deny is in force within two seconds of being seen, whatever else changes. */
+export const SNAPSHOT_REST_MAX_MS = 500;
 /** How long a client whose address is not known yet waits for the watch of pods to tell of it (DESIGN §7). */
 export const CLIENT_WAIT_MS = 1_000;
 /** Clients that wait so at once, 2 KiB each; beyond it they count as not identified at once. */

@@ -12,12 +12,17 @@ export interface Rest {
   delayMs(): number;
 }
 
-/** @param minMs - changes that come together within it make one run. */
+/**
+ * @param minMs - changes that come together within it make one run.
+ * @param maxMs - no rest is longer: what may not wait has less of it.
+ */
 export function makeRest({
   minMs,
+  maxMs = REST_MAX_MS,
   clock = systemClock,
 }: {
   readonly minMs: number;
+  readonly maxMs?: number;
   readonly clock?: Pick<Clock, 'nowMs'>;
 }): Rest {
   let untilMs = clock.nowMs();
@@ -28,7 +33,7 @@ export function makeRest({
         return work();
       } finally {
         const endedMs = clock.nowMs();
-        untilMs = endedMs + Math.min(REST_MAX_MS, REST_PER_RUN * (endedMs - begunMs));
+        untilMs = endedMs + Math.min(maxMs, REST_PER_RUN * (endedMs - begunMs));
       }
     },
     delayMs: () => Math.max(minMs, untilMs - clock.nowMs()),

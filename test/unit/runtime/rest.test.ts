@@ -22,6 +22,9 @@ describe('makeRest', () => {
     const rest = makeRest({ minMs: 10, clock: { nowMs: () => nowMs } });
     rest.time(() => void (nowMs += 600_000));
     assert.equal(rest.delayMs(), 2_000);
+    const short = makeRest({ minMs: 10, maxMs: 500, clock: { nowMs: () => nowMs } });
+    short.time(() => void (nowMs += 600_000));
+    assert.equal(short.delayMs(), 500);
   });
 
   it('work that throws → counts as well', () => {
