@@ -43,6 +43,8 @@ try {
   if (others.length > 0) problems.push(`Optional tests failed: ${others.join(', ')}`);
   for (const { kubectl } of clusters) {
     await kubectl('-n clusterlink-system scale deployment clusterlink-mcs-controller --replicas=0'.split(' '));
+    const gone = '-n clusterlink-system wait --for=delete pod -l app.kubernetes.io/component=controller --timeout=120s';
+    await kubectl(gone.split(' '), { timeoutMs: 150_000 });
   }
   const off = await runSuite(where, '--expect-failures', String(FAILURES_WITHOUT_US));
   if (off.code !== 0) problems.push(`fewer than ${FAILURES_WITHOUT_US} tests failed without our controllers`);

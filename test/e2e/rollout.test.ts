@@ -21,6 +21,8 @@ const LONG = 20;
 const DRAIN_MS = 30_000;
 /** A killed gateway gets no new connections after it: DESIGN, issue B. */
 const OUT_OF_USE_MS = 5_000;
+/** Of 200 imports, and of the namespaces that they were in. */
+const REMOVED_TIMEOUT_MS = 120_000;
 /** Between the clock of the API server's deletion, which has whole seconds, and the signal. */
 const SLACK_MS = 1_500;
 
@@ -63,11 +65,25 @@ describe('gateways are replaced under 200 connections a second, 20 transfers and
     host = (await west.get('ServiceImport', { namespace: STORE, name: 'web-0' }))?.spec?.ips?.[0] ?? '';
   });
 
-  after(async () => {
+  after(async function () {
     if (node === undefined) return;
+    this.timeout(REMOVED_TIMEOUT_MS + 30_000);
     await west.remove('clusterimportrule', { namespace: '', name: 'roll' });
     await east.remove('namespace', { namespace: '', name: SHOP });
     await west.remove('namespace', { namespace: '', name: STORE });
+    // The next file would have to wait for it.
+    await eventually(
+      'all of it is gone',
+      async () => {
+        const places = [
+          await east.get('Namespace', { namespace: '', name: SHOP }),
+          await west.get('Namespace', { namespace: '', name: STORE }),
+        ];
+        if (places.some((place) => place !== undefined)) return false;
+        return (await west.list('ImportBinding', SYSTEM)).every(({ spec }) => spec.import.namespace !== STORE);
+      },
+      REMOVED_TIMEOUT_MS,
+    );
   });
 
   for (const side of ['importing', 'exporting'] as const) {

@@ -134,7 +134,11 @@ export function inPod(
 }
 
 /** Exit codes of curl. */
-export const CURL = { unknownHost: 6, refused: 7, timeout: 28, reset: 56 } as const;
+export const CURL = { unknownHost: 6, refused: 7, timeout: 28, sendError: 55, reset: 56 } as const;
+const REFUSALS: readonly number[] = [CURL.refused, CURL.sendError, CURL.reset];
+
+/** Whether curl was turned away; never by an end without an answer. Which of the codes it is depends on how far it was with its request. */
+export const isRefusal = (code: number): boolean => REFUSALS.includes(code);
 
 /** What curl prints of `http://HOST/`: the server's name. @throws {Error} with what curl said. */
 export async function get(peer: Peer, from: ObjectKey, host: string): Promise<string> {
@@ -154,10 +158,13 @@ export async function getMany(peer: Peer, from: ObjectKey, host: string, count: 
   return stdout.split('\n').slice(0, count);
 }
 
-/** The lines of `dig +short NAME TYPE`, sorted. */
+/** The lines of `dig +short NAME TYPE`, sorted. @throws {Error} when no server answered. */
 export async function dig(peer: Peer, from: ObjectKey, name: string, type = 'A'): Promise<string[]> {
-  const { stdout } = await inPod(peer, from, ['dig', '+short', '+time=2', '+tries=2', name, type]);
-  return stdout.split('\n').filter(Boolean).sort();
+  const { stdout, stderr, code } = await inPod(peer, from, ['dig', '+short', '+time=3', '+tries=4', name, type]);
+  assert.equal(code, 0, `dig of ${name} from ${from.name}: ${stdout} ${stderr}`);
+  // A try without an answer is a line of its own, also where the next one is answered.
+  const lines = stdout.split('\n').filter((line) => !line.startsWith(';'));
+  return lines.filter(Boolean).sort();
 }
 
 /** `ECONNRESET`, `ECONNREFUSED` or what else becomes of a connection that must not open. curl tells the two apart only at times. */
@@ -167,6 +174,12 @@ export async function refusalOf(peer: Peer, from: ObjectKey, to: { host: string;
   held.close();
   assert.fail(`${from.name} was let in by ${held.who}`);
 }
+
+/**
+ * How much later than a gateway the tests here see what it does: kubectl, a watch and the kubelet's stream are on the way. The bounds
+ * themselves are held by test/integration, in gateway*.test.ts and clusterlink-*.test.ts.
+ */
+export const SEEN_LATE_MS = 3_000;
 
 export interface Held {
   readonly who: string;

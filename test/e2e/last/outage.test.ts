@@ -20,8 +20,8 @@ const BY_NAME = { namespace: STORE, name: 'by-name' };
 const RATE = 10;
 /** Of restarting a container: the kubelet's reaction, and a start of Node on a busy machine. */
 const RESTART_TIMEOUT_MS = 30_000;
-/** From the start of a container to serving what it kept: it asks the API server for 3 s before. */
-const KEPT_STATE_MS = 6_000;
+/** From a container's start to serving what it kept: it asks the API server for 3 s before, and Node starts late on a busy machine. */
+const KEPT_STATE_MS = 10_000;
 /** Kubernetes' own watches wait for up to a minute after a failure. */
 const CLUSTER_BACK_TIMEOUT_MS = 150_000;
 
@@ -72,7 +72,8 @@ describe('the API server of the importing cluster is away', () => {
     await west.remove('namespace', { namespace: '', name: STORE });
   });
 
-  it('it goes, and a gateway and a DNS responder crash meanwhile → both come back and serve what they kept', async () => {
+  it('it goes, and a gateway and a DNS responder crash meanwhile → both come back and serve what they kept', async function () {
+    this.timeout(180_000);
     beforeVersions = await versions();
     const victims = await Promise.all((['gateway', 'dns'] as const).map((component) => podsOf(west, component)));
     await node.stopDaemon('kube-apiserver', 'SIGKILL');
@@ -114,7 +115,7 @@ describe('the API server of the importing cluster is away', () => {
 
   it('after both had crashed → new connections by name are served', async () => {
     const report = await readLoad(west, BY_NAME);
-    assert.ok(connectionsBetween(report, killedTo + 1, killedTo + 4) >= 3 * RATE, JSON.stringify(report.perSecond));
+    assert.ok(connectionsBetween(report, killedTo + 1, killedTo + 4) >= 2 * RATE, JSON.stringify(report.perSecond));
     assert.ok(report.long.every(({ corrupt }) => !corrupt));
   });
 
@@ -133,7 +134,9 @@ describe('the API server of the importing cluster is away', () => {
     // The API server opens its stores one after the other.
     const after = await eventually('every kind is read', versions);
     const uidOf = (version: string): string => version.split(' ')[0] ?? '';
-    for (const [name, version] of beforeVersions) {
+    // A hold of records can end meanwhile, and with it an object that they had beside the peer's first one: `<peer>.<n>`.
+    const lasting = [...beforeVersions].filter(([name]) => !/^PeerRecords .*\./.test(name));
+    for (const [name, version] of lasting) {
       assert.equal(uidOf(after.get(name) ?? 'gone'), uidOf(version), name);
     }
     const settled = await eventually('no write in five seconds', atRest, 60_000);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { findCondition } from '#src/api/conditions.ts';
 import { LABELS, MANAGED_BY } from '#src/api/names.ts';
 import { eventually } from '../api.ts';
 import { IMAGE, installed, type Peer } from '../fixture.ts';
 import { deletePeer, deployPeer, ROOT, SYSTEM } from '../install.ts';
 import { allowAll, importRule } from '../rules.ts';
-import { namespace, server, service, serviceExport } from '../workloads.ts';
+import { namespace, server, service, serviceExport, whenPodsReady } from '../workloads.ts';
 
 const SHOP = 'shop-last';
 const STORE = 'store-last';
@@ -47,11 +48,13 @@ describe('installing again, and removing', () => {
         service: true,
       }),
     );
+    // Whatever is ready later than this changes a status between two listings.
+    await whenPodsReady(east, SHOP, 1);
     await west.until('Service', { namespace: STORE, name: 'web' }, (object) => object !== undefined);
     await west.until(
       'ServiceImport',
       { namespace: STORE, name: 'web' },
-      (object) => object?.spec?.ips?.[0] !== undefined,
+      (object) => findCondition(object?.status?.conditions, 'Ready')?.status === 'True',
     );
   });
 
@@ -151,7 +154,8 @@ async function versionsOf(peer: Peer): Promise<ReadonlyMap<string, string>> {
 function describeVersion({ kind, metadata, status }: Listed): string {
   const { uid, generation, resourceVersion, labels } = metadata;
   if (kind === 'Pod') return `${uid} ${status?.containerStatuses?.map(({ restartCount }) => restartCount).join()}`;
-  if (kind === 'Deployment' || kind === 'ReplicaSet') return `${uid} ${generation}`;
+  if (kind === 'Deployment' || kind === 'ReplicaSet' || kind === 'PodDisruptionBudget') return `${uid} ${generation}`;
+  if (kind === 'Endpoints') return uid;
   const sliceController = labels?.['endpointslice.kubernetes.io/managed-by'];
   if (sliceController === 'endpointslice-controller.k8s.io') return sliceController;
   return resourceVersion;
