@@ -176,13 +176,23 @@ export function describeFloods(stageOf: () => HostileStage): void {
       const ask = (): Buffer => encodeConnect(makeConnect({ export: { namespace: 'open', name: 'stalled' } }));
       // The kernel connects a few of them all the same.
       const streams = Array.from({ length: PENDING_DIALS_PER_PEER_MAX + 20 }, () => session.say(ask()));
-      for (const [index, stream] of streams.slice(0, STREAMS_TOO_MANY).entries()) {
-        if (!stream.destroyed) stream.write(Buffer.alloc(WINDOW_BYTES - HEAD_BYTES_MAX));
+      let isFull = false;
+      const full = stage.limited('buffers').finally(() => (isFull = true));
+      full.catch(() => undefined);
+      // One that has waited too long for its endpoint fails, with what it held: another takes its place, for as long as it takes.
+      for (let index = 0, filled: YamuxStream[] = []; !isFull; index++) {
+        filled = filled.filter(({ destroyed }) => !destroyed);
+        if (filled.length < STREAMS_TOO_MANY) {
+          const stream = streams.find((each) => !each.destroyed && !filled.includes(each)) ?? session.say(ask());
+          if (!streams.includes(stream)) streams.push(stream);
+          stream.write(Buffer.alloc(WINDOW_BYTES - HEAD_BYTES_MAX));
+          filled.push(stream);
+        }
         // What they hold counts here, not how fast a test can write.
         if (index % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 16));
       }
+      await full;
       const refused = await stage.limited('pending_dials');
-      await stage.limited('buffers');
       // Beside those that were refused, some that were cut.
       await stage.closedFor('OVERLOADED', refused + 1);
       const held = (await stage.counters()).of('clusterlink_mcs_buffered_bytes', { peer: 'mallory' });

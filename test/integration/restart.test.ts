@@ -18,9 +18,12 @@ import { waitFor } from '#test/support/wait.ts';
 
 const TUNNELS = 1_000;
 const SERVICE_PORT = 7_101;
-const DRAIN_SECONDS = 3;
+/** Time to open and ask a thousand, a machine that stands still for two seconds included; two tests wait it out. */
+const DRAIN_SECONDS = 6;
 /** DESIGN §7: a peer that goes away is out of use within this time while another source is there. */
 const OUT_OF_USE_MS = 2_000;
+/** For who comes after that, and has no reason to wait: what an answer takes on a machine that stalls. */
+const ANSWER_MS = 1_500;
 /** Connections that are opened, or asked, at the same time: the backlogs of three processes are on the way. */
 const AT_ONCE = 100;
 
@@ -150,7 +153,9 @@ describe('restarts and silences under a thousand connections', function () {
       }
       const answered = await Promise.all(waits);
       assert.deepEqual([...new Set(answered.map(({ by }) => by))], ['south']);
-      const late = answered.filter(({ sinceMs, tookMs }) => tookMs > (sinceMs > OUT_OF_USE_MS ? 500 : OUT_OF_USE_MS));
+      const late = answered.filter(
+        ({ sinceMs, tookMs }) => tookMs > (sinceMs > OUT_OF_USE_MS ? ANSWER_MS : OUT_OF_USE_MS),
+      );
       assert.deepEqual(late, []);
     } finally {
       east.signal('SIGCONT');

@@ -57,13 +57,15 @@ export async function startForgetfulRelay(options: {
   await once(server, 'listening');
 
   async function look(): Promise<void> {
+    // Nobody is known to be silent for longer than until now: the answer may take long.
+    const askedMs = performance.now();
     const counts = await segmentsIn(ss);
     for (const flow of flows) {
       const segments = flow.ends.map((end) => counts.get(placeOf(end)) ?? '').join();
       if (segments !== flow.segments) {
         flow.segments = segments;
         flow.seenMs = performance.now();
-      } else if (performance.now() - flow.seenMs > forgetAfterMs) {
+      } else if (askedMs - flow.seenMs > forgetAfterMs) {
         forgotten++;
         flow.ends.forEach((end) => resetSocket(end));
       }

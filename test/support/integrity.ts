@@ -14,6 +14,9 @@ import { waitFor } from './wait.ts';
 export interface IntegrityOptions {
   readonly fastPath: 'on' | 'off';
   readonly durationMs: number;
+  /** It goes on until so much has happened, and no longer than this; unless told otherwise `durationMs` is enough. */
+  readonly durationMaxMs?: number;
+  readonly isEnough?: (report: IntegrityReport) => boolean;
   /** Connections at once; each is followed by the next. */
   readonly clients: number;
   /** The session dies at a random moment of each such span. */
@@ -47,6 +50,7 @@ const LAST_MS = 10_000;
 
 export async function runIntegrity(options: IntegrityOptions): Promise<IntegrityReport> {
   const { fastPath, durationMs, clients, killEveryMs, vip } = options;
+  const { durationMaxMs = durationMs, isEnough = () => true } = options;
   const report: IntegrityReport = { done: 0, cut: 0, refused: 0, kills: 0, bytes: 0, lies: [] };
   await using undo = new AsyncDisposableStack();
   const fabric = await makeTestFabric();
@@ -61,8 +65,11 @@ export async function runIntegrity(options: IntegrityOptions): Promise<Integrity
   undo.defer(() => proxy.close());
   const port = await link({ east, west, gatewayPort: proxy.port, servicePort: service.port, vip });
 
-  const endMs = performance.now() + durationMs;
-  const isOver = (): boolean => performance.now() >= endMs;
+  const startMs = performance.now();
+  function isOver(): boolean {
+    const passedMs = performance.now() - startMs;
+    return passedMs >= durationMaxMs || (passedMs >= durationMs && isEnough(report));
+  }
   async function killNowAndThen(): Promise<void> {
     while (!isOver()) {
       const atMs = randomInt(killEveryMs);
@@ -76,7 +83,7 @@ export async function runIntegrity(options: IntegrityOptions): Promise<Integrity
     while (!isOver()) if (!(await runClient({ host: vip, port, report }))) await sleep(PAUSE_MS);
   }
   const all = Promise.all([killNowAndThen(), ...Array.from({ length: clients }, runClients)]);
-  const isLate = await Promise.race([all.then(() => false), sleep(durationMs + LAST_MS, true, { ref: false })]);
+  const isLate = await Promise.race([all.then(() => false), sleep(durationMaxMs + LAST_MS, true, { ref: false })]);
   if (isLate) report.lies.push('a connection has neither ended nor been reset');
   return report;
 }

@@ -98,7 +98,8 @@ describe('installing again, and removing', () => {
     this.timeout(180_000);
     for (const peer of [east, west]) {
       await peer.kubectl(['-n', SYSTEM, 'scale', 'deployment/clusterlink-mcs-controller', '--replicas=0']);
-      await peer.kubectl(['-n', SYSTEM, 'wait', '--for=delete', 'pod', '-l', 'app.kubernetes.io/component=controller']);
+      const gone = ['wait', '--for=delete', 'pod', '-l', 'app.kubernetes.io/component=controller', '--timeout=60s'];
+      await peer.kubectl(['-n', SYSTEM, ...gone], { timeoutMs: 90_000 });
     }
     const theirs = await west.get('ServiceImport', { namespace: STORE, name: 'theirs' });
     await Promise.all([deletePeer(east), deletePeer(west)]);
