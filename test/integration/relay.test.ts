@@ -203,7 +203,10 @@ for (const reading of READINGS) {
       const closed = [left, right].map((side) => once(side, 'close'));
       right.once('end', () => relay.abort(new Error('policy')));
       // It has had the end; what it hears when it goes on to write is the kernel's EPIPE.
-      client.resume().on('end', () => setInterval(() => client.write('more'), 1).unref());
+      client.resume().once('end', () => {
+        const writing = setInterval(() => client.write('more'), 1);
+        client.once('close', () => clearInterval(writing));
+      });
       const failed = [client, service].map((end) => new Promise<Error>((resolve) => end.once('error', resolve)));
       service.end();
       await Promise.all(closed);
